@@ -1,0 +1,1 @@
+//! Sealpost's messages: the contract with producers in any language.

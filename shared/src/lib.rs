@@ -1,0 +1,1 @@
+//! What two Sealpost processes must agree on.

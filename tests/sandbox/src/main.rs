@@ -1,0 +1,3 @@
+//! The practice platform.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The harness: private servers, producers and fault injection for the scenarios.

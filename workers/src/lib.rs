@@ -1,0 +1,1 @@
+//! Sealpost: workers that hold OAuth 2 tokens and act with them.
