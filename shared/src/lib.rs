@@ -1,1 +1,7 @@
 //! What two Sealpost processes must agree on.
+//!
+//! Owns sealing, keys, records, the broker, the token calls and the words for failure. Knows no step.
+
+pub mod clock;
+pub mod failure;
+pub mod ids;
