@@ -56,6 +56,7 @@ pub trait Queued: Message {
     }
 
     /// The same for a message that could not be read, of which only an id may be known.
+    #[must_use]
     fn unread(_id: Uuid, _message: Uuid, _failure: FailureReport) -> Option<Answer> {
         None
     }
