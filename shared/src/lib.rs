@@ -7,4 +7,6 @@ pub mod config;
 pub mod failure;
 pub mod http;
 pub mod ids;
+pub mod keys;
 pub mod oauth;
+pub mod seal;
