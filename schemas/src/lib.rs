@@ -1,1 +1,26 @@
 //! Sealpost's messages: the contract with producers in any language.
+//!
+//! Owns the types, their JSON and MessagePack forms, and what is generated from them. Refuses to know how a
+//! message travels (the broker) or what is done with it (the steps).
+
+mod code;
+pub mod codec;
+mod connection;
+pub mod events;
+mod exchange;
+mod failure;
+pub mod generated;
+mod message;
+mod publish;
+mod rotation;
+mod secret;
+mod tagged;
+
+pub use code::Code;
+pub use connection::{Connection, Name, Owner, ProviderId};
+pub use exchange::{ExchangeOutcome, ExchangeRequest, ExchangeResult, Grant, Subject, Tokens};
+pub use failure::{FailureReport, ProviderError};
+pub use message::{Announced, Answer, Message, Queued, queues};
+pub use publish::{Content, DeviceTokens, Notify, PublishJob, PublishOutcome, PublishResult, Remote};
+pub use rotation::{RotationMode, RotationScope, RotationShard, RotationTick};
+pub use secret::{SealedSecret, Secret};

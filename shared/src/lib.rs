@@ -1,1 +1,12 @@
 //! What two Sealpost processes must agree on.
+//!
+//! Owns sealing, keys, records, the broker, the token calls and the words for failure. Knows no step.
+
+pub mod clock;
+pub mod config;
+pub mod failure;
+pub mod http;
+pub mod ids;
+pub mod keys;
+pub mod oauth;
+pub mod seal;

@@ -1,0 +1,81 @@
+//! Every failure code there is, each with a sentence. The same word stands in results, metrics, dead letters and logs.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! codes {
+    ($($variant:ident = $name:literal: $sentence:literal,)+) => {
+        /// A stable failure code, in kebab-case on the wire.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        pub enum Code { $(#[doc = $sentence] #[serde(rename = $name)] $variant,)+ }
+
+        impl Code {
+            /// All codes, in the order of this list.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The word on the wire, in metric labels and in dead letters.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str { match self { $(Self::$variant => $name,)+ } }
+
+            /// What it means, in one sentence.
+            #[must_use]
+            pub const fn sentence(self) -> &'static str { match self { $(Self::$variant => $sentence,)+ } }
+        }
+    };
+}
+
+codes! {
+    MalformedMessage = "malformed-message": "The message could not be read; the reason names the field.",
+    MessageTooLarge = "message-too-large": "The message's body is larger than 1 MiB.",
+    UnknownVersion = "unknown-version": "This version of the message is not known to the workers that run here.",
+    ReplyToRefused = "reply-to-refused": "The reply address is one of Sealpost's own queues.",
+    NotSupported = "not-supported": "The message is right, but what it asks for is not done by this version.",
+    UnknownProvider = "unknown-provider": "The provider is not in the catalogue.",
+    DeadlinePassed = "deadline-passed": "The deadline passed before the work was begun.",
+    NoConnection = "no-connection": "The owner has no such connection; consent must be given first.",
+    NeedsConsent = "needs-consent": "The provider no longer accepts the connection; consent must be given again.",
+    AccessTokenExpired = "access-token-expired": "The access token has expired and could not be refreshed.",
+    RefreshOutcomeLost = "refresh-outcome-lost": "A refresh's answer was lost and its token is spent; consent must be given again.",
+    InvalidGrant = "invalid-grant": "The provider refused the authorization code or assertion.",
+    InvalidClient = "invalid-client": "The provider refused our client credentials; the configuration is wrong.",
+    InteractionRequired = "interaction-required": "The provider wants the user to sign in again.",
+    ProviderRejected = "provider-rejected": "The provider refused the request; the same request will be refused again.",
+    ProviderUnavailable = "provider-unavailable": "The provider could not be reached or could not answer.",
+    ProviderAnswerUnreadable = "provider-answer-unreadable": "The provider's answer was not what its catalogue entry says.",
+    RateLimited = "rate-limited": "The provider asked for fewer requests.",
+    OutcomeUnknown = "outcome-unknown": "The request may have been carried out; nothing proves it either way.",
+    KeyMissing = "key-missing": "The key that sealed the record is not in the key source.",
+    KeyDisabled = "key-disabled": "The key that sealed the record is disabled in the key source.",
+    KeySourceUnavailable = "key-source-unavailable": "The key source could not be read.",
+    SealedRequired = "sealed-required": "A secret came unsealed where configuration requires it sealed.",
+    Quarantined = "quarantined": "The stored record does not open with its key: it was altered or moved.",
+    RecordUnreadable = "record-unreadable": "The stored record has a format that this version does not know.",
+    TokensSuperseded = "tokens-superseded": "The device's tokens were replaced by newer ones that were picked up.",
+    PickupExpired = "pickup-expired": "The parked tokens were not picked up in time.",
+    ExchangeOutcomeLost = "exchange-outcome-lost": "The authorization code may be spent and its answer was lost; consent must be given again.",
+    SubjectChanged = "subject-changed": "Consent was given by another account of the provider than the stored one.",
+    IdReused = "id-reused": "The same id came with another body.",
+    Revoked = "revoked": "The connection was revoked.",
+    Conflict = "conflict": "The record changed under every attempt to write it.",
+    DeliveryLimit = "delivery-limit": "The broker gave up delivering the message: workers died with it too often.",
+    StoreUnavailable = "store-unavailable": "Redis could not be read or written.",
+    BrokerUnavailable = "broker-unavailable": "RabbitMQ did not take a message that had to follow.",
+    StepPanicked = "step-panicked": "The worker's code failed on this message; that is a defect of Sealpost.",
+    AttemptsExhausted = "attempts-exhausted": "Every attempt failed; the reason names the last failure.",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn every_code_is_kebab_case_and_read_back_as_itself() {
+        for code in Code::ALL {
+            let name = code.as_str();
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{name}");
+            assert_eq!(serde_json::to_value(code).unwrap(), name);
+            assert_eq!(serde_json::from_value::<Code>(name.into()).unwrap(), *code);
+            assert!(code.sentence().ends_with('.'), "{name} has no sentence");
+        }
+    }
+}

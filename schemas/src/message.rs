@@ -1,0 +1,102 @@
+//! What every message has, and what makes one a request, an answer or an event.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{FailureReport, Owner};
+
+/// The work queues, each a message's plural.
+pub mod queues {
+    /// `exchange-request` messages.
+    pub const EXCHANGE_REQUESTS: &str = "exchange-requests";
+    /// `publish-job` messages.
+    pub const PUBLISH_JOBS: &str = "publish-jobs";
+    /// `rotation-tick` messages.
+    pub const ROTATION_TICKS: &str = "rotation-ticks";
+    /// `rotation-shard` messages.
+    pub const ROTATION_SHARDS: &str = "rotation-shards";
+    /// Every work queue.
+    pub const ALL: &[&str] = &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS, ROTATION_SHARDS];
+}
+
+/// A message of the contract. AMQP `type` carries name and version, `message_id` the id.
+pub trait Message: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// The name, as in `publish-job.v1` before the dot.
+    const NAME: &'static str;
+    /// The version, as in `publish-job.v1` after the `v`.
+    const VERSION: u16;
+
+    /// The message's own id.
+    fn id(&self) -> Uuid;
+
+    /// Name and version, as the AMQP `type` property carries them.
+    #[must_use]
+    fn type_name() -> String {
+        format!("{}.v{}", Self::NAME, Self::VERSION)
+    }
+}
+
+/// A message that waits on a work queue for a step.
+pub trait Queued: Message {
+    /// The queue of first publication.
+    const QUEUE: &'static str;
+
+    /// After this nothing is begun any more.
+    fn deadline(&self) -> Option<Timestamp>;
+
+    /// The owner, whose ids are the producer's own.
+    fn owner(&self) -> Option<&Owner>;
+
+    /// The result that tells the producer of a failure, under this id. `None` for messages that nobody waits for.
+    fn failed(&self, _id: Uuid, _failure: FailureReport) -> Option<Answer> {
+        None
+    }
+
+    /// The same for a message that could not be read, of which only an id may be known.
+    #[must_use]
+    fn unread(_id: Uuid, _message: Uuid, _failure: FailureReport) -> Option<Answer> {
+        None
+    }
+}
+
+/// A message that goes to `sealpost.events`, and to `reply_to` where one is set.
+pub trait Announced: Message {
+    /// The topic, as in `publish.published`.
+    fn topic(&self) -> &'static str;
+
+    /// The same without what only the producer may see: `tokens` and `response`.
+    #[must_use]
+    fn public(&self) -> Self;
+}
+
+/// A result or an event in its general form: the reply whole, the event without its private parts.
+/// It has no `Debug`: a reply may carry a device's tokens.
+pub struct Answer {
+    /// Name and version.
+    pub type_name: String,
+    /// The message's id.
+    pub id: Uuid,
+    /// What goes to `reply_to`.
+    pub reply: Value,
+    /// The topic on `sealpost.events`.
+    pub topic: &'static str,
+    /// What goes to `sealpost.events`.
+    pub event: Value,
+}
+
+impl Answer {
+    /// # Errors
+    /// If the message does not serialize, which no message of this crate does.
+    pub fn of<M: Announced>(message: &M) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            type_name: M::type_name(),
+            id: message.id(),
+            reply: serde_json::to_value(message)?,
+            topic: message.topic(),
+            event: serde_json::to_value(message.public())?,
+        })
+    }
+}

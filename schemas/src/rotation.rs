@@ -1,0 +1,105 @@
+//! Rotation: the tick, and the shards that it fans out into.
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::message::queues::{ROTATION_SHARDS, ROTATION_TICKS};
+use crate::{Message, Name, Owner, ProviderId, Queued};
+
+/// What a rotation does with each record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RotationMode {
+    /// Seals anew under the latest key version.
+    Rewrap,
+    /// Refreshes at the provider, which also seals anew.
+    Refresh,
+}
+
+/// Which records a rotation touches; without a field, all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RotationScope {
+    /// Only this tenant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<Name>,
+    /// Only this provider's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<ProviderId>,
+}
+
+/// Starts a rotation.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RotationTick {
+    /// The same id is the same rotation.
+    pub id: Uuid,
+    /// What is done with each record.
+    pub mode: RotationMode,
+    /// Which records.
+    #[serde(default)]
+    pub scope: RotationScope,
+    /// Mode `refresh`: only records due before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_before: Option<Timestamp>,
+    /// The time that the schedule named.
+    pub scheduled_for: Timestamp,
+}
+
+/// One shard of a rotation, or what is left of it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RotationShard {
+    /// Derived from tick, shard and cursor.
+    pub id: Uuid,
+    /// The tick's id.
+    pub tick: Uuid,
+    /// The shard's number.
+    pub shard: u16,
+    /// What is done with each record.
+    pub mode: RotationMode,
+    /// Which records.
+    #[serde(default)]
+    pub scope: RotationScope,
+    /// Mode `refresh`: only records due before this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_before: Option<Timestamp>,
+    /// Where a walk that ran out of its budget goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
+}
+
+impl Message for RotationTick {
+    const NAME: &'static str = "rotation-tick";
+    const VERSION: u16 = 1;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl Queued for RotationTick {
+    const QUEUE: &'static str = ROTATION_TICKS;
+    fn deadline(&self) -> Option<Timestamp> {
+        None
+    }
+    fn owner(&self) -> Option<&Owner> {
+        None
+    }
+}
+
+impl Message for RotationShard {
+    const NAME: &'static str = "rotation-shard";
+    const VERSION: u16 = 1;
+    fn id(&self) -> Uuid {
+        self.id
+    }
+}
+
+impl Queued for RotationShard {
+    const QUEUE: &'static str = ROTATION_SHARDS;
+    fn deadline(&self) -> Option<Timestamp> {
+        None
+    }
+    fn owner(&self) -> Option<&Owner> {
+        None
+    }
+}

@@ -1,0 +1,69 @@
+//! Why a step could not do its work, with the verdict on what becomes of the message.
+
+use std::time::Duration;
+
+use sealpost_schemas::{Answer, Code, FailureReport};
+
+/// What becomes of a message whose step failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Again later; spends an attempt.
+    Retry {
+        /// Not before this much time, where somebody said so.
+        after: Option<Duration>,
+    },
+    /// Again later; spends no attempt, since nothing went wrong: somebody else is at it, or a limit is reached.
+    Defer {
+        /// Not before this much time.
+        after: Duration,
+    },
+    /// Never again: the message, or what we stored, is at fault. It goes to `dead-letters`.
+    Reject,
+}
+
+/// A step's failure. A refusal by the world (no consent, the provider's no) is not one: that is a result.
+pub struct Failure {
+    /// What becomes of the message.
+    pub verdict: Verdict,
+    /// The stable code.
+    pub code: Code,
+    /// What was being done, with what, what went wrong, what to do. Free of secrets.
+    pub message: String,
+    /// What happened before the failure and must be told all the same.
+    pub events: Vec<Answer>,
+}
+
+impl Failure {
+    /// Again later, when the cause may be gone.
+    pub fn retry(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Verdict::Retry { after: None }, code, message)
+    }
+
+    /// Never again.
+    pub fn reject(code: Code, message: impl Into<String>) -> Self {
+        Self::new(Verdict::Reject, code, message)
+    }
+
+    /// Later, without spending an attempt.
+    pub fn defer(after: Duration, code: Code, message: impl Into<String>) -> Self {
+        Self::new(Verdict::Defer { after }, code, message)
+    }
+
+    /// With this verdict.
+    pub fn new(verdict: Verdict, code: Code, message: impl Into<String>) -> Self {
+        Self { verdict, code, message: message.into(), events: Vec::new() }
+    }
+
+    /// Tells what happened before.
+    #[must_use]
+    pub fn with_event(mut self, event: Option<Answer>) -> Self {
+        self.events.extend(event);
+        self
+    }
+
+    /// What the producer is told when the message will not be tried again.
+    #[must_use]
+    pub fn report(&self) -> FailureReport {
+        FailureReport::new(self.code, &self.message, !matches!(self.verdict, Verdict::Reject))
+    }
+}

@@ -1,0 +1,50 @@
+//! Ids of messages: fresh ones, and those derived from what they follow.
+
+use sealpost_schemas::Owner;
+use uuid::Uuid;
+
+/// A new id that sorts by the time it was made (UUID v7).
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the place that ids come from")]
+pub fn fresh() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// The id of what follows from a message (UUID v5): the same follow-up of the same message has the same id, so that a
+/// duplicate is recognised, and another outcome has another, so that a later truth is not taken for one. Producers
+/// choose ids per owner, so the owner is part of it.
+#[must_use]
+pub fn follow_up(owner: Option<&Owner>, message: Uuid, name: &str, outcome: &str) -> Uuid {
+    let (tenant, user) = owner.map_or(("", ""), |owner| (owner.tenant.as_str(), owner.user.as_str()));
+    let mut text = Vec::new();
+    for part in [tenant, user, name, outcome] {
+        text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        text.extend_from_slice(part.as_bytes());
+    }
+    Uuid::new_v5(&message, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use sealpost_schemas::{Name, Owner};
+
+    use super::{follow_up, fresh};
+
+    #[test]
+    fn a_follow_up_depends_on_owner_message_name_and_outcome() {
+        let owner =
+            |tenant: &str, user: &str| Owner { tenant: Name::new(tenant).unwrap(), user: Name::new(user).unwrap() };
+        let (acme, message) = (owner("acme", "u"), fresh());
+        let id = follow_up(Some(&acme), message, "publish-result", "published");
+        assert_eq!(id, follow_up(Some(&acme), message, "publish-result", "published"));
+        for other in [
+            follow_up(Some(&owner("acm", "eu")), message, "publish-result", "published"),
+            follow_up(Some(&acme), fresh(), "publish-result", "published"),
+            follow_up(Some(&acme), message, "publish-resul", "tpublished"),
+            follow_up(Some(&acme), message, "publish-result", "unknown"),
+            follow_up(None, message, "publish-result", "published"),
+        ] {
+            assert_ne!(id, other);
+        }
+    }
+}
