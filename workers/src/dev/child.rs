@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
     process::{ChildStdin, Command, ExitStatus, Stdio},
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -109,6 +110,13 @@ impl Guarded {
     pub async fn exited(&self) -> Option<ExitStatus> {
         let mut exit = self.exit.clone();
         exit.wait_for(Option::is_some).await.ok().and_then(|status| *status)
+    }
+
+    /// As [`Self::exited`], where there is no async runtime, as in a `Drop`. Blocks.
+    pub fn wait(&self) {
+        while self.has_exited().is_none() && self.exit.has_changed().is_ok() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// SIGKILL, as in a crash. Wait with [`Self::exited`].
