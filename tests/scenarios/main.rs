@@ -1,1 +1,3 @@
 //! Scenarios on real servers.
+
+mod sealing;

@@ -1,1 +1,3 @@
 //! The harness: private servers, producers and fault injection for the scenarios.
+
+pub mod python;
