@@ -53,7 +53,8 @@ pub(crate) fn escape(text: &str) -> String {
 
 /// A coloured disc with the name's first letter, the same for the same name.
 pub(crate) fn avatar(name: &str) -> String {
-    let hue = name.bytes().fold(7u32, |hue, byte| (hue * 31 + u32::from(byte)) % 360);
-    let letter: String = name.chars().take(1).flat_map(char::to_uppercase).collect();
+    const HUES: [u8; 8] = [248, 24, 165, 205, 4, 140, 190, 225];
+    let sum = name.bytes().fold(0, |sum: usize, byte| (sum * 31 + usize::from(byte)) % 9973);
+    let (hue, letter) = (HUES[sum % HUES.len()], name.chars().take(1).flat_map(char::to_uppercase).collect::<String>());
     format!(r#"<span class="avatar" style="--hue:{hue}" aria-hidden="true">{}</span>"#, escape(&letter))
 }

@@ -11,7 +11,7 @@ use axum::routing::get;
 
 use crate::app::App;
 use crate::pages::{avatar, escape, page};
-use crate::posts::Post;
+use crate::posts::{Post, Posts};
 
 /// Posts on the wall; older ones have only their own page.
 const SHOWN: usize = 100;
@@ -31,7 +31,7 @@ async fn wall(State(app): State<Arc<App>>) -> Response {
         0 => r#"<div class="card empty"><h1>Nothing here yet</h1><p class="soft">The first post will show up by itself.</p></div>"#.to_owned(),
         _ => String::new(),
     };
-    posts.iter().rev().take(SHOWN).for_each(|post| body.push_str(&card(post)));
+    posts.iter().rev().take(SHOWN).for_each(|post| body.push_str(&card(&state.posts, post)));
     let count = match posts.len() {
         1 => "1 post".to_owned(),
         n => format!("{n} posts"),
@@ -41,9 +41,9 @@ async fn wall(State(app): State<Arc<App>>) -> Response {
 
 /// Where a post's `url` leads.
 async fn one(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
-    let post = app.state().posts.by_id(&id).cloned();
-    let (status, title, body) = match post {
-        Some(post) => (StatusCode::OK, format!("A post by {}", post.author), card(&post)),
+    let state = app.state();
+    let (status, title, body) = match state.posts.by_id(&id) {
+        Some(post) => (StatusCode::OK, format!("A post by {}", post.author), card(&state.posts, post)),
         None => (
             StatusCode::NOT_FOUND,
             "No such post".to_owned(),
@@ -66,13 +66,16 @@ fn framed(right: &str, body: &str) -> String {
     )
 }
 
-fn card(post: &Post) -> String {
+fn card(posts: &Posts, post: &Post) -> String {
     let Post { id, author, title, text, in_reply_to, created_at, .. } = post;
     let (picture, id, author, text) = (avatar(author), escape(id), escape(author), escape(text));
     let time = created_at.strftime("%-d %b, %H:%M:%S UTC");
     let mut above = String::new();
     if let Some(earlier) = in_reply_to {
-        let earlier = escape(earlier);
+        let earlier = match posts.by_id(earlier) {
+            Some(Post { id, author, .. }) => format!(r#"<a href="/posts/{id}">{}</a>"#, escape(author)),
+            None => escape(earlier),
+        };
         let _ = write!(above, r#"<p class="soft reply">in reply to {earlier}</p>"#);
     }
     if let Some(title) = title {

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
+use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::Asked;
 use crate::clients::Client;
 use crate::pages::{avatar, escape, page as framed};
 use crate::refusal::Refusal;
-use axum::http::StatusCode;
 
 /// Practice users to choose from; any other name can be typed.
 const USERS: [&str; 3] = ["ada", "grace", "alan"];
@@ -45,7 +45,7 @@ pub(super) fn page(client: &Client, asked: &Asked) -> Response {
 {users}</div>
 <input class="other" name="other_user" maxlength="64" placeholder="or another user name" aria-label="another user name" autocomplete="off">
 </fieldset>
-<div class="choice"><button name="decision" value="deny">Deny</button><button class="allow" name="decision" value="allow">Allow</button></div>
+<div class="choice"><button class="allow" name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button></div>
 <p class="soft fine">You will go back to <code>{destination}:{port}</code> on this machine. Nothing here is real: no password, no account.</p>
 </form></main>
 "#
@@ -78,7 +78,7 @@ pub(super) fn refused(refusal: &Refusal) -> Response {
         r#"<main class="consent"><div class="card">
 {BRAND}
 <h1>This request cannot go on</h1>
-<p>{description}.</p>
+<p class="why">{description}.</p>
 <p class="soft">Nothing was sent to anybody. Close this page and start again from the app. <code>{error}</code></p>
 </div></main>
 "#
