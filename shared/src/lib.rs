@@ -5,3 +5,6 @@
 pub mod clock;
 pub mod failure;
 pub mod ids;
+pub mod keys;
+pub mod records;
+pub mod seal;
