@@ -2,6 +2,7 @@
 //!
 //! Owns sealing, keys, records, the broker, the token calls and the words for failure. Knows no step.
 
+pub mod broker;
 pub mod clock;
 pub mod config;
 pub mod failure;
@@ -9,4 +10,6 @@ pub mod http;
 pub mod ids;
 pub mod keys;
 pub mod oauth;
+pub mod records;
 pub mod seal;
+pub mod tokens;
