@@ -14,7 +14,7 @@ use sealpost_shared::ids;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::metrics;
+use sealpost_shared::metrics;
 use crate::step::FollowUp;
 
 /// Between tries to hand a tick to the broker.

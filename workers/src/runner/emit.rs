@@ -10,7 +10,7 @@ use sealpost_shared::failure::Failure;
 use serde_json::Value;
 
 use super::Runner;
-use crate::metrics::published;
+use sealpost_shared::metrics::published;
 use crate::step::{Emission, FollowUp};
 
 /// Between tries to hand over what must not be lost.

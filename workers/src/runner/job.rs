@@ -15,7 +15,7 @@ use sealpost_shared::ids;
 use uuid::Uuid;
 
 use super::{Runner, read};
-use crate::metrics::{self, InFlight, Left};
+use sealpost_shared::metrics::{self, InFlight, Left};
 use crate::step::{Attempt, Emission, FollowUps, Step};
 
 /// How often a message is tried before an operator must look at it.

@@ -5,7 +5,7 @@ use sealpost_schemas::{Code, Queued};
 use sealpost_shared::broker::{Delivery, is_own_queue};
 use sealpost_shared::failure::Failure;
 
-use crate::metrics;
+use sealpost_shared::metrics;
 use crate::step::is_version_of;
 
 /// The input, and the encoding of its reply.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use sealpost_schemas::Code;
 
 const JOBS: &str = "sealpost_jobs_total";
@@ -17,14 +16,11 @@ const RESEALED: &str = "sealpost_records_resealed_total";
 
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-/// Installs the recorder of this process.
-///
-/// # Errors
-/// If one is installed already.
-pub fn install() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full(JOB_SECONDS.into()), SECONDS)?
-        .install_recorder()?;
+/// The histograms, with their buckets.
+pub const HISTOGRAMS: &[(&str, &[f64])] = &[(JOB_SECONDS, SECONDS)];
+
+/// Gives the recorder of this process the help text of every metric.
+pub fn describe() {
     describe_counter!(JOBS, "Messages that left their queue, by queue and outcome.");
     describe_histogram!(JOB_SECONDS, Unit::Seconds, "Time from delivery to ack, by queue.");
     describe_gauge!(JOBS_IN_FLIGHT, "Messages that a step works on now, by queue.");
@@ -33,7 +29,6 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     describe_counter!(UNKNOWN_FIELDS, "Fields of messages that this version does not know, by queue.");
     describe_counter!(QUARANTINES, "Records that did not open and were put into quarantine.");
     describe_counter!(RESEALED, "Records that a rotation looked at, by result.");
-    Ok(handle)
 }
 
 /// How a message left its queue.
