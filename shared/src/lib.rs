@@ -2,7 +2,7 @@
 //!
 //! Owns sealing, keys, records, the broker, the token calls and the words for failure. Knows no step.
 
-//pub mod broker;
+pub mod broker;
 pub mod clock;
 pub mod config;
 pub mod failure;
