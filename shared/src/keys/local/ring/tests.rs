@@ -96,7 +96,7 @@ fn bad_content_is_refused_with_its_line() {
         ("\"2026-11-22T12:00:00Z\"", &key, 8, "not a time: expected RFC 3339"),
         ("\"enabled\": true", &format!("\"enabled\": {key}"), 9, "not a value that can stand here"),
         ("\"enabled\": true", &format!("{key}: true"), 9, "not a field of a keyring: format, "),
-        ("\"v2\"", "\"v1\"", 12, "not a new version: the same id and version stand further up"),
+        ("\"v2\"", "\"v1\"", 13, "not a new version: the same id and version stand further up"), // what follows the second
         ("\"versions\": [", &format!("\"versions\": {key}, \"x\": ["), 4, "not a value that can stand here"),
     ];
     for (old, new, line, problem) in cases {
