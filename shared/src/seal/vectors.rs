@@ -145,7 +145,10 @@ fn the_committed_vectors_are_what_the_code_makes() {
     if env::var_os("SEALPOST_WRITE_VECTORS").is_some() {
         fs::write(FILE, &text).unwrap();
     }
-    assert!(fs::read_to_string(FILE).unwrap() == text, "{FILE} is not what the code makes: is the change wanted?");
+    assert!(
+        fs::read_to_string(FILE).unwrap() == text,
+        "{FILE} is not what the code makes; if the change is wanted: SEALPOST_WRITE_VECTORS=1"
+    );
 }
 
 #[test]
