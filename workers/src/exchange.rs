@@ -3,17 +3,22 @@
 //! The authorization code is spent last: everything that can fail without it fails first.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Client;
 use sealpost_schemas::{Code, ExchangeOutcome, ExchangeRequest, ExchangeResult, FailureReport, Grant, Message, Secret};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ids;
-use sealpost_shared::oauth::{CodeGrant, TokenError, exchange_code};
-use sealpost_shared::tokens::TokenKeeper;
+use sealpost_shared::oauth::{CodeGrant, TokenAnswer, TokenError, exchange_code};
+use sealpost_shared::tokens::{Prepared, TokenKeeper};
 use secrecy::SecretString;
 
 use crate::providers::{Catalogue, Provider};
 use crate::step::{Attempt, Step};
+
+/// How often a save is tried when the code is already spent, with a pause between.
+const SAVES: usize = 10;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The step.
 pub struct Exchange {
@@ -45,13 +50,33 @@ impl Step for Exchange {
         let asked = request.scopes.as_ref().unwrap_or(&provider.oauth.scopes);
         let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
         let expires_at = tokens.expires_at;
-        self.keeper.store(place, tokens, &scopes, at.now).await?;
+        if let Err(failure) = self.store(&place, request, &tokens, &scopes, at).await {
+            return Ok(failed(request, code_lost(request, &failure)));
+        }
         let result = request.result(result_id(request, "stored"), ExchangeOutcome::Stored);
         Ok(ExchangeResult { scopes: Some(scopes), expires_at, ..result })
     }
 }
 
 impl Exchange {
+    /// Saves what the code brought. The code is spent, so this does not give up at the first trouble.
+    async fn store(
+        &self,
+        place: &Prepared,
+        request: &ExchangeRequest,
+        tokens: &TokenAnswer,
+        scopes: &[String],
+        at: Attempt,
+    ) -> Result<(), Failure> {
+        for _ in 1..SAVES {
+            match self.keeper.store_consent(place, request.id, tokens, scopes, at.now).await {
+                Err(failure) if failure.verdict != Verdict::Reject => tokio::time::sleep(PAUSE).await,
+                settled => return settled,
+            }
+        }
+        self.keeper.store_consent(place, request.id, tokens, scopes, at.now).await
+    }
+
     fn provider(&self, request: &ExchangeRequest) -> Result<&Provider, Failure> {
         let unknown = || format!("provider {} is not in the catalogue; add its entry, then replay", request.provider);
         self.catalogue.get(&request.provider).ok_or_else(|| Failure::reject(Code::UnknownProvider, unknown()))
@@ -109,6 +134,12 @@ fn not_exchanged(request: &ExchangeRequest, error: &TokenError) -> Result<Exchan
             Ok(failed(request, FailureReport::new(Code::ExchangeOutcomeLost, message, false)))
         }
     }
+}
+
+fn code_lost(request: &ExchangeRequest, failure: &Failure) -> FailureReport {
+    let (at, why) = (&request.provider, &failure.message);
+    let message = format!("the code was exchanged at {at}, but not stored: {why}; consent must be given again");
+    FailureReport::new(Code::ExchangeOutcomeLost, message, false)
 }
 
 fn failed(request: &ExchangeRequest, failure: FailureReport) -> ExchangeResult {

@@ -8,8 +8,8 @@ use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
 use sealpost_shared::tokens::{Rewrap, TokenKeeper};
 
-use sealpost_shared::metrics;
 use crate::step::{Attempt, Emission, FollowUp, FollowUps, Step};
+use sealpost_shared::metrics;
 
 /// About how many records one shard message looks at before it hands on to the next.
 const BUDGET: usize = 500;

@@ -2,7 +2,7 @@
 //!
 //! Knows `Step` and no concrete one.
 
-mod emit;
+pub(crate) mod emit;
 mod job;
 mod read;
 

@@ -7,15 +7,16 @@ use std::time::Duration;
 use croner::Cron;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
-use sealpost_schemas::{Queued, RotationMode, RotationScope, RotationTick};
-use sealpost_shared::broker::{Broker, Outgoing};
+use sealpost_schemas::{RotationMode, RotationScope, RotationTick};
+use sealpost_shared::broker::{Broker, Route};
 use sealpost_shared::clock::Clock;
 use sealpost_shared::ids;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use sealpost_shared::metrics;
+use crate::runner::emit::label;
 use crate::step::FollowUp;
+use sealpost_shared::metrics;
 
 /// Between tries to hand a tick to the broker.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -47,10 +48,10 @@ pub fn tick(mode: RotationMode, scheduled_for: Timestamp) -> RotationTick {
 
 async fn publish(broker: &Broker, tick: &RotationTick) {
     let Ok(message) = FollowUp::of(tick) else { return };
-    let outgoing = Outgoing::new(&message.type_name, message.id, FollowUp::ENCODING, message.body);
+    let (route, outgoing) = (Route::queue(message.queue), message.outgoing());
     loop {
-        let sent = broker.publish(RotationTick::QUEUE, &outgoing).await;
-        metrics::published("tick", sent.as_ref().map_or_else(|error| error.label(), |()| "confirmed"));
+        let sent = broker.publish(&route, &outgoing).await;
+        metrics::published("tick", label(&sent));
         match sent {
             Ok(()) => return tracing::info!(tick = %tick.id, "rotation tick published"),
             Err(error) => tracing::warn!(%error, "the rotation tick was not taken; trying again"),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use sealpost_schemas::codec::Encoding;
 use sealpost_schemas::{Announced, Answer, Message, Queued};
+use sealpost_shared::broker::Outgoing;
 use sealpost_shared::failure::Failure;
 use uuid::Uuid;
 
@@ -46,7 +47,7 @@ pub struct Emission {
     pub outcome: &'static str,
 }
 
-/// A message for a work queue.
+/// A message for a work queue, in JSON.
 pub struct FollowUp {
     /// The queue.
     pub queue: &'static str,
@@ -66,8 +67,17 @@ impl FollowUp {
         Ok(Self { queue: M::QUEUE, type_name: M::type_name(), id: message.id(), body })
     }
 
-    /// How the body is written.
-    pub const ENCODING: Encoding = Encoding::Json;
+    /// As the broker takes it.
+    #[must_use]
+    pub fn outgoing(&self) -> Outgoing {
+        Outgoing {
+            type_name: Some(self.type_name.clone()),
+            id: Some(self.id.to_string()),
+            content_type: Some(Encoding::Json.content_type().into()),
+            body: self.body.clone().into(),
+            ..Outgoing::default()
+        }
+    }
 }
 
 impl Emission {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use reqwest::Client;
-use sealpost_shared::broker::Broker;
+use sealpost_shared::broker::{Broker, BrokerConfig};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::config::Config;
 use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
@@ -75,7 +75,8 @@ impl Process {
         };
         let store = Store::new(store, index_key).map_err(|e| e.to_string())?;
         let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-        let broker = Broker::start(sealpost_shared::broker::BrokerConfig::new([url], config.broker.prefetch));
+        let broker = BrokerConfig { urls: vec![url], prefetch: config.broker.prefetch, ..BrokerConfig::default() };
+        let broker = Broker::start(&broker).map_err(|e| e.to_string())?;
         let stop = stop_signal()?;
         let process = Self { config, broker, store, keys, stop };
         process.serve().await?;
@@ -109,7 +110,7 @@ impl Process {
                 return Ok(());
             }
         }
-        for warning in self.store.durability().await {
+        for warning in self.store.durability().await.unwrap_or_default() {
             tracing::warn!(warning, "durability");
         }
         Ok(())

@@ -29,7 +29,10 @@ impl TokenKeeper {
         match record.metadata.standing.state {
             State::Active => {}
             State::NeedsConsent => {
-                return Ok(refused(Code::NeedsConsent, "the provider no longer takes its tokens; ask for consent again"));
+                return Ok(refused(
+                    Code::NeedsConsent,
+                    "the provider no longer takes its tokens; ask for consent again",
+                ));
             }
             State::Quarantined => {
                 let message = format!("record {} is in quarantine; restore it, or ask for consent again", record.id);
@@ -45,12 +48,7 @@ impl TokenKeeper {
     }
 
     /// Opens a record with the key that it names; what was altered goes into quarantine.
-    async fn open(
-        &self,
-        record: &Record,
-        connection: Option<&Connection>,
-        now: Timestamp,
-    ) -> Result<Content, Failure> {
+    async fn open(&self, record: &Record, connection: Option<&Connection>, now: Timestamp) -> Result<Content, Failure> {
         let key = self.keys.get(record.key()).await?;
         match record.open(&key) {
             Ok(content) => Ok(content),

@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::TokenKeeper;
 use crate::failure::Failure;
-use crate::{ids, metrics};
 use crate::records::{ContentError, Record, Saved, Standing};
+use crate::{ids, metrics};
 
 impl TokenKeeper {
     /// Marks the record, and makes the failure that tells of it. If the record moved meanwhile it is not what did not

@@ -58,10 +58,10 @@ impl TokenKeeper {
         versions.sort_by(|a, b| a.version.as_str().cmp(b.version.as_str()));
         // a version that emptied meanwhile is gone from the list; the walk goes on after it
         let from = walk.from.filter(|from| versions.contains(&from.key));
-        let position = from.or_else(|| versions.first().map(|key| Position { key: key.clone(), cursor: Cursor::default() }));
+        let position =
+            from.or_else(|| versions.first().map(|key| Position { key: key.clone(), cursor: Cursor::default() }));
         let Some(position) = position else { return Ok(Page::default()) };
-        let (records, next) =
-            self.store.walk_held(walk.shard, &position.key, position.cursor, walk.budget).await?;
+        let (records, next) = self.store.walk_held(walk.shard, &position.key, position.cursor, walk.budget).await?;
         let mut page = Page::default();
         for id in records {
             match self.reseal(&id, &scope, (&newest, &key), now).await {
@@ -137,10 +137,8 @@ impl FromStr for Position {
         let mut parts = text.splitn(3, '/');
         let mut part = || parts.next().ok_or_else(malformed);
         let (id, version, cursor) = (part()?, part()?, part()?);
-        let key = KeyRef {
-            id: id.parse().map_err(|_| malformed())?,
-            version: version.parse().map_err(|_| malformed())?,
-        };
+        let key =
+            KeyRef { id: id.parse().map_err(|_| malformed())?, version: version.parse().map_err(|_| malformed())? };
         Ok(Self { key, cursor: cursor.parse().map_err(|_| malformed())? })
     }
 }

@@ -98,13 +98,14 @@ fn text_at(body: &Value, pointer: &str) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use serde_json::json;
     use sealpost_shared::http::Answered;
+    use serde_json::json;
 
     use super::{PublishError, read};
 
     fn answer(status: u16, retry_after: Option<u64>, body: &str) -> Result<String, PublishError> {
-        let publishing = serde_json::from_value(json!({"url": "http://127.0.0.1/", "body": {}, "remote_id": "/id"})).unwrap();
+        let publishing =
+            serde_json::from_value(json!({"url": "http://127.0.0.1/", "body": {}, "remote_id": "/id"})).unwrap();
         let retry_after = retry_after.map(Duration::from_secs);
         read(&publishing, &Answered { status, retry_after, body: body.into() }).map(|post| post.0.id.unwrap())
     }

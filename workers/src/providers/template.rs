@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn a_value_cannot_leave_its_place_and_an_absent_one_is_dropped() {
-        let content = serde_json::from_value(json!({"type": "post", "text": "\",\"admin\":true,\"x\":\"{title}"})).unwrap();
+        let content =
+            serde_json::from_value(json!({"type": "post", "text": "\",\"admin\":true,\"x\":\"{title}"})).unwrap();
         let template = json!({"text": "{text}", "title": "{title}", "kind": "note", "tags": ["{title}", "a"]});
         assert_eq!(
             fill(&template, &content).unwrap(),

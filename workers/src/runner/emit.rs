@@ -5,13 +5,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sealpost_schemas::codec::Encoding;
 use sealpost_schemas::{Answer, Code, FailureReport};
-use sealpost_shared::broker::{Delivery, Outgoing, PublishError};
+use sealpost_shared::broker::{Delivery, Outgoing, PublishError, Route};
 use sealpost_shared::failure::Failure;
 use serde_json::Value;
 
 use super::Runner;
+use crate::step::Emission;
 use sealpost_shared::metrics::published;
-use crate::step::{Emission, FollowUp};
 
 /// Between tries to hand over what must not be lost.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -20,11 +20,8 @@ impl<C> Runner<C> {
     /// Publishes a step's messages, each confirmed.
     pub(super) async fn follow_ups(&self, delivery: &Delivery, emission: &Emission) -> Result<(), Failure> {
         for message in &emission.messages {
-            let outgoing = Outgoing {
-                traceparent: delivery.traceparent.clone(),
-                ..Outgoing::new(&message.type_name, message.id, FollowUp::ENCODING, message.body.clone())
-            };
-            let sent = self.broker.publish(message.queue, &outgoing).await;
+            let outgoing = Outgoing { traceparent: delivery.traceparent.clone(), ..message.outgoing() };
+            let sent = self.broker.publish(&Route::queue(message.queue), &outgoing).await;
             published("follow-up", label(&sent));
             sent.map_err(|error| Failure::retry(Code::BrokerUnavailable, error.to_string()))?;
         }
@@ -40,11 +37,10 @@ impl<C> Runner<C> {
         events: impl Iterator<Item = &'a Answer>,
     ) {
         for answer in answers {
-            if let Some(reply_to) = delivery.reply_address() {
-                if let Some(outgoing) = outgoing(answer, encoding, &answer.reply, delivery) {
-                    let sent = self.broker.reply(reply_to, &outgoing).await;
-                    published("reply", label(&sent));
-                }
+            let outgoing = outgoing(answer, encoding, &answer.reply, delivery);
+            if let (Some(reply_to), Some(outgoing)) = (&delivery.reply_to, outgoing) {
+                let sent = self.broker.reply(reply_to, &outgoing).await;
+                published("reply", label(&sent));
             }
             self.event(answer, delivery).await;
         }
@@ -60,26 +56,20 @@ impl<C> Runner<C> {
         }
     }
 
-    /// Puts the message into a delay tier, from where it comes back. `None`: the delivery is lost meanwhile.
-    pub(super) async fn again(&self, delivery: &Delivery, attempt: u32, after: Duration) -> Option<()> {
-        self.insist("delay", delivery, || self.broker.delay(delivery, attempt, after)).await
-    }
-
-    /// Puts the message into `dead-letters`. `None`: the delivery is lost meanwhile.
-    pub(super) async fn put_aside(&self, delivery: &Delivery, report: &FailureReport, at: Timestamp) -> Option<()> {
-        self.insist("dead-letter", delivery, || {
-            self.broker.dead_letter(delivery, report.code.as_str(), &report.message, at)
-        })
-        .await
-    }
-
-    /// Tries until the broker has it, or until the delivery is no longer ours: then it is delivered again.
-    async fn insist<F>(&self, kind: &'static str, delivery: &Delivery, publish: impl Fn() -> F) -> Option<()>
-    where
-        F: Future<Output = Result<(), PublishError>>,
-    {
+    /// Puts the message away, trying until the broker has it. `None`: the delivery is no longer ours, so that it is
+    /// delivered again.
+    pub(super) async fn put_away(&self, delivery: &Delivery, place: Place<'_>) -> Option<()> {
+        let mut outgoing = delivery.outgoing();
         while delivery.usable() {
-            let sent = publish().await;
+            let (kind, sent) = match &place {
+                Place::Delay { attempt, after } => {
+                    outgoing.attempt = Some(*attempt);
+                    ("delay", self.broker.delay(delivery.queue, *after, &outgoing).await.map(|_| ()))
+                }
+                Place::DeadLetters { report, at } => {
+                    ("dead-letter", self.broker.dead_letter(&outgoing, report.code, &report.message, *at).await)
+                }
+            };
             published(kind, label(&sent));
             match sent {
                 Ok(()) => return Some(()),
@@ -91,18 +81,46 @@ impl<C> Runner<C> {
     }
 }
 
+/// Where a message goes that is not done.
+pub(super) enum Place<'a> {
+    /// Into a delay tier, from where it comes back as this attempt.
+    Delay {
+        /// The attempt that it will be.
+        attempt: u32,
+        /// Not before this much time.
+        after: Duration,
+    },
+    /// Into `dead-letters`.
+    DeadLetters {
+        /// Why.
+        report: &'a FailureReport,
+        /// When.
+        at: Timestamp,
+    },
+}
+
 fn outgoing(answer: &Answer, encoding: Encoding, body: &Value, delivery: &Delivery) -> Option<Outgoing> {
     let body = encoding.encode(body).ok()?;
     Some(Outgoing {
+        type_name: Some(answer.type_name.clone()),
+        id: Some(answer.id.to_string()),
+        content_type: Some(encoding.content_type().into()),
         correlation_id: delivery.correlation_id.clone(),
         traceparent: delivery.traceparent.clone(),
-        ..Outgoing::new(&answer.type_name, answer.id, encoding, body)
+        body: body.into(),
+        ..Outgoing::default()
     })
 }
 
-fn label(sent: &Result<(), PublishError>) -> &'static str {
+/// The metric label of how a publish ended.
+pub(crate) fn label(sent: &Result<(), PublishError>) -> &'static str {
     match sent {
         Ok(()) => "confirmed",
-        Err(error) => error.label(),
+        Err(PublishError::Unroutable { .. }) => "unroutable",
+        Err(PublishError::Refused { .. }) => "refused",
+        Err(PublishError::NotSent { .. }) => "not-sent",
+        Err(PublishError::Unconfirmed { .. }) => "unconfirmed",
+        Err(PublishError::Lost { .. }) => "lost",
+        Err(PublishError::ReplyTo { .. }) => "own-queue",
     }
 }

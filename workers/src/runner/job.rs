@@ -7,16 +7,17 @@ use futures_util::FutureExt;
 use jiff::SignedDuration;
 use sealpost_schemas::codec::Encoding;
 use sealpost_schemas::events::JobDeadLettered;
-use sealpost_schemas::{Answer, Code, FailureReport, Queued};
+use sealpost_schemas::{Answer, Code, FailureReport, Message, Queued};
 use sealpost_shared::broker::Delivery;
 use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ids;
 use uuid::Uuid;
 
+use super::emit::Place;
 use super::{Runner, read};
-use sealpost_shared::metrics::{self, InFlight, Left};
 use crate::step::{Attempt, Emission, FollowUps, Step};
+use sealpost_shared::metrics::{self, InFlight, Left};
 
 /// How often a message is tried before an operator must look at it.
 const MAX_ATTEMPTS: u32 = 12;
@@ -70,11 +71,13 @@ async fn known<S: Step, C: Clock + Clone>(
     match failure.verdict {
         Verdict::Retry { after } if delivery.attempt < MAX_ATTEMPTS => {
             let wanted = backoff(delivery.attempt).max(after.unwrap_or_default());
-            runner.again(delivery, delivery.attempt + 1, wait(wanted)).await?;
+            let place = Place::Delay { attempt: delivery.attempt + 1, after: wait(wanted) };
+            runner.put_away(delivery, place).await?;
             Some(Left::Retried)
         }
         Verdict::Defer { after } => {
-            runner.again(delivery, delivery.attempt, wait(after)).await?;
+            let place = Place::Delay { attempt: delivery.attempt, after: wait(after) };
+            runner.put_away(delivery, place).await?;
             Some(Left::Deferred)
         }
         Verdict::Retry { .. } | Verdict::Reject => {
@@ -109,7 +112,7 @@ async fn put_aside<M: Queued, C: Clock + Clone>(
     answer: Option<Answer>,
 ) -> Option<Left> {
     let at = runner.clock.now();
-    runner.put_aside(delivery, report, at).await?;
+    runner.put_away(delivery, Place::DeadLetters { report, at }).await?;
     let event = JobDeadLettered {
         id: ids::follow_up(None, message.unwrap_or_default(), "job-dead-lettered", &at.to_string()),
         queue: M::QUEUE.into(),

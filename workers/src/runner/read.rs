@@ -5,8 +5,8 @@ use sealpost_schemas::{Code, Queued};
 use sealpost_shared::broker::{Delivery, is_own_queue};
 use sealpost_shared::failure::Failure;
 
-use sealpost_shared::metrics;
 use crate::step::is_version_of;
+use sealpost_shared::metrics;
 
 /// The input, and the encoding of its reply.
 pub(super) fn input<M: Queued>(delivery: &Delivery) -> Result<(M, Encoding), Failure> {
