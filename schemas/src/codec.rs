@@ -13,6 +13,8 @@ use crate::Message;
 
 mod words;
 
+pub use words::without_value;
+
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
 
@@ -146,7 +148,7 @@ pub fn decode<M: Message>(encoding: Encoding, body: &[u8]) -> Result<Decoded<M>,
         Err(error) => {
             let path = track.path().to_string();
             let path = if path == "." { "the body".into() } else { path };
-            Err(DecodeError::Field { path, problem: words::without_value(&error.to_string()) })
+            Err(DecodeError::Field { path, problem: without_value(&error.to_string()) })
         }
     }
 }

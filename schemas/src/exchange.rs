@@ -144,12 +144,13 @@ pub struct Tokens {
 pub struct ExchangeResult {
     /// Derived from the request's id and the outcome.
     pub id: Uuid,
-    /// The request's id.
+    /// The request's id; nil where the request could not be read and its `message_id` named none.
     pub request: Uuid,
     /// How it ended.
     pub outcome: ExchangeOutcome,
-    /// The connection.
-    pub connection: Connection,
+    /// The connection; absent only where the request could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Connection>,
     /// The provider's account, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Subject>,
@@ -174,19 +175,25 @@ impl ExchangeRequest {
         Connection::of(&self.owner, &self.provider, &self.label)
     }
 
-    /// A result that says why nothing was stored.
+    /// A result of this request.
     #[must_use]
-    pub fn failure(&self, id: Uuid, failure: FailureReport) -> ExchangeResult {
-        ExchangeResult {
+    pub fn result(&self, id: Uuid, outcome: ExchangeOutcome) -> ExchangeResult {
+        ExchangeResult { connection: Some(self.connection()), ..ExchangeResult::new(id, self.id, outcome) }
+    }
+}
+
+impl ExchangeResult {
+    fn new(id: Uuid, request: Uuid, outcome: ExchangeOutcome) -> Self {
+        Self {
             id,
-            request: self.id,
-            outcome: ExchangeOutcome::Failed,
-            connection: self.connection(),
+            request,
+            outcome,
+            connection: None,
             subject: None,
             scopes: None,
             expires_at: None,
             tokens: None,
-            failure: Some(failure),
+            failure: None,
         }
     }
 }
@@ -204,8 +211,16 @@ impl Queued for ExchangeRequest {
     fn deadline(&self) -> Option<Timestamp> {
         self.deadline
     }
+    fn owner(&self) -> Option<&Owner> {
+        Some(&self.owner)
+    }
     fn failed(&self, id: Uuid, failure: FailureReport) -> Option<Answer> {
-        Answer::of(&self.failure(id, failure)).ok()
+        let result = self.result(id, ExchangeOutcome::Failed);
+        Answer::of(&ExchangeResult { failure: Some(failure), ..result }).ok()
+    }
+    fn unread(id: Uuid, request: Uuid, failure: FailureReport) -> Option<Answer> {
+        let result = ExchangeResult::new(id, request, ExchangeOutcome::Failed);
+        Answer::of(&ExchangeResult { failure: Some(failure), ..result }).ok()
     }
 }
 

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::FailureReport;
+use crate::{FailureReport, Owner};
 
 /// The work queues, each a message's plural.
 pub mod queues {
@@ -47,8 +47,19 @@ pub trait Queued: Message {
     /// After this nothing is begun any more.
     fn deadline(&self) -> Option<Timestamp>;
 
+    /// The owner, whose ids are the producer's own.
+    fn owner(&self) -> Option<&Owner>;
+
     /// The result that tells the producer of a failure, under this id. `None` for messages that nobody waits for.
-    fn failed(&self, id: Uuid, failure: FailureReport) -> Option<Answer>;
+    fn failed(&self, _id: Uuid, _failure: FailureReport) -> Option<Answer> {
+        None
+    }
+
+    /// The same for a message that could not be read, of which only an id may be known.
+    #[must_use]
+    fn unread(_id: Uuid, _message: Uuid, _failure: FailureReport) -> Option<Answer> {
+        None
+    }
 }
 
 /// A message that goes to `sealpost.events`, and to `reply_to` where one is set.

@@ -143,12 +143,13 @@ pub struct Remote {
 pub struct PublishResult {
     /// Derived from the job's id and the outcome.
     pub id: Uuid,
-    /// The job's id.
+    /// The job's id; nil where the job could not be read and its `message_id` named none.
     pub job: Uuid,
     /// How it ended.
     pub outcome: PublishOutcome,
-    /// The connection.
-    pub connection: Connection,
+    /// The connection; absent only where the job could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Connection>,
     /// What the provider made of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote: Option<Remote>,
@@ -170,15 +171,13 @@ impl PublishJob {
     /// A result of this job.
     #[must_use]
     pub fn result(&self, id: Uuid, outcome: PublishOutcome) -> PublishResult {
-        PublishResult {
-            id,
-            job: self.id,
-            outcome,
-            connection: self.connection(),
-            remote: None,
-            tokens_refreshed: false,
-            failure: None,
-        }
+        PublishResult { connection: Some(self.connection()), ..PublishResult::new(id, self.id, outcome) }
+    }
+}
+
+impl PublishResult {
+    fn new(id: Uuid, job: Uuid, outcome: PublishOutcome) -> Self {
+        Self { id, job, outcome, connection: None, remote: None, tokens_refreshed: false, failure: None }
     }
 }
 
@@ -195,9 +194,16 @@ impl Queued for PublishJob {
     fn deadline(&self) -> Option<Timestamp> {
         self.deadline
     }
+    fn owner(&self) -> Option<&Owner> {
+        Some(&self.owner)
+    }
     fn failed(&self, id: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = PublishResult { failure: Some(failure), ..self.result(id, PublishOutcome::Failed) };
         Answer::of(&result).ok()
+    }
+    fn unread(id: Uuid, job: Uuid, failure: FailureReport) -> Option<Answer> {
+        let result = PublishResult::new(id, job, PublishOutcome::Failed);
+        Answer::of(&PublishResult { failure: Some(failure), ..result }).ok()
     }
 }
 

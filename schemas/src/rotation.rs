@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::message::queues::{ROTATION_SHARDS, ROTATION_TICKS};
-use crate::{Answer, FailureReport, Message, Name, ProviderId, Queued};
+use crate::{Message, Name, Owner, ProviderId, Queued};
 
 /// What a rotation does with each record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -81,7 +81,7 @@ impl Queued for RotationTick {
     fn deadline(&self) -> Option<Timestamp> {
         None
     }
-    fn failed(&self, _: Uuid, _: FailureReport) -> Option<Answer> {
+    fn owner(&self) -> Option<&Owner> {
         None
     }
 }
@@ -99,7 +99,7 @@ impl Queued for RotationShard {
     fn deadline(&self) -> Option<Timestamp> {
         None
     }
-    fn failed(&self, _: Uuid, _: FailureReport) -> Option<Answer> {
+    fn owner(&self) -> Option<&Owner> {
         None
     }
 }

@@ -1,7 +1,8 @@
 //! serde's error texts without the values that they quote.
 
 /// Keeps what was expected, and drops what was found: it may be a secret in the wrong place.
-pub(super) fn without_value(text: &str) -> String {
+#[must_use]
+pub fn without_value(text: &str) -> String {
     let expected = || text.rfind("expected ").map_or("something else", |at| &text[at..]);
     if let Some(found) = text.strip_prefix("invalid type: ") {
         let kind = found.split([' ', ',']).next().unwrap_or_default();
@@ -15,8 +16,12 @@ pub(super) fn without_value(text: &str) -> String {
     if text.starts_with("unknown variant ") {
         return format!("unknown value, {}", expected());
     }
-    // names of our own fields, and the texts of our own types
-    if text.starts_with("missing field ") || text.starts_with("duplicate field ") || text.starts_with("must ") {
+    // names of fields, and the texts of our own types
+    if text.starts_with("missing field ")
+        || text.starts_with("unknown field ")
+        || text.starts_with("duplicate field ")
+        || text.starts_with("must ")
+    {
         return text.into();
     }
     "not a valid value".into()

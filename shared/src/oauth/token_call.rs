@@ -1,0 +1,211 @@
+//! The token call: a grant in, tokens or a refusal out (RFC 6749 §4.1.3, §5).
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::{Client, RequestBuilder};
+use sealpost_schemas::ProviderError;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use url::form_urlencoded::byte_serialize;
+
+use super::{ClientAuth, OAuthProvider};
+use crate::http::{self, Answered, NoAnswer};
+
+/// The most that is kept of a provider's words, in characters.
+const MAX_WORDS: usize = 300;
+
+/// An authorization code and what it is spent with.
+pub struct CodeGrant<'a> {
+    /// The code.
+    pub code: &'a SecretString,
+    /// The verifier of RFC 7636.
+    pub code_verifier: &'a SecretString,
+    /// The redirect URI of the authorization request.
+    pub redirect_uri: &'a str,
+}
+
+/// What a provider gave.
+#[derive(Debug)]
+pub struct TokenAnswer {
+    /// The access token.
+    pub access_token: SecretString,
+    /// The refresh token, if it gave one.
+    pub refresh_token: Option<SecretString>,
+    /// When the access token expires, counted from before the call; unknown if the provider does not say.
+    pub expires_at: Option<Timestamp>,
+    /// The scopes that were granted; `None`: those that were asked for (RFC 6749 §5.1).
+    pub scopes: Option<Vec<String>>,
+}
+
+/// Why there are no tokens.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// Nothing was sent, so nothing was spent.
+    #[error("the token endpoint could not be reached")]
+    NotSent,
+    /// Nothing was spent.
+    #[error("the token endpoint asks for fewer requests (429)")]
+    RateLimited {
+        /// Not before this much time.
+        after: Option<Duration>,
+    },
+    /// The grant is refused for good.
+    #[error("the provider refused the grant ({})", words(.0))]
+    Refused(ProviderError),
+    /// Our client is refused; the grant was not looked at.
+    #[error("the provider refused our client credentials ({})", words(.0))]
+    InvalidClient(ProviderError),
+    /// Nothing proves that the grant was not spent.
+    #[error("the token endpoint's answer was lost: {0}")]
+    Lost(String),
+}
+
+/// Spends an authorization code.
+///
+/// # Errors
+/// [`TokenError`] tells whether the code may be spent.
+pub async fn exchange_code(
+    client: &Client,
+    provider: &OAuthProvider,
+    secret: &SecretString,
+    grant: &CodeGrant<'_>,
+    now: Timestamp,
+) -> Result<TokenAnswer, TokenError> {
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", grant.code.expose_secret()),
+        ("redirect_uri", grant.redirect_uri),
+        ("code_verifier", grant.code_verifier.expose_secret()),
+    ];
+    call(authenticated(client, provider, secret, &form), now).await
+}
+
+fn authenticated(
+    client: &Client,
+    provider: &OAuthProvider,
+    secret: &SecretString,
+    form: &[(&str, &str)],
+) -> RequestBuilder {
+    let request = client.post(provider.token_url.clone()).header("accept", "application/json");
+    let secret = secret.expose_secret();
+    match provider.client_auth {
+        ClientAuth::Basic => {
+            // RFC 6749 §2.3.1: both are form-encoded before they become Basic credentials
+            let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
+            request.basic_auth(encoded(&provider.client_id), Some(encoded(secret))).form(form)
+        }
+        ClientAuth::Post => {
+            let mut form = form.to_vec();
+            form.extend([("client_id", provider.client_id.as_str()), ("client_secret", secret)]);
+            request.form(&form)
+        }
+    }
+}
+
+async fn call(request: RequestBuilder, now: Timestamp) -> Result<TokenAnswer, TokenError> {
+    let answered = match request.send().await {
+        Ok(response) => http::read(response).await,
+        Err(error) => Err(NoAnswer::from(&error)),
+    };
+    match answered {
+        Ok(answer) => read(&answer, now),
+        Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
+        Err(lost) => Err(TokenError::Lost(lost.to_string())),
+    }
+}
+
+fn read(answer: &Answered, now: Timestamp) -> Result<TokenAnswer, TokenError> {
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    match answer.status {
+        200..=299 => tokens(&body, now)
+            .ok_or_else(|| TokenError::Lost(format!("status {} without an access token", answer.status))),
+        429 => Err(TokenError::RateLimited { after: answer.retry_after }),
+        400..=499 => {
+            let said = |field: &str| body[field].as_str().map(bounded);
+            let error = ProviderError {
+                status: Some(answer.status),
+                error: said("error"),
+                description: said("error_description"),
+            };
+            match error.error.as_deref() {
+                Some("invalid_client" | "unauthorized_client") => Err(TokenError::InvalidClient(error)),
+                _ => Err(TokenError::Refused(error)),
+            }
+        }
+        status => Err(TokenError::Lost(format!("status {status}"))),
+    }
+}
+
+fn tokens(body: &Value, now: Timestamp) -> Option<TokenAnswer> {
+    let token = |field: &str| body[field].as_str().filter(|token| !token.is_empty()).map(SecretString::from);
+    let lifetime = &body["expires_in"];
+    let lifetime = lifetime.as_i64().or_else(|| lifetime.as_str()?.parse().ok()).filter(|seconds| *seconds > 0);
+    Some(TokenAnswer {
+        access_token: token("access_token")?,
+        refresh_token: token("refresh_token"),
+        expires_at: lifetime.and_then(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok()),
+        scopes: body["scope"].as_str().map(|scopes| scopes.split_whitespace().map(str::to_owned).collect()),
+    })
+}
+
+/// A provider's words: bounded, and without what could act on a terminal or a log.
+fn bounded(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect()
+}
+
+fn words(error: &ProviderError) -> String {
+    let status = error.status.map(|status| status.to_string()).unwrap_or_default();
+    [Some(status), error.error.clone(), error.description.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::{TokenError, read};
+    use crate::http::Answered;
+
+    fn answer(status: u16, body: &str) -> Result<super::TokenAnswer, TokenError> {
+        read(&Answered { status, retry_after: None, body: body.into() }, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn an_answer_without_an_access_token_is_lost_not_refused() {
+        for body in ["", "<html>", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#] {
+            assert!(matches!(answer(200, body), Err(TokenError::Lost(_))), "{body}");
+        }
+        assert!(matches!(answer(503, "{}"), Err(TokenError::Lost(_))));
+    }
+
+    #[test]
+    fn a_lifetime_that_makes_no_sense_is_an_unknown_one() {
+        let expiry = |lifetime: &str| {
+            answer(200, &format!(r#"{{"access_token":"a","expires_in":{lifetime}}}"#)).unwrap().expires_at
+        };
+        assert_eq!(expiry("60").unwrap().as_second(), 60);
+        assert_eq!(expiry("\"60\"").unwrap().as_second(), 60);
+        for odd in ["-5", "0", "null", "\"soon\"", "9223372036854775807"] {
+            assert_eq!(expiry(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_secret_is_told_from_a_refused_grant() {
+        assert!(matches!(answer(400, r#"{"error":"invalid_grant"}"#), Err(TokenError::Refused(_))));
+        assert!(matches!(answer(401, r#"{"error":"invalid_client"}"#), Err(TokenError::InvalidClient(_))));
+        assert!(matches!(answer(429, ""), Err(TokenError::RateLimited { after: None })));
+    }
+
+    #[test]
+    fn a_providers_words_are_bounded_and_hold_no_control_characters() {
+        let long = "x".repeat(5000);
+        let Err(TokenError::Refused(error)) =
+            answer(400, &format!(r#"{{"error":"e\u001b[31m\n","error_description":"{long}"}}"#))
+        else {
+            panic!("not refused");
+        };
+        assert_eq!(error.error.unwrap(), "e[31m");
+        assert_eq!(error.description.unwrap().len(), super::MAX_WORDS);
+    }
+}

@@ -1,0 +1,118 @@
+//! What the tests of one process share: the built binaries, the installed servers, one RabbitMQ, one folder.
+//!
+//! A shared server lives in a static, which nobody drops: its guard ends it and removes its folder when this process is gone.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use sealpost::dev::{
+    install::ensure_installed,
+    servers::{
+        Launcher,
+        rabbitmq::{RabbitMq, RabbitMqOptions},
+    },
+};
+
+/// The built programs.
+#[derive(Debug)]
+pub struct Binaries {
+    /// The workers.
+    pub sealpost: PathBuf,
+    /// The practice platform.
+    pub sandbox: PathBuf,
+}
+
+/// The workspace's root folder.
+#[must_use]
+pub fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests' folder is in the workspace")
+}
+
+/// The binaries beside this test's executable, built once per process, so that they are never stale. Blocks.
+#[must_use]
+pub fn binaries() -> &'static Binaries {
+    static BINARIES: OnceLock<Result<Binaries, String>> = OnceLock::new();
+    BINARIES.get_or_init(build).as_ref().unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn build() -> Result<Binaries, String> {
+    // <target>/<profile>/deps/<test>
+    let test = std::env::current_exe().map_err(|error| error.to_string())?;
+    let profile = test.ancestors().nth(2).expect("a test's executable lies in deps");
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--workspace", "--bins"]).current_dir(workspace());
+    cargo.arg("--target-dir").arg(profile.parent().expect("a profile's folder lies in the target folder"));
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let output = cargo.output().map_err(|error| format!("{cargo:?}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{cargo:?} failed:\n{}", String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(Binaries { sealpost: profile.join("sealpost"), sandbox: profile.join("sealpost-sandbox") })
+}
+
+/// What servers are started with; installs them first where they are missing. Blocks.
+#[must_use]
+pub fn launcher() -> &'static Launcher {
+    static LAUNCHER: OnceLock<Result<Launcher, String>> = OnceLock::new();
+    LAUNCHER
+        .get_or_init(|| {
+            let say = |line: &str| eprintln!("{line}");
+            let installed = ensure_installed(&workspace().join(".sealpost"), &say).map_err(|error| error.to_string())?;
+            Ok(Launcher { guard: binaries().sealpost.clone(), installed, remove: true })
+        })
+        .as_ref()
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A name for a folder or a virtual host that no other test has, in this process or another.
+#[must_use]
+pub fn unique(what: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// An unused path for one server or one test; what is made there must be removed by its maker.
+#[must_use]
+pub fn folder(what: &str) -> PathBuf {
+    static SWEPT: OnceLock<()> = OnceLock::new();
+    let all = workspace().join(".sealpost/tests");
+    SWEPT.get_or_init(|| sweep(&all));
+    all.join(std::process::id().to_string()).join(unique(what))
+}
+
+/// Removes what test processes left behind that were killed.
+fn sweep(all: &Path) {
+    for entry in fs::read_dir(all).into_iter().flatten().flatten() {
+        if !Path::new("/proc").join(entry.file_name()).exists() {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// The RabbitMQ that all tests of this process share, with the management plugin. For use, not for killing. Blocks.
+#[must_use]
+pub fn shared_rabbitmq() -> &'static RabbitMq {
+    static SHARED: OnceLock<Result<RabbitMq, String>> = OnceLock::new();
+    SHARED
+        .get_or_init(|| {
+            let launcher = launcher();
+            let options = RabbitMqOptions { management: true, ..Default::default() };
+            // Whoever comes first must not start it on a runtime that ends with one test.
+            let start = || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(RabbitMq::start(&folder("broker"), launcher, &options))
+            };
+            std::thread::scope(|scope| scope.spawn(start).join()).expect("no panic").map_err(|error| error.to_string())
+        })
+        .as_ref()
+        .unwrap_or_else(|error| panic!("{error}"))
+}

@@ -1,0 +1,103 @@
+//! The practice platform as a child process, and its admin API.
+
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use reqwest::{Client, Method};
+use serde_json::Value;
+
+use crate::{http, machine::binaries};
+
+/// A running practice platform of the test's own. Dropping it ends it.
+#[derive(Debug)]
+pub struct Sandbox {
+    issuer: String,
+    port: u16,
+    http: Client,
+    child: Child,
+}
+
+#[derive(serde::Deserialize)]
+struct Ready {
+    port: u16,
+    issuer: String,
+}
+
+impl Sandbox {
+    /// Starts one on a free port.
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts one with more arguments.
+    pub async fn start_with(args: &[&str]) -> Self {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        tokio::task::spawn_blocking(move || spawn(&args)).await.expect("a sandbox")
+    }
+
+    /// Its issuer, the address of its OAuth 2 server and its API.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Its port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Gives a user's consent without a browser; `request` as the admin API wants it.
+    pub async fn mint(&self, request: Value) -> Value {
+        self.admin(Method::POST, "mint", Some(request)).await
+    }
+
+    /// Switches faults; `faults` as the admin API wants them.
+    pub async fn faults(&self, faults: Value) -> Value {
+        self.admin(Method::POST, "faults", Some(faults)).await
+    }
+
+    /// What was asked of it so far.
+    pub async fn stats(&self) -> Value {
+        self.admin(Method::GET, "stats", None).await
+    }
+
+    /// Every post on its wall.
+    pub async fn posts(&self) -> Value {
+        self.admin(Method::GET, "posts", None).await
+    }
+
+    /// A call of the admin API; panics when it is refused.
+    pub async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Value {
+        let mut request = self.http.request(method.clone(), format!("http://127.0.0.1:{}/admin/{path}", self.port));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap_or_else(|error| panic!("{method} /admin/{path}: {error}"));
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        assert!(status.is_success(), "{method} /admin/{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+}
+
+/// Blocks until it says that it is ready. It ends with this process, as its stdin does.
+fn spawn(args: &[String]) -> Sandbox {
+    let mut command = Command::new(&binaries().sandbox);
+    command.args(["--port", "0", "--until-stdin-closes"]).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the sandbox starts");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut line).expect("a line of the sandbox");
+    let ready = serde_json::from_str(&line);
+    let Ready { port, issuer } = ready.unwrap_or_else(|error| panic!("the sandbox said {line:?}: {error}"));
+    Sandbox { issuer, port, http: http::client(), child }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,38 @@
+//! Waiting for a condition, with a deadline and a sentence that says what never came.
+
+use std::time::{Duration, Instant};
+
+/// The answer of a condition: `bool`, or `Option<T>` when there is something to bring back.
+pub trait Met {
+    /// What [`until`] returns.
+    type Found;
+    /// The find, if the condition is met.
+    fn found(self) -> Option<Self::Found>;
+}
+
+impl Met for bool {
+    type Found = ();
+    fn found(self) -> Option<()> {
+        self.then_some(())
+    }
+}
+
+impl<T> Met for Option<T> {
+    type Found = T;
+    fn found(self) -> Option<T> {
+        self
+    }
+}
+
+/// Asks `condition` again and again until it is met, and returns what it found. Panics with the sentence `what` when
+/// `within` is over.
+pub async fn until<M: Met, F: Future<Output = M>>(what: &str, within: Duration, condition: impl Fn() -> F) -> M::Found {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = condition().await.found() {
+            return found;
+        }
+        assert!(start.elapsed() < within, "after {within:?} still not: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,117 @@
+//! Finds RabbitMQ and Redis on this machine and, on Debian and Ubuntu, installs what is missing. It says first what it
+//! will do, never lets the packages' services start, and refuses to install anywhere else.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{IsTerminal, stdin},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use super::{DevError, servers::tail};
+
+const SCRIPT: &str = include_str!("install.sh");
+
+/// Where the servers' programs are.
+#[derive(Debug, Clone)]
+pub struct Installed {
+    /// The script that starts a node: the real one. Debian's on PATH is a wrapper that insists on its own user.
+    pub rabbitmq_server: PathBuf,
+    /// The real `rabbitmqctl`, beside it.
+    pub rabbitmqctl: PathBuf,
+    /// Erlang's port mapper.
+    pub epmd: PathBuf,
+    /// The Redis server.
+    pub redis_server: PathBuf,
+    /// The Redis client, which builds clusters.
+    pub redis_cli: PathBuf,
+}
+
+/// Finds the servers' programs; installs the missing ones where it can. One installer at a time: the lock and the log
+/// are in `folder`. Blocks, for minutes if it must install.
+///
+/// # Errors
+/// If something is missing and cannot be installed here, with the command that does it by hand.
+pub fn ensure_installed(folder: &Path, say: &dyn Fn(&str)) -> Result<Installed, DevError> {
+    if let Ok(installed) = find() {
+        return Ok(installed);
+    }
+    fs::create_dir_all(folder).map_err(DevError::io(format!("making the folder {}", folder.display())))?;
+    let path = folder.join("install.lock");
+    let doing = || DevError::io(format!("locking {}", path.display()));
+    let lock = File::create(&path).map_err(doing())?;
+    lock.lock().map_err(doing())?;
+    // Somebody else may have installed them meanwhile.
+    let Err(missing) = find() else { return find().map_err(|missing| by_hand(&missing, "it vanished")) };
+    install(&missing, &folder.join("install.log"), say)?;
+    find().map_err(|missing| by_hand(&missing, "installing the packages did not bring it"))
+}
+
+fn install(packages: &[&'static str], log: &Path, say: &dyn Fn(&str)) -> Result<(), DevError> {
+    if which("apt-get").is_none() {
+        return Err(by_hand(packages, "this is not Debian or Ubuntu, so that Sealpost does not know how to install it"));
+    }
+    let mut command = if rustix::process::geteuid().is_root() {
+        Command::new("sh")
+    } else if which("sudo").is_some() {
+        let mut sudo = Command::new("sudo");
+        // Nobody is there to type a password.
+        sudo.args(if stdin().is_terminal() { &["sh"][..] } else { &["-n", "sh"] });
+        sudo
+    } else {
+        return Err(by_hand(packages, "installing it needs root"));
+    };
+    say(&format!(
+        "{} missing: installing with apt-get{}; its services stay off. Progress: {}",
+        packages.join(" and "),
+        if rustix::process::geteuid().is_root() { "" } else { " through sudo" },
+        log.display()
+    ));
+    let doing = || DevError::io(format!("installing {}, log {}", packages.join(" "), log.display()));
+    let output = OpenOptions::new().create(true).append(true).open(log).map_err(doing())?;
+    let status = command
+        .args(["-c", SCRIPT, "install"])
+        .args(packages)
+        .stdin(Stdio::inherit())
+        .stdout(output.try_clone().map_err(doing())?)
+        .stderr(output)
+        .status()
+        .map_err(doing())?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(by_hand(packages, &format!("installing it failed ({status}). The end of {}:\n{}\n", log.display(), tail(log))))
+}
+
+/// All programs, or the packages of the missing ones.
+fn find() -> Result<Installed, Vec<&'static str>> {
+    // The real scripts lie beside what the one on PATH links to.
+    let beside = which("rabbitmq-server").and_then(|path| path.canonicalize().ok());
+    let script = |name| beside.as_ref().map(|path| path.with_file_name(name)).filter(|path| path.exists());
+    let found = (
+        (script("rabbitmq-server"), script("rabbitmqctl"), which("epmd")),
+        (which("redis-server"), which("redis-cli")),
+    );
+    match found {
+        ((Some(rabbitmq_server), Some(rabbitmqctl), Some(epmd)), (Some(redis_server), Some(redis_cli))) => {
+            Ok(Installed { rabbitmq_server, rabbitmqctl, epmd, redis_server, redis_cli })
+        }
+        ((Some(_), Some(_), Some(_)), _) => Err(vec!["redis-server"]),
+        (_, (Some(_), Some(_))) => Err(vec!["rabbitmq-server"]),
+        _ => Err(vec!["rabbitmq-server", "redis-server"]),
+    }
+}
+
+/// The first file of that name on PATH, or in a folder for servers that is not on everybody's PATH.
+fn which(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = ["/usr/sbin", "/usr/local/sbin", "/opt/homebrew/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path).chain(more).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+fn by_hand(missing: &[&'static str], why: &str) -> DevError {
+    let missing = missing.join(" ");
+    let command =
+        format!("sudo apt-get update && sudo apt-get install --no-install-recommends {missing} (or your system's way)");
+    DevError::NotInstalled { missing, why: why.into(), command }
+}
