@@ -66,7 +66,8 @@ pub fn launcher() -> &'static Launcher {
     LAUNCHER
         .get_or_init(|| {
             let say = |line: &str| eprintln!("{line}");
-            let installed = ensure_installed(&workspace().join(".sealpost"), &say).map_err(|error| error.to_string())?;
+            let installed =
+                ensure_installed(&workspace().join(".sealpost"), &say).map_err(|error| error.to_string())?;
             Ok(Launcher { guard: binaries().sealpost.clone(), installed, remove: true })
         })
         .as_ref()

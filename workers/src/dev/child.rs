@@ -40,7 +40,13 @@ impl Guarded {
     ///
     /// # Errors
     /// If the guard or the log cannot be opened. A program that cannot be started shows as one that exited with 127.
-    pub fn spawn(name: &str, guard: &Path, command: &Command, log: &Path, remove: Option<&Path>) -> Result<Self, DevError> {
+    pub fn spawn(
+        name: &str,
+        guard: &Path,
+        command: &Command,
+        log: &Path,
+        remove: Option<&Path>,
+    ) -> Result<Self, DevError> {
         let output = OpenOptions::new()
             .create(true)
             .append(true)
@@ -62,8 +68,13 @@ impl Guarded {
             guarded.current_dir(folder);
         }
         let doing = || DevError::io(format!("starting {name} behind the guard {}", guard.display()));
-        let mut guarded =
-            guarded.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(output).spawn().map_err(doing())?;
+        let mut guarded = guarded
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(output)
+            .spawn()
+            .map_err(doing())?;
         let held = guarded.stdin.take();
         let mut line = String::new();
         if let Some(stdout) = guarded.stdout.take() {

@@ -135,7 +135,9 @@ async fn end(child: &mut Child) -> io::Result<ExitStatus> {
 async fn remove(folder: &Path) {
     for _ in 0..20 {
         match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tokio::time::sleep(Duration::from_millis(50)).await
+            }
             _ => break,
         }
     }

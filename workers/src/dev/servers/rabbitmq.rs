@@ -189,7 +189,8 @@ impl Node {
         let log = self.folder.join("epmd.log");
         let from = length(&log);
         let epmd = Guarded::spawn("epmd", &self.launcher.guard, &command, &log, None)?;
-        ready(&epmd, from, READY_WITHIN, || async { ask(self.ports.epmd, &[0, 1, b'n'], |_| false).await.is_some() }).await?;
+        ready(&epmd, from, READY_WITHIN, || async { ask(self.ports.epmd, &[0, 1, b'n'], |_| false).await.is_some() })
+            .await?;
 
         let mut command = Command::new(rabbitmq_server);
         self.environment(&mut command);
