@@ -69,6 +69,7 @@ enum Servers {
 struct State {
     live: Option<Live>,
     made: u64,
+    checked: bool,
     failed: Option<Failed>,
 }
 
@@ -205,15 +206,21 @@ impl Link {
             }
             pause = (failed.pause * 2).min(LONGEST_PAUSE);
         }
-        match self.connect(locator).await {
+        match self.connect(locator, state.checked).await {
             Ok(wire) => {
+                if state.failed.take().is_some() {
+                    tracing::info!(store.at = self.at, "Redis is reached again");
+                }
                 state.made += 1;
-                state.failed = None;
+                state.checked = true;
                 let live = Live { number: state.made, wire };
                 state.live = Some(live.clone());
                 Ok(live)
             }
             Err(trouble) => {
+                if state.failed.is_none() {
+                    tracing::warn!(store.at = self.at, reason = %trouble, "no connection to Redis");
+                }
                 state.failed = Some(Failed { trouble: trouble.clone(), pause, again: Instant::now() + pause });
                 Err(trouble)
             }
@@ -221,7 +228,9 @@ impl Link {
     }
 
     /// A new connection, to a store that is ours.
-    async fn connect(&self, locator: &Locator) -> Result<Wire, Trouble> {
+    ///
+    /// A cluster is checked once: later its meta key may lie on the very node that is being replaced.
+    async fn connect(&self, locator: &Locator, checked: bool) -> Result<Wire, Trouble> {
         let failed = |error: redis::RedisError| Trouble::of_connecting(&error, &self.at);
         let attempt = async {
             let mut wire = match &self.servers {
@@ -234,6 +243,9 @@ impl Link {
                 }
                 Servers::Cluster(client) => Wire::Cluster(client.get_async_connection().await.map_err(failed)?),
             };
+            if checked && matches!(wire, Wire::Cluster(_)) {
+                return Ok(wire);
+            }
             let args: Vec<_> =
                 meta::ours(locator).into_iter().flat_map(|(name, value)| [name.into(), value.into_bytes()]).collect();
             let answer = evaluate(&mut wire, &self.meta, &[layout::META.into()], &args).await.map_err(failed)?;

@@ -1,5 +1,7 @@
 //! The token record: what is in clear, what is sealed.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use sealpost_schemas::Code;
 use uuid::Uuid;
@@ -95,7 +97,7 @@ pub struct Metadata {
 }
 
 /// A ciphertext, and the key that it was made with.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Sealed {
     pub(super) key: KeyRef,
     pub(super) bytes: Vec<u8>,
@@ -110,6 +112,12 @@ impl Sealed {
     #[must_use]
     pub fn key(&self) -> &KeyRef {
         &self.key
+    }
+}
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes, {})", self.bytes.len(), self.key)
     }
 }
 

@@ -13,7 +13,7 @@ use super::error::StoreError;
 use super::fields::{self, Fields};
 use super::layout;
 use super::link::{Link, Script};
-use super::locate::{Locator, RecordId, Tag, Tags};
+use super::locate::{Locator, RecordId, Tag};
 use super::record::{Draft, Metadata, Record, Revision, Sealed, Standing};
 use super::trouble::Trouble;
 use crate::ids;
@@ -91,12 +91,6 @@ impl Store {
         self.inner.locator.locate(connection)
     }
 
-    /// The hidden names of a connection.
-    #[must_use]
-    pub fn tags(&self, connection: &Connection) -> Tags {
-        self.inner.locator.tags(connection)
-    }
-
     /// A record for the content's connection, sealed for its place under `key`, which was found as `name`.
     pub fn draft(
         &self,
@@ -105,7 +99,7 @@ impl Store {
         name: &KeyRef,
         key: &Key,
     ) -> Result<Draft, ContentError> {
-        let place = (self.locate(&content.connection), self.tags(&content.connection));
+        let place = (self.locate(&content.connection), self.inner.locator.tags(&content.connection));
         Draft::seal(place, metadata, content, (name, key))
     }
 
@@ -148,9 +142,6 @@ impl Store {
         expected: Expected,
         fields: Fields,
     ) -> Result<Saved, StoreError> {
-        let first = getrandom::u64().map_err(|error| {
-            StoreError::new(doing.as_str(), Trouble::Config(format!("the system gives no random numbers: {error}")))
-        })?;
         let keys = [
             layout::record(id),
             layout::owner(id.shard, owner),
@@ -166,7 +157,7 @@ impl Store {
             condition.into(),
             wanted.into(),
             ids::fresh().to_string().into(),
-            (first >> 17).to_string().into(), // Lua counts exactly to 2^53
+            first_revision().to_string().into(),
             layout::held_prefix(id.shard).into(),
             layout::member(id).into(),
             id.key.to_string().into(),
@@ -220,6 +211,11 @@ impl Store {
         let Inner { link, locator, .. } = &*self.inner;
         link.query(locator, cmd).await.map_err(|trouble| StoreError::new(doing, trouble))
     }
+}
+
+/// Random, and small enough for Lua, which counts exactly to 2^53, to count on for ever.
+fn first_revision() -> u64 {
+    ids::fresh().as_u64_pair().1 & ((1 << 47) - 1)
 }
 
 #[cfg(test)]
