@@ -8,6 +8,7 @@ mod link;
 mod message;
 mod open;
 mod pool;
+mod producer;
 mod topology;
 mod wire;
 
@@ -24,6 +25,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 pub use consume::{Deliveries, Delivery};
 pub use error::{BrokerError, PublishError};
 pub use message::{Body, Outgoing};
+pub use producer::{Events, Heard, Producer};
 pub use topology::{DEAD_LETTERS, EVENTS, TIERS, Tier, is_own_queue, retries};
 
 use link::{Purpose, State, Supervised, Target};
