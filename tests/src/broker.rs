@@ -180,7 +180,8 @@ impl Broker {
 
     /// Makes a queue for the test's own use.
     pub async fn declare(&self, queue: &str, arguments: FieldTable) {
-        let declared = self.channel().await.queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments).await;
+        let declared =
+            self.channel().await.queue_declare(queue.into(), QueueDeclareOptions::durable(), arguments).await;
         declared.unwrap_or_else(|error| panic!("declaring {queue}: {error}"));
     }
 
@@ -214,7 +215,8 @@ impl Broker {
 
     /// A call of the management API; panics when it is refused. Its figures are 3 to 5 s late: not for depths.
     pub async fn manage(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        manage(&self.http, self.management.as_deref().expect("a node with the management plugin"), method, path, body).await
+        manage(&self.http, self.management.as_deref().expect("a node with the management plugin"), method, path, body)
+            .await
     }
 }
 

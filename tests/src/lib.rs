@@ -1,10 +1,11 @@
 //! The harness: private servers, producers and fault injection for the scenarios. A test stops by panicking, so nothing
 //! here returns an error. It knows the servers and the sandbox, and nothing about the pipeline.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a harness stops a test by panicking")]
+#![expect(clippy::expect_used, reason = "a harness stops a test by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "everything here panics when the world is not as the test needs it")]
 
 pub mod broker;
 pub mod machine;
+pub mod own;
 pub mod proxy;
 pub mod rig;
 pub mod sandbox;
@@ -13,7 +14,8 @@ pub mod until;
 mod http;
 
 pub use broker::{Broker, Message};
-pub use proxy::Proxy;
+pub use own::Own;
+pub use proxy::{Proxy, Weather};
 pub use rig::Rig;
 pub use sandbox::Sandbox;
 pub use until::until;

@@ -4,10 +4,11 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::Command,
     sync::{
-        OnceLock,
+        Mutex, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -65,9 +66,10 @@ pub fn launcher() -> &'static Launcher {
     static LAUNCHER: OnceLock<Result<Launcher, String>> = OnceLock::new();
     LAUNCHER
         .get_or_init(|| {
-            let say = |line: &str| eprintln!("{line}");
-            let installed = ensure_installed(&workspace().join(".sealpost"), &say).map_err(|error| error.to_string())?;
-            Ok(Launcher { guard: binaries().sealpost.clone(), installed, remove: true })
+            let say = |line: &str| writeln!(std::io::stderr(), "{line}").expect("a stderr");
+            let installed =
+                ensure_installed(&workspace().join(".sealpost"), &say).map_err(|error| error.to_string())?;
+            Ok(Launcher { guard: binaries().sealpost.clone(), installed, remove_up_to: Some(own_folder()) })
         })
         .as_ref()
         .unwrap_or_else(|error| panic!("{error}"))
@@ -80,13 +82,32 @@ pub fn unique(what: &str) -> String {
     format!("{what}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// An unused path for one server or one test; what is made there must be removed by its maker.
+/// Guards the folder of this process, so that nobody removes it while somebody makes a folder in it.
+static FOLDERS: Mutex<()> = Mutex::new(());
+
+/// The folder of this test process. What is in it lives as long as the process, at most.
+fn own_folder() -> PathBuf {
+    workspace().join(".sealpost/tests").join(std::process::id().to_string())
+}
+
+/// A new, empty folder for one server or one test, to be given to [`remove_folder`] at the end.
 #[must_use]
 pub fn folder(what: &str) -> PathBuf {
     static SWEPT: OnceLock<()> = OnceLock::new();
-    let all = workspace().join(".sealpost/tests");
-    SWEPT.get_or_init(|| sweep(&all));
-    all.join(std::process::id().to_string()).join(unique(what))
+    let own = own_folder();
+    SWEPT.get_or_init(|| sweep(own.parent().expect("it is in the folder of all")));
+    let _guard = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = own.join(unique(what));
+    fs::create_dir_all(&folder).expect("a folder for a test");
+    folder
+}
+
+/// Removes a folder that [`folder`] made, and the one of the process when it is empty.
+pub fn remove_folder(folder: &Path) {
+    let _guard = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    // A test that goes wrong must say so itself; a folder that stays is swept by the next run.
+    let _ = fs::remove_dir_all(folder);
+    let _ = fs::remove_dir(own_folder());
 }
 
 /// Removes what test processes left behind that were killed.

@@ -1,12 +1,13 @@
 //! What a test has for itself: a virtual host on the shared RabbitMQ, and a Redis server.
 
-use std::{fs, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 use sealpost::dev::servers::redis::{Redis, RedisOptions};
 
 use crate::{
     broker::Broker,
-    machine::{folder, launcher, shared_rabbitmq},
+    machine::{folder, remove_folder, shared_rabbitmq},
+    own::Own,
 };
 
 /// A test's own world; nothing in it is seen by another test. Dropping it removes all of it.
@@ -15,19 +16,16 @@ pub struct Rig {
     /// The virtual host. A test that kills, stops or blocks the broker starts its own RabbitMQ instead.
     pub broker: Broker,
     /// The Redis server, which the test may kill, stop and restart.
-    pub redis: Redis,
+    pub redis: Own<Redis>,
     folder: PathBuf,
 }
 
 impl Rig {
     /// Starts what is missing; the first one of a process builds the binaries and starts RabbitMQ.
     pub async fn start() -> Self {
-        let (launcher, rabbitmq) =
-            tokio::task::spawn_blocking(|| (launcher(), shared_rabbitmq())).await.expect("the shared servers");
-        let folder = folder("rig");
-        let redis = Redis::start(&folder.join("redis"), launcher, &RedisOptions::default()).await;
-        let redis = redis.unwrap_or_else(|error| panic!("{error}"));
-        Self { broker: Broker::new_vhost(rabbitmq).await, redis, folder }
+        let rabbitmq = tokio::task::spawn_blocking(shared_rabbitmq).await.expect("the shared RabbitMQ");
+        let redis = Own::redis(RedisOptions::default()).await;
+        Self { broker: Broker::new_vhost(rabbitmq).await, redis, folder: folder("rig") }
     }
 
     /// The address of the test's virtual host.
@@ -44,19 +42,13 @@ impl Rig {
 
     /// A folder for the test's own files.
     #[must_use]
-    pub fn folder(&self) -> PathBuf {
-        let folder = self.folder.join("files");
-        fs::create_dir_all(&folder).expect("a folder for the test's files");
-        folder
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        // Its files are of no use to anybody, so that a crash is the fastest end.
-        let redis = self.redis.process();
-        redis.kill9();
-        redis.wait();
-        let _ = fs::remove_dir_all(&self.folder);
+        remove_folder(&self.folder);
     }
 }

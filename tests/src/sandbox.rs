@@ -6,7 +6,7 @@ use std::{
 };
 
 use reqwest::{Client, Method};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{http, machine::binaries};
 
@@ -49,14 +49,24 @@ impl Sandbox {
         self.port
     }
 
-    /// Gives a user's consent without a browser; `request` as the admin API wants it.
-    pub async fn mint(&self, request: Value) -> Value {
-        self.admin(Method::POST, "mint", Some(request)).await
+    /// The code that the user's consent would have brought to `redirect_uri`, asked for with this S256 challenge.
+    pub async fn mint_code(&self, user: &str, redirect_uri: &str, code_challenge: Option<&str>) -> String {
+        let mut consent = json!({"user": user, "redirect_uri": redirect_uri});
+        if let Some(challenge) = code_challenge {
+            consent["code_challenge"] = challenge.into();
+        }
+        let minted = self.admin(Method::POST, "mint", Some(consent)).await;
+        minted["code"].as_str().expect("a code").into()
     }
 
-    /// Switches faults; `faults` as the admin API wants them.
-    pub async fn faults(&self, faults: Value) -> Value {
-        self.admin(Method::POST, "faults", Some(faults)).await
+    /// Tokens for a user, as the token endpoint answers them, without consent or code.
+    pub async fn mint_tokens(&self, user: &str) -> Value {
+        self.admin(Method::POST, "mint", Some(json!({"user": user}))).await
+    }
+
+    /// Switches a fault on, like `{"path": "/token", "when": "after", "kind": "drop"}`; see the sandbox's `faults`.
+    pub async fn fault(&self, fault: Value) {
+        self.admin(Method::POST, "faults", Some(fault)).await;
     }
 
     /// What was asked of it so far.
@@ -64,9 +74,10 @@ impl Sandbox {
         self.admin(Method::GET, "stats", None).await
     }
 
-    /// Every post on its wall.
-    pub async fn posts(&self) -> Value {
-        self.admin(Method::GET, "posts", None).await
+    /// Every post of every user, oldest first.
+    pub async fn posts(&self) -> Vec<Value> {
+        let posts = self.admin(Method::GET, "posts", None).await;
+        posts["posts"].as_array().expect("a list of posts").clone()
     }
 
     /// A call of the admin API; panics when it is refused.

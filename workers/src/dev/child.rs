@@ -7,14 +7,13 @@ use std::{
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{ChildStdin, Command, ExitStatus, Stdio},
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::sync::watch;
+use tokio::{sync::watch, time::timeout};
 
-use super::{DevError, servers::tail};
+use super::{DevError, guard::GRACE, servers::tail};
 
 /// A program behind its guard. Dropping it ends the program (SIGTERM, after 10 s SIGKILL) without waiting for that.
 #[derive(Debug)]
@@ -22,8 +21,18 @@ pub struct Guarded {
     name: String,
     pid: Pid,
     log: PathBuf,
-    held: Mutex<Option<ChildStdin>>,
+    /// The guard reads its end here.
+    _held: Option<ChildStdin>,
     exit: watch::Receiver<Option<ExitStatus>>,
+}
+
+/// What a guard removes when the caller is gone.
+#[derive(Debug, Clone, Copy)]
+pub struct Removal<'a> {
+    /// The program's folder.
+    pub folder: &'a Path,
+    /// The topmost folder above it that goes too when it is empty.
+    pub up_to: &'a Path,
 }
 
 #[derive(serde::Deserialize)]
@@ -34,13 +43,20 @@ struct Started {
 impl Guarded {
     /// Starts `command` (its program, arguments, environment changes and folder count; its standard streams do not)
     /// behind `guard`, the path of the `sealpost` binary, in a process group of its own, so that Ctrl-C in a terminal
-    /// reaches only the caller. What the program prints is appended to `log`. With `remove`, the guard removes that folder when the caller is gone.
+    /// reaches only the caller. What the program prints is appended to `log`. With `removal`, the end of the caller kills
+    /// the program at once, and the guard removes that folder.
     ///
     /// Blocks for some milliseconds, until the program has a pid.
     ///
     /// # Errors
     /// If the guard or the log cannot be opened. A program that cannot be started shows as one that exited with 127.
-    pub fn spawn(name: &str, guard: &Path, command: &Command, log: &Path, remove: Option<&Path>) -> Result<Self, DevError> {
+    pub fn spawn(
+        name: &str,
+        guard: &Path,
+        command: &Command,
+        log: &Path,
+        removal: Option<Removal<'_>>,
+    ) -> Result<Self, DevError> {
         let output = OpenOptions::new()
             .create(true)
             .append(true)
@@ -48,8 +64,8 @@ impl Guarded {
             .map_err(DevError::io(format!("opening the log {} of {name}", log.display())))?;
         let mut guarded = Command::new(guard);
         guarded.arg("guard");
-        if let Some(folder) = remove {
-            guarded.arg("--remove").arg(folder);
+        if let Some(Removal { folder, up_to }) = removal {
+            guarded.arg("--remove").arg(folder).arg("--up-to").arg(up_to);
         }
         guarded.arg("--").arg(command.get_program()).args(command.get_args());
         for (key, value) in command.get_envs() {
@@ -62,8 +78,13 @@ impl Guarded {
             guarded.current_dir(folder);
         }
         let doing = || DevError::io(format!("starting {name} behind the guard {}", guard.display()));
-        let mut guarded =
-            guarded.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(output).spawn().map_err(doing())?;
+        let mut guarded = guarded
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(output)
+            .spawn()
+            .map_err(doing())?;
         let held = guarded.stdin.take();
         let mut line = String::new();
         if let Some(stdout) = guarded.stdout.take() {
@@ -79,7 +100,7 @@ impl Guarded {
             // Waiting fails only for a process that is not ours; then nobody is told anything but that this ended.
             told.send_replace(guarded.wait().ok());
         });
-        Ok(Self { name: name.into(), pid, log: log.into(), held: Mutex::new(held), exit })
+        Ok(Self { name: name.into(), pid, log: log.into(), _held: held, exit })
     }
 
     /// What this is called in errors.
@@ -136,13 +157,14 @@ impl Guarded {
 
     /// Asks the program to end (SIGTERM, after 10 s SIGKILL) and waits for it.
     pub async fn terminate(&self) -> Option<ExitStatus> {
-        self.let_go();
+        self.send(Signal::TERM);
+        // A stopped program heeds SIGTERM only once it continues.
+        self.send(Signal::CONT);
+        if let Ok(status) = timeout(GRACE, self.exited()).await {
+            return status;
+        }
+        self.kill9();
         self.exited().await
-    }
-
-    /// Closes the pipe that keeps the program running, without waiting.
-    pub fn let_go(&self) {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     fn send(&self, signal: Signal) {

@@ -29,7 +29,8 @@ impl DevFolder {
             let path = base.join(if number == 1 { "dev".into() } else { format!("dev-{number}") });
             let doing = || DevError::io(format!("taking the folder {}", path.display()));
             fs::create_dir_all(&path).map_err(doing())?;
-            let lock = File::options().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(doing())?;
+            let lock =
+                File::options().create(true).truncate(false).write(true).open(path.join(LOCK)).map_err(doing())?;
             match lock.try_lock() {
                 Ok(()) => {
                     empty(&path).map_err(doing())?;

@@ -24,14 +24,17 @@ use tokio::{
 };
 
 /// How long the program has between SIGTERM and SIGKILL.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// What the hidden subcommand takes.
 #[derive(Debug, clap::Args)]
 pub struct GuardArgs {
-    /// A folder to remove (and its parent, when that is empty then) once the program ended because the caller is gone.
-    #[arg(long)]
+    /// When the caller is gone, kill the program at once and remove this folder.
+    #[arg(long, requires = "up_to")]
     remove: Option<PathBuf>,
+    /// And the folders above it that are empty then, up to this one.
+    #[arg(long)]
+    up_to: Option<PathBuf>,
     /// Become the program, as the child of this guard.
     #[arg(long, hide = true)]
     child_of: Option<i32>,
@@ -100,10 +103,11 @@ async fn watch(args: &GuardArgs) -> io::Result<ExitStatus> {
         _ = terminated.recv() => {}
         _ = hung_up.recv() => {}
     }
-    let status = end(&mut child).await?;
-    if let Some(folder) = &args.remove {
-        remove(folder).await;
-    }
+    let Some(folder) = &args.remove else { return end(&mut child).await };
+    // What it would write in an orderly end is removed anyway.
+    child.start_kill()?;
+    let status = child.wait().await?;
+    remove(folder, args.up_to.as_deref()).await;
     Ok(status)
 }
 
@@ -132,15 +136,17 @@ async fn end(child: &mut Child) -> io::Result<ExitStatus> {
 }
 
 /// Removes the folder; a program's own children may write into it for a moment longer, so a few times.
-async fn remove(folder: &Path) {
+async fn remove(folder: &Path, up_to: Option<&Path>) {
     for _ in 0..20 {
         match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => tokio::time::sleep(Duration::from_millis(50)).await,
-            _ => break,
+            Ok(()) => break,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
-    if let Some(parent) = folder.parent() {
-        let _ = std::fs::remove_dir(parent);
+    for above in folder.ancestors().skip(1).take_while(|above| up_to.is_some_and(|last| above.starts_with(last))) {
+        // Fails while something is in it.
+        let _ = std::fs::remove_dir(above);
     }
 }
 

@@ -49,7 +49,10 @@ pub fn ensure_installed(folder: &Path, say: &dyn Fn(&str)) -> Result<Installed, 
 
 fn install(packages: &[&'static str], log: &Path, say: &dyn Fn(&str)) -> Result<(), DevError> {
     if which("apt-get").is_none() {
-        return Err(by_hand(packages, "this is not Debian or Ubuntu, so that Sealpost does not know how to install it"));
+        return Err(by_hand(
+            packages,
+            "this is not Debian or Ubuntu, so that Sealpost does not know how to install it",
+        ));
     }
     let mut command = if rustix::process::geteuid().is_root() {
         Command::new("sh")

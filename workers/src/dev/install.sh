@@ -15,6 +15,8 @@ if [ -e "$policy" ] && [ ! -e "$saved" ]; then mv "$policy" "$saved"; fi
 printf '#!/bin/sh\nexit 101\n' >"$policy"
 chmod 755 "$policy"
 
+socket=/lib/systemd/system/epmd.socket
+if [ -e "$socket" ]; then socket=; fi # it was here before us, as somebody wanted it
 epmds() { grep -lx epmd /proc/[0-9]*/comm 2>/dev/null | cut -d/ -f3 || true; }
 before=" $(epmds | tr '\n' ' ') "
 
@@ -25,7 +27,7 @@ for package in "$@"; do
   if [ -e "/etc/init.d/$package" ]; then update-rc.d "$package" disable || true; fi
 done
 if command -v systemctl >/dev/null; then
-  for unit in "$@" epmd.socket; do systemctl disable "$unit" || true; done
+  for unit in "$@" ${socket:+epmd.socket}; do systemctl disable "$unit" || true; done
 fi
 # The packages' scripts may start Erlang's port mapper as a daemon.
 for pid in $(epmds); do

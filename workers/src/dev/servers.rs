@@ -14,7 +14,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{DevError, child::Guarded, install::Installed};
+use super::{
+    DevError,
+    child::{Guarded, Removal},
+    install::Installed,
+};
 
 pub mod rabbitmq;
 pub mod redis;
@@ -31,13 +35,14 @@ pub struct Launcher {
     pub guard: PathBuf,
     /// The servers' programs.
     pub installed: Installed,
-    /// Whether a server's folder is removed when the caller is gone. A test wants that, a developer wants the logs.
-    pub remove: bool,
+    /// Whether a server's folder is removed when the caller is gone, and up to which folder above what is empty then.
+    /// A test wants that, a developer wants the logs.
+    pub remove_up_to: Option<PathBuf>,
 }
 
 impl Launcher {
-    fn removed(&self, folder: &'_ Path) -> Option<PathBuf> {
-        self.remove.then(|| folder.to_owned())
+    fn removal<'a>(&'a self, folder: &'a Path) -> Option<Removal<'a>> {
+        self.remove_up_to.as_deref().map(|up_to| Removal { folder, up_to })
     }
 }
 

@@ -13,7 +13,7 @@ use super::{ATTEMPTS, Launcher, ask, free_ports, length, ready};
 use crate::dev::{DevError, child::Guarded, install::Installed};
 
 /// How long a node may take to answer; seconds on an idle machine.
-const READY_WITHIN: Duration = Duration::from_secs(180);
+const READY_WITHIN: Duration = Duration::from_mins(3);
 
 /// What a start may choose.
 #[derive(Debug, Clone, Default)]
@@ -136,6 +136,12 @@ impl RabbitMq {
         &self.server
     }
 
+    /// The node's port mapper.
+    #[must_use]
+    pub fn port_mapper(&self) -> &Guarded {
+        &self.epmd
+    }
+
     /// Its AMQP port on 127.0.0.1.
     #[must_use]
     pub fn port(&self) -> u16 {
@@ -168,17 +174,16 @@ impl RabbitMq {
 }
 
 fn conf(ports: Ports, options: &RabbitMqOptions) -> String {
-    let mut conf = String::from("log.file = false\nlog.console = true\nlog.console.level = info\n");
+    let ours = ["log.file = false", "log.console = true", "log.console.level = info"];
     // A private broker must neither fill the machine nor stop because the machine is rather full.
-    conf.push_str("vm_memory_high_watermark.absolute = 1GB\ndisk_free_limit.absolute = 100MB\n");
+    let limits = ["vm_memory_high_watermark.absolute = 1GB", "disk_free_limit.absolute = 100MB"];
+    let mut lines: Vec<_> = ours.iter().chain(&limits).map(ToString::to_string).collect();
     if options.management {
-        conf.push_str(&format!("management.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n", ports.management));
+        lines.push("management.tcp.ip = 127.0.0.1".into());
+        lines.push(format!("management.tcp.port = {}", ports.management));
     }
-    for line in &options.conf {
-        conf.push_str(line);
-        conf.push('\n');
-    }
-    conf
+    lines.extend_from_slice(&options.conf);
+    lines.join("\n") + "\n"
 }
 
 impl Node {
@@ -189,7 +194,8 @@ impl Node {
         let log = self.folder.join("epmd.log");
         let from = length(&log);
         let epmd = Guarded::spawn("epmd", &self.launcher.guard, &command, &log, None)?;
-        ready(&epmd, from, READY_WITHIN, || async { ask(self.ports.epmd, &[0, 1, b'n'], |_| false).await.is_some() }).await?;
+        ready(&epmd, from, READY_WITHIN, || async { ask(self.ports.epmd, &[0, 1, b'n'], |_| false).await.is_some() })
+            .await?;
 
         let mut command = Command::new(rabbitmq_server);
         self.environment(&mut command);
@@ -197,8 +203,8 @@ impl Node {
         command.arg("-noinput").env("RABBITMQ_ALLOW_INPUT", "1");
         let log = self.folder.join("rabbitmq.log");
         let from = length(&log);
-        let remove = self.launcher.removed(&self.folder);
-        let server = Guarded::spawn("rabbitmq-server", &self.launcher.guard, &command, &log, remove.as_deref())?;
+        let removal = self.launcher.removal(&self.folder);
+        let server = Guarded::spawn("rabbitmq-server", &self.launcher.guard, &command, &log, removal)?;
         ready(&server, from, READY_WITHIN, || self.answers()).await?;
         Ok((server, epmd))
     }

@@ -14,7 +14,7 @@ mod cluster;
 pub use cluster::RedisCluster;
 
 /// How long a server may take to answer.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_WITHIN: Duration = Duration::from_mins(1);
 
 /// What a start may choose.
 #[derive(Debug, Clone, Default)]
@@ -112,7 +112,7 @@ async fn boot(port: u16, folder: &Path, launcher: &Launcher, more: &[String]) ->
         .arg(folder)
         .args(more)
         .current_dir(folder);
-    let server = Guarded::spawn("redis-server", &launcher.guard, &command, &log, launcher.removed(folder).as_deref())?;
+    let server = Guarded::spawn("redis-server", &launcher.guard, &command, &log, launcher.removal(folder))?;
     let pid = server.pid();
     ready(&server, from, READY_WITHIN, || answers(port, pid)).await?;
     Ok(server)

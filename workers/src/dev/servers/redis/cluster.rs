@@ -8,7 +8,10 @@ use tokio::{
 };
 
 use super::{ATTEMPTS, Launcher, READY_WITHIN, Redis, free_ports, said};
-use crate::dev::{DevError, servers::{ASK_EVERY, tail}};
+use crate::dev::{
+    DevError,
+    servers::{ASK_EVERY, tail},
+};
 
 const MASTERS: usize = 3;
 

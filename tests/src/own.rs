@@ -1,0 +1,107 @@
+//! A server that one test has for itself, and may kill, stop and restart.
+
+use std::{
+    fs,
+    ops::{Deref, DerefMut},
+    path::{Path, PathBuf},
+};
+
+use sealpost::dev::{
+    DevError,
+    child::Guarded,
+    servers::{
+        Launcher,
+        rabbitmq::{RabbitMq, RabbitMqOptions},
+        redis::{Redis, RedisCluster, RedisOptions},
+    },
+};
+
+use crate::machine::{folder, launcher, remove_folder};
+
+/// A server of one test. Dropping it kills it and removes its folder.
+#[derive(Debug)]
+pub struct Own<S: Server> {
+    server: S,
+    folder: PathBuf,
+}
+
+/// What [`Own`] must know of a server.
+pub trait Server {
+    /// Its processes.
+    fn processes(&self) -> Vec<&Guarded>;
+}
+
+impl Server for RabbitMq {
+    fn processes(&self) -> Vec<&Guarded> {
+        vec![self.process(), self.port_mapper()]
+    }
+}
+
+impl Server for Redis {
+    fn processes(&self) -> Vec<&Guarded> {
+        vec![self.process()]
+    }
+}
+
+impl Server for RedisCluster {
+    fn processes(&self) -> Vec<&Guarded> {
+        self.nodes.iter().map(Redis::process).collect()
+    }
+}
+
+impl Own<RabbitMq> {
+    /// Starts a RabbitMQ; takes seconds.
+    pub async fn rabbitmq(options: RabbitMqOptions) -> Self {
+        start("rabbitmq", async |folder, launcher| RabbitMq::start(folder, launcher, &options).await).await
+    }
+}
+
+impl Own<Redis> {
+    /// Starts a Redis.
+    pub async fn redis(options: RedisOptions) -> Self {
+        start("redis", async |folder, launcher| Redis::start(folder, launcher, &options).await).await
+    }
+}
+
+impl Own<RedisCluster> {
+    /// Starts a Redis Cluster of three masters, with a replica each if wanted.
+    pub async fn redis_cluster(replicas: bool) -> Self {
+        start("cluster", async |folder, launcher| RedisCluster::start(folder, launcher, replicas).await).await
+    }
+}
+
+async fn start<S: Server>(what: &str, start: impl AsyncFn(&Path, &Launcher) -> Result<S, DevError>) -> Own<S> {
+    let launcher = tokio::task::spawn_blocking(launcher).await.expect("installed servers");
+    let folder = folder(what);
+    match start(&folder, launcher).await {
+        Ok(server) => Own { server, folder },
+        Err(error) => {
+            let _ = fs::remove_dir_all(&folder);
+            panic!("{error}")
+        }
+    }
+}
+
+impl<S: Server> Deref for Own<S> {
+    type Target = S;
+    fn deref(&self) -> &S {
+        &self.server
+    }
+}
+
+impl<S: Server> DerefMut for Own<S> {
+    fn deref_mut(&mut self) -> &mut S {
+        &mut self.server
+    }
+}
+
+impl<S: Server> Drop for Own<S> {
+    fn drop(&mut self) {
+        // Its files are of no use to anybody, so that a crash is the fastest end.
+        for process in self.server.processes() {
+            process.kill9();
+            process.wait();
+        }
+        remove_folder(&self.folder);
+    }
+}
