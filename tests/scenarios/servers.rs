@@ -111,6 +111,14 @@ async fn a_rabbitmq_killed_and_restarted_keeps_a_confirmed_message() {
     assert_eq!(vhosts.trim(), "/");
     let refused = rabbitmq.ctl(&["no-such-command"]).await.unwrap_err().to_string();
     assert!(refused.contains("no-such-command"), "{refused}");
+
+    // Erlang programs that miss the port mapper like to start one for good.
+    rabbitmq.port_mapper().kill9();
+    rabbitmq.port_mapper().exited().await;
+    rabbitmq.ctl(&["status"]).await.unwrap_err();
+    let folder = rabbitmq.folder().to_owned();
+    drop(rabbitmq);
+    until("nothing of it runs", LONG, async || processes_in(&folder).is_empty()).await;
 }
 
 #[tokio::test]
