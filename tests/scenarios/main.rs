@@ -1,4 +1,6 @@
 //! Scenarios on real servers.
 #![expect(clippy::expect_used, reason = "a scenario stops by panicking")]
 
+mod broker;
+mod sealing;
 mod servers;

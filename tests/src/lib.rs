@@ -7,6 +7,7 @@ pub mod broker;
 pub mod machine;
 pub mod own;
 pub mod proxy;
+pub mod python;
 pub mod rig;
 pub mod sandbox;
 pub mod until;

@@ -32,6 +32,8 @@ pub struct TokenAnswer {
     pub access_token: SecretString,
     /// The refresh token, if it gave one.
     pub refresh_token: Option<SecretString>,
+    /// The type of the access token, as the provider writes it.
+    pub token_type: Option<String>,
     /// When the access token expires, counted from before the call; unknown if the provider does not say.
     pub expires_at: Option<Timestamp>,
     /// The scopes that were granted; `None`: those that were asked for (RFC 6749 §5.1).
@@ -144,6 +146,7 @@ fn tokens(body: &Value, now: Timestamp) -> Option<TokenAnswer> {
     Some(TokenAnswer {
         access_token: token("access_token")?,
         refresh_token: token("refresh_token"),
+        token_type: body["token_type"].as_str().map(bounded),
         expires_at: lifetime.and_then(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok()),
         scopes: body["scope"].as_str().map(|scopes| scopes.split_whitespace().map(str::to_owned).collect()),
     })
