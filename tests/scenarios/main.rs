@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a scenario stops by panicking")]
 
 mod broker;
+mod flows;
 mod records;
 mod sealing;
 mod servers;

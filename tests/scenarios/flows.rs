@@ -1,0 +1,4 @@
+//! What the pipeline is for, from the producer's message to the post on the wall, with real worker processes.
+
+mod exchange;
+mod publish;
