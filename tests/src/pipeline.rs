@@ -9,16 +9,21 @@ use std::{
 };
 
 use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use futures_util::{StreamExt, stream};
 use lapin::{
     BasicProperties, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions},
     types::{AMQPValue, FieldTable},
 };
+use sealpost_schemas::{Connection, Name, ProviderId};
 use sealpost_shared::{
+    clock::{Clock, SystemClock},
     ids,
-    keys::{KeySource, LocalKeys},
+    keys::{KeySource, Keys, LocalKeys},
+    oauth::TokenAnswer,
     records::{Store, StoreConfig, StoreMode},
     seal::{KeyRef, KeyVersion},
+    tokens::TokenKeeper,
 };
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -174,6 +179,12 @@ impl Pipeline {
         LocalKeys::rotate(&self.keyring(), &id, jiff::Timestamp::UNIX_EPOCH).expect("a new key version")
     }
 
+    /// The newest version of the key.
+    pub async fn newest_version(&self) -> KeyVersion {
+        let keys = LocalKeys::open(&self.keyring()).expect("the keyring");
+        keys.latest(&KEY.parse().expect("a key id")).await.expect("a key").0
+    }
+
     /// Starts a worker with all steps.
     pub async fn worker(&self) -> Worker {
         Worker::start(self.rig.folder(), &self.config(), &["all"], &[]).await
@@ -200,6 +211,27 @@ impl Pipeline {
             held += store.count_held(shard, &key).await.expect("a count");
         }
         held
+    }
+
+    /// Stores connections of users `user-0`, `user-1`, … of tenant `acme` with made-up tokens, as an exchange does.
+    pub async fn seed(&self, users: usize) {
+        let keys = Keys::Local(LocalKeys::open(&self.keyring()).expect("the keyring"));
+        let keeper = TokenKeeper::new(self.store().await, keys, KEY.parse().expect("a key id"));
+        let now = SystemClock.now();
+        let one = async |user: usize| {
+            let tokens = TokenAnswer {
+                access_token: format!("access-{user}").into(),
+                refresh_token: Some(format!("refresh-{user}").into()),
+                token_type: None,
+                expires_at: None,
+                scopes: None,
+            };
+            let place = keeper.prepare(&connection("acme", &format!("user-{user}"))).await;
+            let place = place.map_err(|failure| failure.message).expect("a place");
+            let stored = keeper.store_consent(&place, ids::fresh(), &tokens, &[], now).await;
+            stored.map_err(|failure| failure.message).expect("a stored record");
+        };
+        stream::iter(0..users).for_each_concurrent(64, one).await;
     }
 
     async fn listen(&self) {
@@ -292,6 +324,14 @@ impl Pipeline {
         let answer = self.ask("exchange-request.v1", &request).await;
         assert_eq!(answer["outcome"], "stored", "{answer}");
     }
+}
+
+/// A user's connection to the provider `practice`.
+#[must_use]
+pub fn connection(tenant: &str, user: &str) -> Connection {
+    let name = |text| Name::new(text).expect("a name");
+    let provider = ProviderId::new("practice").expect("a provider's name");
+    Connection { tenant: name(tenant), user: name(user), provider, label: name("default") }
 }
 
 /// A request to exchange a consent.
