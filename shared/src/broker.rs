@@ -3,6 +3,7 @@
 //! The only place with lapin. Knows how messages travel; refuses to know what is in them, and what a step is.
 
 mod consume;
+mod dead;
 mod error;
 mod link;
 mod message;
@@ -23,6 +24,7 @@ use secrecy::SecretString;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use consume::{Deliveries, Delivery};
+pub use dead::{DeadLetter, DeadLetterError};
 pub use error::{BrokerError, PublishError};
 pub use message::{Body, Outgoing};
 pub use producer::{Events, Heard, Producer};

@@ -1,6 +1,9 @@
 //! Scenarios on real servers.
 #![expect(clippy::expect_used, reason = "a scenario stops by panicking")]
 
+mod broker;
 mod contract;
+mod flows;
+mod records;
 mod sealing;
 mod servers;

@@ -49,20 +49,20 @@ pub struct Delivery {
 
 impl Delivery {
     fn of(queue: &'static str, channel: &Channel, delivery: lapin::message::Delivery) -> Self {
-        let properties = &delivery.properties;
-        let text = |text: &Option<lapin::types::ShortString>| text.as_ref().map(ToString::to_string);
+        let origin = message::origin(&delivery.properties).unwrap_or(queue);
+        let message = message::outgoing(&delivery.properties, delivery.data.into());
         Self {
             queue,
-            origin: message::origin(properties).unwrap_or(queue),
-            attempt: message::attempt(properties),
+            origin,
+            attempt: message.attempt.unwrap_or(1),
             redelivered: delivery.redelivered,
-            type_name: text(properties.kind()),
-            message_id: text(properties.message_id()),
-            content_type: text(properties.content_type()),
-            correlation_id: text(properties.correlation_id()),
-            reply_to: text(properties.reply_to()),
-            traceparent: message::traceparent(properties),
-            body: delivery.data.into(),
+            type_name: message.type_name,
+            message_id: message.id,
+            content_type: message.content_type,
+            correlation_id: message.correlation_id,
+            reply_to: message.reply_to,
+            traceparent: message.traceparent,
+            body: message.body,
             acker: delivery.acker,
             _channel: channel.clone(),
         }

@@ -125,6 +125,22 @@ impl Outgoing {
     }
 }
 
+/// What may travel of a message that came in; the origin only where a header names one.
+pub(super) fn outgoing(properties: &BasicProperties, body: Body) -> Outgoing {
+    let text = |text: &Option<ShortString>| text.as_ref().map(ToString::to_string);
+    Outgoing {
+        type_name: text(properties.kind()),
+        id: text(properties.message_id()),
+        content_type: text(properties.content_type()),
+        correlation_id: text(properties.correlation_id()),
+        reply_to: text(properties.reply_to()),
+        attempt: Some(attempt(properties)),
+        origin: origin(properties).map(str::to_owned),
+        traceparent: traceparent(properties),
+        body,
+    }
+}
+
 /// The text of a header.
 pub(super) fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<&'a str> {
     match properties.headers().as_ref()?.inner().get(name)? {
@@ -135,7 +151,7 @@ pub(super) fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<
 }
 
 /// The attempt that a message is: what our header says, else the first.
-pub(super) fn attempt(properties: &BasicProperties) -> u32 {
+fn attempt(properties: &BasicProperties) -> u32 {
     let headers = properties.headers().as_ref();
     match headers.and_then(|headers| headers.inner().get(ATTEMPT)) {
         Some(AMQPValue::LongLongInt(attempt)) => u32::try_from(*attempt).unwrap_or(1).max(1),
@@ -150,7 +166,7 @@ pub(super) fn origin(properties: &BasicProperties) -> Option<&'static str> {
 }
 
 /// The producer's `traceparent`, if it looks like one.
-pub(super) fn traceparent(properties: &BasicProperties) -> Option<String> {
+fn traceparent(properties: &BasicProperties) -> Option<String> {
     let text = header(properties, TRACEPARENT)?;
     let looks = text.len() <= MAX_TRACEPARENT && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
     looks.then(|| text.to_owned())

@@ -87,7 +87,8 @@ async fn watch(args: &GuardArgs) -> io::Result<ExitStatus> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     // The kernel's promise above is tied to the thread that starts the program: this one, which lives to the end.
-    let mut child = Command::new(std::env::current_exe()?)
+    // By this path it is this very program, also when the file was replaced by a new build.
+    let mut child = Command::new("/proc/self/exe")
         .args(["guard", "--child-of", &std::process::id().to_string(), "--"])
         .args(&args.command)
         .stdin(Stdio::null())
