@@ -183,6 +183,24 @@ fn a_field_that_a_newer_producer_sends_is_ignored_and_counted() {
 }
 
 #[test]
+fn a_field_that_the_schema_does_not_require_may_be_left_out() {
+    for kind in kinds() {
+        let required = kind.schema["required"].as_array().unwrap();
+        for (name, body) in &kind.examples {
+            for field in body.as_object().unwrap().keys().filter(|&field| !required.contains(&json!(field))) {
+                let mut without = body.clone();
+                without.as_object_mut().unwrap().shift_remove(field);
+                assert!(kind.validator.is_valid(&without), "{name} without {field}");
+                let read = (kind.reread)(Encoding::Json, without.to_string().as_bytes());
+                let read = read.unwrap_or_else(|problem| panic!("{name} without {field}: {problem}"));
+                let written: Value = serde_json::from_slice(&read.json).unwrap();
+                assert_eq!(written, with_defaults(&kind.schema, &without), "{name} without {field}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_missing_field_and_one_of_a_wrong_type_are_refused_by_schema_and_type_alike() {
     for kind in kinds() {
         for (name, body) in &kind.examples {

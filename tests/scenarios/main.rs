@@ -4,6 +4,7 @@
 mod broker;
 mod contract;
 mod flows;
+mod import_rules;
 mod records;
 mod sealing;
 mod servers;
