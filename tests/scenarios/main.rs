@@ -5,6 +5,7 @@ mod broker;
 mod contract;
 mod flows;
 mod import_rules;
+mod producer_in_python;
 mod records;
 mod sealing;
 mod servers;
