@@ -1,5 +1,4 @@
 //! The contract in the hands of a program in another language: the example producer in Python, as a user calls it.
-#![cfg(test)] // always true here; it tells clippy that helpers of tests are tests
 
 use std::io::Write;
 use std::process::{Command, Stdio};
