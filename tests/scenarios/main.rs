@@ -1,5 +1,5 @@
 //! Scenarios on real servers.
-#![expect(clippy::expect_used, reason = "a scenario stops by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a scenario stops by panicking")]
 
 mod broker;
 mod sealing;

@@ -209,7 +209,8 @@ impl Node {
         Ok((server, epmd))
     }
 
-    /// The node answers a protocol header with its Connection.Start, which carries its name; and the management API answers.
+    /// The node answers a protocol header with its Connection.Start, which carries its name; and the management API
+    /// answers.
     async fn answers(&self) -> bool {
         let start = ask(self.ports.amqp, b"AMQP\0\0\x09\x01", |answer| {
             let length = answer.get(3..7).and_then(|bytes| bytes.try_into().ok()).map(u32::from_be_bytes);
