@@ -3,4 +3,5 @@
 
 mod broker;
 mod sealing;
+mod records;
 mod servers;
