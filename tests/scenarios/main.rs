@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a scenario stops by panicking")]
 
 mod broker;
+mod dev;
 mod records;
 mod sealing;
 mod servers;

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
     time::Duration,
 };
@@ -18,7 +18,7 @@ use sealpost::dev::{
 use sealpost_tests::{
     Broker, Own, Proxy, Rig, Sandbox, Weather,
     machine::{folder, launcher, remove_folder},
-    until,
+    processes_in, until,
 };
 use serde_json::json;
 
@@ -313,22 +313,6 @@ async fn a_sandbox_mints_fails_on_demand_and_ends_with_its_handle() {
     let port = sandbox.port();
     drop(sandbox);
     assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
-}
-
-/// Everything that runs in the folder or was started for it, the guards too.
-fn processes_in(folder: &Path) -> Vec<i32> {
-    let text = folder.to_str().expect("a folder's name is text");
-    let pids =
-        fs::read_dir("/proc").expect("Linux").flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid: &i32| {
-        let at = Path::new("/proc").join(pid.to_string());
-        let inside = fs::read_link(at.join("cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
-        inside
-            || ["environ", "cmdline"]
-                .iter()
-                .any(|file| fs::read(at.join(file)).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(text)))
-    })
-    .collect()
 }
 
 fn gone(pid: i32) -> bool {

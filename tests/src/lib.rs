@@ -6,6 +6,7 @@
 pub mod broker;
 pub mod machine;
 pub mod own;
+pub mod processes;
 pub mod proxy;
 pub mod python;
 pub mod rig;
@@ -16,6 +17,7 @@ mod http;
 
 pub use broker::{Broker, Message};
 pub use own::Own;
+pub use processes::processes_in;
 pub use proxy::{Proxy, Weather};
 pub use rig::Rig;
 pub use sandbox::Sandbox;

@@ -1,16 +1,15 @@
 //! What a person sees while things start and scenes are played: a spinner for what takes long, one line for what is
 //! done, a table at the end. Without a terminal only the lines.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
 use comfy_table::{Attribute, Cell, Color, Table, presets::UTF8_FULL_CONDENSED};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Prints one line.
-#[expect(clippy::print_stdout, reason = "this is what the command shows")]
+/// Prints one line. That nobody reads it is no reason to stop.
 pub(super) fn line(text: &str) {
-    println!("{text}");
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Something that takes a while.
@@ -42,7 +41,7 @@ impl Doing {
     pub(super) fn done(self, detail: &str) {
         self.spinner.finish_and_clear();
         let seconds = self.since.elapsed().as_secs_f64();
-        line(&format!("  {} {:<24} {seconds:>5.1} s  {detail}", painted("✓", "32"), self.name));
+        line(&format!("  {} {:<26} {seconds:>5.1} s  {detail}", painted("✓", "32"), self.name));
     }
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use sealpost_schemas::events::{JobDeadLettered, RotationDone};
-use sealpost_schemas::{ExchangeResult, PublishOutcome, PublishResult, Queued, RotationMode, RotationTick};
+use sealpost_schemas::{ExchangeResult, PublishResult, Queued, RotationMode, RotationTick};
 use sealpost_shared::broker::{Broker, BrokerConfig, Events, Heard};
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::keys::{KeySource, LocalKeys};
@@ -39,7 +39,7 @@ async fn connect(player: &Player) -> Result<Check, String> {
     let request = player.consent("ada", "practice").await?;
     let result = player.exchange(&request).await?;
     doing.done(&format!("scopes {}", result.scopes.clone().unwrap_or_default().join(" ")));
-    Ok(Check { scene: "connect ada's account", expected: "Stored".into(), seen: outcome(&result) })
+    Ok(Check { scene: "connect ada's account", expected: "stored".into(), seen: outcome(&result) })
 }
 
 async fn publish(player: &Player, scene: &'static str, text: &str) -> Result<Check, String> {
@@ -48,9 +48,9 @@ async fn publish(player: &Player, scene: &'static str, text: &str) -> Result<Che
     let posts = player.on_the_wall(text).await?;
     let url = result.remote.as_ref().and_then(|remote| remote.url.clone()).unwrap_or_default();
     doing.done(&url);
-    let seen = match (result.outcome, &result.failure) {
-        (PublishOutcome::Published, None) => format!("published, {posts} on the wall"),
-        (outcome, failure) => format!("{outcome:?} {}", failure.as_ref().map_or("", |failure| failure.code.as_str())),
+    let seen = match &result.failure {
+        None => format!("{}, {posts} on the wall", word(&result.outcome)),
+        Some(failure) => format!("{}, {}", word(&result.outcome), failure.code),
     };
     Ok(Check { scene, expected: "published, 1 on the wall".into(), seen })
 }
@@ -135,7 +135,7 @@ async fn dead_letter(stack: &mut Stack, player: &Player) -> Result<Vec<Check>, S
         Check { scene: "stop the workers", expected: "exit code 0".into(), seen: exit },
         Check {
             scene: "replay the dead letter",
-            expected: "Stored, 0 dead letters left".into(),
+            expected: "stored, 0 dead letters left".into(),
             seen: format!("{same}, {left} dead letters left"),
         },
     ])
@@ -161,5 +161,10 @@ async fn next(events: &mut Events) -> Result<Heard, String> {
 }
 
 fn outcome(result: &ExchangeResult) -> String {
-    result.failure.as_ref().map_or_else(|| format!("{:?}", result.outcome), |failure| failure.code.to_string())
+    result.failure.as_ref().map_or_else(|| word(&result.outcome), |failure| failure.code.to_string())
+}
+
+/// A value as it is written in a message.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
