@@ -113,10 +113,19 @@ async fn a_rabbitmq_killed_and_restarted_keeps_a_confirmed_message() {
     let refused = rabbitmq.ctl(&["no-such-command"]).await.unwrap_err().to_string();
     assert!(refused.contains("no-such-command"), "{refused}");
 
-    // Erlang programs that miss the port mapper like to start one for good.
+    // A node that misses its port mapper likes to start another, which would stay for good.
+    let (begin, done) = (rabbitmq.folder().join("begin"), rabbitmq.folder().join("done"));
+    let miss = format!(
+        "spawn(fun() -> F = fun(F) -> case filelib:is_file(\"{}\") of false -> timer:sleep(20), F(F);
+         true -> rabbit_nodes_common:ensure_epmd(), file:write_file(\"{}\", \"\") end end, F(F) end).",
+        begin.display(),
+        done.display()
+    );
+    rabbitmq.ctl(&["eval", &miss]).await.unwrap();
     rabbitmq.port_mapper().kill9();
     rabbitmq.port_mapper().exited().await;
-    rabbitmq.ctl(&["status"]).await.unwrap_err();
+    fs::write(&begin, "").unwrap();
+    until("the node missed its port mapper", LONG, async || done.exists()).await;
     let folder = rabbitmq.folder().to_owned();
     drop(rabbitmq);
     until("nothing of it runs", LONG, async || processes_in(&folder).is_empty()).await;
@@ -220,6 +229,8 @@ async fn the_guard_passes_the_exit_code_on_and_takes_the_program_along_when_it_i
     assert_eq!(fs::read_to_string(&log).unwrap(), "heard\n");
 
     let asleep = shell("exec sleep 600");
+    let comm = format!("/proc/{}/comm", asleep.pid());
+    until("the program runs", LONG, async || fs::read_to_string(&comm).is_ok_and(|name| name == "sleep\n")).await;
     let guard = parent_of(asleep.pid()).expect("a running program has a guard");
     rustix::process::kill_process(rustix::process::Pid::from_raw(guard).unwrap(), rustix::process::Signal::KILL)
         .unwrap();
