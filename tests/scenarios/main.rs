@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a scenario stops by panicking")]
 
 mod broker;
+mod records;
 mod sealing;
 mod servers;

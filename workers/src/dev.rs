@@ -8,7 +8,14 @@ pub mod child;
 pub mod folder;
 pub mod guard;
 pub mod install;
+mod play;
+mod run;
+mod screen;
 pub mod servers;
+mod stack;
+mod tour;
+
+pub use run::run;
 
 /// Why a private server could not be had.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use sealpost::dev;
 use sealpost::dev::guard::{self, GuardArgs};
 use sealpost::worker::{self, StepName};
 
@@ -29,6 +30,15 @@ enum Command {
     Schedule {
         #[command(flatten)]
         common: Common,
+    },
+    /// Runs the whole pipeline on this machine, with private servers that end with it.
+    Dev {
+        /// Plays the tour, unattended, and ends; fails if anything is not as expected.
+        #[arg(long)]
+        tour: bool,
+        /// Where data and logs go.
+        #[arg(long, default_value = ".sealpost")]
+        data: PathBuf,
     },
     /// Runs a program and ends it when the caller is gone.
     #[command(hide = true)]
@@ -61,6 +71,7 @@ async fn run(command: Command) -> Result<(), String> {
     match command {
         Command::Work { steps, common } => worker::work(&common.config, &steps).await,
         Command::Schedule { common } => worker::schedule(&common.config).await,
+        Command::Dev { tour, data } => dev::run(&data, tour).await,
         Command::Guard(_) => Ok(()),
     }
 }

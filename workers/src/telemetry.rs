@@ -1,5 +1,6 @@
 //! Logs: what is printed, and what never is.
 
+use std::io::IsTerminal;
 use std::panic;
 
 use sealpost_shared::broker::quiet_targets;
@@ -20,6 +21,7 @@ pub fn start() {
         };
     }
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = log.with_ansi(std::io::stderr().is_terminal());
     let _ = log.try_init(); // an error means that this process logs already
     panic::set_hook(Box::new(|info| {
         // the text of a panic may hold what a message held; the line does not

@@ -71,8 +71,8 @@ impl Producer {
         tokio::spawn(async move {
             while let Some(Ok(reply)) = replies.next().await {
                 let correlation = reply.properties.correlation_id().as_ref().map(ToString::to_string);
-                let waiter = correlation
-                    .and_then(|id| waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(&id));
+                let waiter =
+                    correlation.and_then(|id| waiters.lock().unwrap_or_else(PoisonError::into_inner).remove(&id));
                 if let Some(waiter) = waiter {
                     let _ = waiter.send(heard(reply)); // an error means that nobody waits any more
                 }

@@ -1,11 +1,11 @@
 //! What every process declares.
 
-use sealpost_tests::Rig;
-use sealpost_shared::broker::BrokerError;
-use serde_json::{Value, json};
 use reqwest::Method;
+use sealpost_shared::broker::BrokerError;
+use sealpost_tests::Rig;
+use serde_json::{Value, json};
 
-use super::{connect, start, SOON};
+use super::{SOON, connect, start};
 
 async fn arguments(rig: &Rig, queue: &str) -> Value {
     let vhost = rig.amqp_url().rsplit('/').next().unwrap().to_owned();

@@ -1,0 +1,1 @@
+//! Brokers and networks that fail.

@@ -1,0 +1,1 @@
+//! Messages that no decent producer sends.

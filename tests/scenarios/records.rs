@@ -1,0 +1,12 @@
+//! Records at rest, on a single Redis and on a Redis Cluster, in good and bad weather.
+
+mod damage;
+mod failover;
+mod faults;
+mod fixed;
+mod indexes;
+mod lost_answers;
+mod names;
+mod risks;
+mod world;
+mod writes;
