@@ -83,7 +83,8 @@ async fn a_stopped_redis_answers_only_after_it_continues() {
 
 #[tokio::test]
 async fn a_rabbitmq_killed_and_restarted_keeps_a_confirmed_message() {
-    let mut rabbitmq = Own::rabbitmq(RabbitMqOptions::default()).await;
+    let conf = vec!["vm_memory_high_watermark.absolute = 2GB".into()];
+    let mut rabbitmq = Own::rabbitmq(RabbitMqOptions { conf, ..Default::default() }).await;
     let broker = Broker::of(&rabbitmq);
     broker.declare("letters", quorum()).await;
     broker.publish_raw("letters", b"kept", persistent()).await;
@@ -95,6 +96,8 @@ async fn a_rabbitmq_killed_and_restarted_keeps_a_confirmed_message() {
     assert_eq!(broker.next("letters", LONG).await.body, b"kept");
     let vhosts = rabbitmq.ctl(&["--silent", "list_vhosts"]).await.unwrap();
     assert_eq!(vhosts.trim(), "/");
+    let limit = rabbitmq.ctl(&["eval", "application:get_env(rabbit, vm_memory_high_watermark)."]).await.unwrap();
+    assert!(limit.contains("2GB"), "a line of the test's wins over ours: {limit}");
     let refused = rabbitmq.ctl(&["no-such-command"]).await.unwrap_err().to_string();
     assert!(refused.contains("no-such-command"), "{refused}");
 

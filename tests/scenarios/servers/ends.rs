@@ -41,8 +41,7 @@ async fn the_guard_passes_the_exit_code_on_and_takes_the_program_along_when_it_i
     let comm = format!("/proc/{}/comm", asleep.pid());
     until("the program runs", LONG, async || fs::read_to_string(&comm).is_ok_and(|name| name == "sleep\n")).await;
     let guard = parent_of(asleep.pid()).expect("a running program has a guard");
-    kill_process(Pid::from_raw(guard).unwrap(), Signal::KILL)
-        .unwrap();
+    kill_process(Pid::from_raw(guard).unwrap(), Signal::KILL).unwrap();
     until("the program went with its guard", LONG, async || gone(asleep.pid())).await;
 
     let asleep = shell("exec sleep 600");
