@@ -29,7 +29,7 @@ pub enum DevError {
         source: io::Error,
     },
     /// The servers are missing, and installing them is not ours to do here.
-    #[error("{missing} not found, and {why}. Install by hand, then try again: {command}")]
+    #[error("not found: {missing}; {why}\nInstall by hand, then try again: {command}")]
     NotInstalled {
         /// The programs' packages.
         missing: String,
