@@ -248,7 +248,8 @@ impl Link {
             }
             let args: Vec<_> =
                 meta::ours(locator).into_iter().flat_map(|(name, value)| [name.into(), value.into_bytes()]).collect();
-            let answer = evaluate(&mut wire, &self.meta, &[layout::META.into()], &args).await.map_err(failed)?;
+            let answer = evaluate(&mut wire, &self.meta, &[layout::META.into()], &args).await;
+            let answer = answer.map_err(|error| Trouble::of_checking(&error, &self.at))?;
             let stored: HashMap<String, String> = read(answer)?;
             meta::check(&stored, locator)?;
             Ok(wire)

@@ -89,6 +89,11 @@ impl Trouble {
         Self::of_answer(error).unwrap_or(Self::Unreachable { at: at.into(), reason })
     }
 
+    /// What the first script on a new connection met: nothing of the caller's was sent yet.
+    pub(super) fn of_checking(error: &RedisError, at: &str) -> Self {
+        if error.is_io_error() { Self::of_connecting(error, at) } else { Self::of_command(error, at) }
+    }
+
     fn of_answer(error: &RedisError) -> Option<Self> {
         let code = error.code().unwrap_or_default();
         // Redis 6 wraps what a command in a script met into an ERR of the script.
@@ -97,7 +102,10 @@ impl Trouble {
         Some(match error.kind() {
             ErrorKind::AuthenticationFailed => Self::Authentication,
             ErrorKind::Server(ServerErrorKind::NoPerm) => Self::NoPermission(text.into()),
-            _ if says("NOPERM") => Self::NoPermission(text.into()),
+            // What Redis 7 says when a script does what its user may not.
+            _ if says("NOPERM") || text.contains("The user executing the script can't") => {
+                Self::NoPermission(text.into())
+            }
             _ if says("NOAUTH") || says("WRONGPASS") => Self::Authentication,
             _ if says("READONLY") => Self::ReadOnly,
             _ if says("OOM") => Self::OutOfMemory,
