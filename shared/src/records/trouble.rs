@@ -82,6 +82,10 @@ impl Trouble {
     /// What an attempt to connect met.
     pub(super) fn of_connecting(error: &RedisError, at: &str) -> Self {
         let reason = match error.kind() {
+            // The cluster client tells what its nodes said in words only.
+            ErrorKind::Io if error.detail().is_some_and(|words| words.contains("AuthenticationFailed")) => {
+                return Self::Authentication;
+            }
             ErrorKind::Io => error.to_string(),
             // Not what Redis said: it may quote the arguments, and AUTH has one.
             _ => error.code().unwrap_or(error.category()).to_owned(),
