@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a scenario stops by panicking")]
 
 mod broker;
+mod delivery;
 mod flows;
 mod records;
 mod sealing;
