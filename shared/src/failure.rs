@@ -58,8 +58,8 @@ impl Failure {
 
     /// Tells what happened before.
     #[must_use]
-    pub fn with_event(mut self, event: Option<Answer>) -> Self {
-        self.events.extend(event);
+    pub fn with_events(mut self, events: impl IntoIterator<Item = Answer>) -> Self {
+        self.events.extend(events);
         self
     }
 

@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a scenario stops by panicking")]
 
 mod broker;
+mod delivery;
 mod dev;
+mod flows;
 mod records;
 mod sealing;
 mod servers;

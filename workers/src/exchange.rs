@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::Client;
 use sealpost_schemas::{Code, ExchangeOutcome, ExchangeRequest, ExchangeResult, FailureReport, Grant, Message, Secret};
 use sealpost_shared::failure::{Failure, Verdict};
@@ -42,6 +43,10 @@ impl Step for Exchange {
         }
         let secret = provider.oauth.client_secret().map_err(|why| Failure::retry(Code::InvalidClient, why))?;
         let place = self.keeper.prepare(&request.connection()).await?;
+        if let Some(stored) = place.stored_by(request.id) {
+            // a second use of its code would make the provider end what the first one began (RFC 6749 §4.1.2)
+            return Ok(stored_as(request, stored.scopes.clone(), stored.access_expires_at));
+        }
         let tokens = match exchange_code(&self.http, &provider.oauth, &secret, &grant, at.now).await {
             Ok(tokens) => tokens,
             Err(error) => return not_exchanged(request, &error),
@@ -49,12 +54,10 @@ impl Step for Exchange {
         // RFC 6749 §5.1: an answer without scopes grants those that were asked for
         let asked = request.scopes.as_ref().unwrap_or(&provider.oauth.scopes);
         let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
-        let expires_at = tokens.expires_at;
         if let Err(failure) = self.store(&place, request, &tokens, &scopes, at).await {
             return Ok(failed(request, code_lost(request, &failure)));
         }
-        let result = request.result(result_id(request, "stored"), ExchangeOutcome::Stored);
-        Ok(ExchangeResult { scopes: Some(scopes), expires_at, ..result })
+        Ok(stored_as(request, scopes, tokens.expires_at))
     }
 }
 
@@ -140,6 +143,11 @@ fn code_lost(request: &ExchangeRequest, failure: &Failure) -> FailureReport {
     let (at, why) = (&request.provider, &failure.message);
     let message = format!("the code was exchanged at {at}, but not stored: {why}; consent must be given again");
     FailureReport::new(Code::ExchangeOutcomeLost, message, false)
+}
+
+fn stored_as(request: &ExchangeRequest, scopes: Vec<String>, expires_at: Option<Timestamp>) -> ExchangeResult {
+    let result = request.result(result_id(request, "stored"), ExchangeOutcome::Stored);
+    ExchangeResult { scopes: Some(scopes), expires_at, ..result }
 }
 
 fn failed(request: &ExchangeRequest, failure: FailureReport) -> ExchangeResult {

@@ -62,6 +62,11 @@ impl Step for RotateShard {
 
     async fn run(&self, shard: &RotationShard, at: Attempt) -> Result<Walked, Failure> {
         supported(shard.mode)?;
+        let shards = self.keeper.store().shards();
+        if shard.shard >= shards {
+            let message = format!("shard: this store has shards 0 to {}", shards - 1);
+            return Err(Failure::reject(Code::MalformedMessage, message));
+        }
         let from = shard.cursor.as_deref().map(str::parse).transpose()?;
         let walk = Rewrap { shard: shard.shard, scope: &shard.scope, from, budget: BUDGET };
         let page = self.keeper.rewrap(walk, at.now).await?;
@@ -70,8 +75,10 @@ impl Step for RotateShard {
             let continuation = continued(shard, next.to_string());
             return Ok(Walked { continuation: Some(continuation), ..Walked::with(page.events) });
         }
-        let shards = self.keeper.store().shards();
-        let completed = self.keeper.store().finish_shard(shard.tick, shard.shard, shards).await?;
+        let completed = match self.keeper.store().finish_shard(shard.tick, shard.shard, shards).await {
+            Ok(completed) => completed,
+            Err(error) => return Err(Failure::from(error).with_events(page.events)),
+        };
         let shard_done = RotationShardDone {
             id: ids::follow_up(None, shard.id, RotationShardDone::NAME, ""),
             tick: shard.tick,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use reqwest::Client;
 use sealpost_shared::broker::{Broker, BrokerConfig};
 use sealpost_shared::clock::SystemClock;
@@ -26,11 +26,11 @@ use crate::rotate::{Rotate, RotateShard};
 use crate::runner::Runner;
 use crate::{schedule, telemetry};
 
-/// How long a call to a provider may take, body included.
-const HTTP_LIMIT: Duration = Duration::from_secs(20);
-
 /// Between two looks at a store that is not there yet.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Between two times of tidying up samples.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// A step that a worker runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -92,15 +92,20 @@ impl Process {
         }
         let recorder = recorder.install_recorder().map_err(|e| format!("cannot begin to measure: {e}"))?;
         metrics::describe();
+        tokio::spawn(upkeep(recorder.clone()));
         let ready = Ready { broker: self.broker.clone(), store: self.store.clone() };
         let address = ops_port::serve(self.config.ops.listen, recorder, Arc::new(ready)).await?;
         tracing::info!(%address, "operations port: /metrics /livez /readyz");
         Ok(())
     }
 
-    /// Waits until broker and store are there; both are rebuilt on their own whenever they are lost after that.
+    /// Waits until broker and store are there, or until the process is to stop; both are rebuilt on their own whenever
+    /// they are lost after that.
     async fn connected(&self) -> Result<(), String> {
-        self.broker.connected().await.map_err(|e| e.to_string())?;
+        match self.stop.run_until_cancelled(self.broker.connected()).await {
+            Some(connected) => connected.map_err(|e| e.to_string())?,
+            None => return Ok(()),
+        }
         while let Err(error) = self.store.ready().await {
             if let Trouble::Config(_) | Trouble::Mismatch(_) = error.trouble {
                 return Err(error.to_string());
@@ -125,7 +130,8 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     let process = Process::start(config).await?;
     let catalogue = Arc::new(Catalogue::read(&process.config.providers)?);
     let key = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
-    let http: Client = http::client(HTTP_LIMIT).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
+    let http: Client =
+        http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
     let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace: config.ops.grace() };
@@ -176,6 +182,14 @@ impl Readiness for Ready {
     async fn check(&self) -> Result<(), String> {
         self.broker.ready()?;
         self.store.ready().await.map_err(|e| e.to_string())
+    }
+}
+
+/// Samples of histograms pile up until they are rendered; nobody may ever ask for that.
+async fn upkeep(recorder: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        recorder.run_upkeep();
     }
 }
 

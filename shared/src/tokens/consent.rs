@@ -24,6 +24,15 @@ pub struct Prepared {
     current: Option<Record>,
 }
 
+impl Prepared {
+    /// What is stored, if this very request stored it: it was delivered again, and its code is spent.
+    #[must_use]
+    pub fn stored_by(&self, request: Uuid) -> Option<&Metadata> {
+        let metadata = &self.current.as_ref()?.metadata;
+        (metadata.request == Some(request)).then_some(metadata)
+    }
+}
+
 impl TokenKeeper {
     /// Makes sure that tokens could be stored, before a code is spent on them.
     pub async fn prepare(&self, connection: &Connection) -> Result<Prepared, Failure> {

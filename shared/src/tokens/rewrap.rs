@@ -72,7 +72,8 @@ impl TokenKeeper {
                     page.failed += 1;
                     page.events.extend(failure.events);
                 }
-                Err(failure) => return Err(failure),
+                // the next attempt will not meet what this one told of
+                Err(failure) => return Err(failure.with_events(page.events)),
             }
         }
         let later = versions.into_iter().skip_while(|key| *key != position.key).nth(1);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sealpost_schemas::codec::Encoding;
 use sealpost_schemas::{Answer, Code, FailureReport};
 use sealpost_shared::broker::{Delivery, Outgoing, PublishError, Route};
+use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::Failure;
 use serde_json::Value;
 
@@ -16,16 +17,44 @@ use sealpost_shared::metrics::published;
 /// Between tries to hand over what must not be lost.
 const PAUSE: Duration = Duration::from_millis(500);
 
-impl<C> Runner<C> {
+/// How long a full queue may stay full before what waits for it is put off.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it is put off then.
+const PUT_OFF: Duration = Duration::from_secs(5);
+
+/// A reply is tried this often: somebody else's forged address ends the connection, and with it this reply.
+const REPLY_TRIES: u32 = 3;
+
+/// Replies to such addresses are at most once by the broker's design, and a forged one is best not tried again.
+const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to.";
+
+impl<C: Clock> Runner<C> {
     /// Publishes a step's messages, each confirmed.
     pub(super) async fn follow_ups(&self, delivery: &Delivery, emission: &Emission) -> Result<(), Failure> {
         for message in &emission.messages {
             let outgoing = Outgoing { traceparent: delivery.traceparent.clone(), ..message.outgoing() };
-            let sent = self.broker.publish(&Route::queue(message.queue), &outgoing).await;
-            published("follow-up", label(&sent));
-            sent.map_err(|error| Failure::retry(Code::BrokerUnavailable, error.to_string()))?;
+            self.follow_up(delivery, &Route::queue(message.queue), &outgoing).await?;
         }
         Ok(())
+    }
+
+    /// A full queue is waited for: to begin again would send those before it again, and never come further.
+    async fn follow_up(&self, delivery: &Delivery, route: &Route, outgoing: &Outgoing) -> Result<(), Failure> {
+        let began = self.clock.since_boot();
+        loop {
+            let sent = self.broker.publish(route, outgoing).await;
+            published("follow-up", label(&sent));
+            let Err(error) = sent else { return Ok(()) };
+            if !matches!(error, PublishError::Refused { .. }) {
+                return Err(Failure::retry(Code::BrokerUnavailable, error.to_string()));
+            }
+            let waited = self.clock.since_boot().saturating_sub(began);
+            if waited > PATIENCE || self.stop.is_cancelled() || !delivery.usable() {
+                return Err(Failure::defer(PUT_OFF, Code::BrokerUnavailable, error.to_string()));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Sends the answer to whoever asked, and tells every event. Neither is a reason to do the work again.
@@ -39,13 +68,25 @@ impl<C> Runner<C> {
         for answer in answers {
             let outgoing = outgoing(answer, encoding, &answer.reply, delivery);
             if let (Some(reply_to), Some(outgoing)) = (&delivery.reply_to, outgoing) {
-                let sent = self.broker.reply(reply_to, &outgoing).await;
-                published("reply", label(&sent));
+                self.reply(reply_to, &outgoing).await;
             }
             self.event(answer, delivery).await;
         }
         for event in events {
             self.event(event, delivery).await;
+        }
+    }
+
+    async fn reply(&self, to: &str, outgoing: &Outgoing) {
+        for _ in 0..REPLY_TRIES {
+            let sent = self.broker.reply(to, outgoing).await;
+            published("reply", label(&sent));
+            match sent {
+                Err(PublishError::Lost { .. } | PublishError::Unconfirmed { .. }) if !to.starts_with(DIRECT_REPLY) => {}
+                Err(PublishError::NotSent { .. }) => {}
+                _ => return,
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

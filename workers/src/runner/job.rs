@@ -1,6 +1,6 @@
 //! One delivery, from its decoding to its ack.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use sealpost_schemas::codec::Encoding;
 use sealpost_schemas::events::JobDeadLettered;
 use sealpost_schemas::{Answer, Code, FailureReport, Message, Queued};
-use sealpost_shared::broker::Delivery;
+use sealpost_shared::broker::{Delivery, is_own_queue};
 use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ids;
@@ -22,11 +22,14 @@ use sealpost_shared::metrics::{self, InFlight, Left};
 /// How often a message is tried before an operator must look at it.
 const MAX_ATTEMPTS: u32 = 12;
 
+const DEFECT: &str = "the worker failed in its own code; its log names the line: report it, with the version";
+
 /// Handles one delivery. Whatever happens, the message is acked only once everything that follows is in safe hands.
 pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, delivery: Delivery) {
     let _in_flight = InFlight::begin(S::Input::QUEUE);
     let began = runner.clock.since_boot();
-    let left = match read::input::<S::Input>(&delivery) {
+    let read = catch_unwind(AssertUnwindSafe(|| read::input::<S::Input>(&delivery)));
+    let left = match read.unwrap_or_else(|_| Err(Failure::reject(Code::StepPanicked, DEFECT))) {
         Ok((input, encoding)) => known(runner, step, &delivery, &input, encoding).await,
         Err(failure) => unread::<S::Input, C>(runner, &delivery, failure).await,
     };
@@ -46,11 +49,17 @@ async fn known<S: Step, C: Clock + Clone>(
     encoding: Encoding,
 ) -> Option<Left> {
     let (now, id) = (runner.clock.now(), input.id());
-    let result = if input.deadline().is_some_and(|deadline| deadline < now) {
+    let result = if delivery.reply_to.as_deref().is_some_and(is_own_queue) {
+        Err(Failure::reject(Code::ReplyToRefused, "reply_to names one of Sealpost's own queues; use your own"))
+    } else if input.deadline().is_some_and(|deadline| deadline < now) {
         Ok(too_late(input))
     } else {
         match attempt(step, input, Attempt { number: delivery.attempt, now }).await {
-            Ok(emission) => runner.follow_ups(delivery, &emission).await.map(|()| emission),
+            Ok(emission) => match runner.follow_ups(delivery, &emission).await {
+                Ok(()) => Ok(emission),
+                // what happened is told all the same
+                Err(failure) => Err(Failure { events: emission.events, ..failure }),
+            },
             Err(failure) => Err(failure),
         }
     };
@@ -128,7 +137,7 @@ async fn put_aside<M: Queued, C: Clock + Clone>(
 
 /// Runs the step; a panic in it is a failed attempt. What the panic said may hold a secret and is not repeated.
 async fn attempt<S: Step>(step: &S, input: &S::Input, at: Attempt) -> Result<Emission, Failure> {
-    let defect = || Failure::retry(Code::StepPanicked, "the step failed in its own code; the log names the line");
+    let defect = || Failure::retry(Code::StepPanicked, DEFECT);
     let output = AssertUnwindSafe(step.run(input, at)).catch_unwind().await.map_err(|_| defect())??;
     output.emission().map_err(|_| defect())
 }

@@ -2,7 +2,7 @@
 
 use sealpost_schemas::codec::{DecodeError, Encoding, decode};
 use sealpost_schemas::{Code, Queued};
-use sealpost_shared::broker::{Delivery, is_own_queue};
+use sealpost_shared::broker::Delivery;
 use sealpost_shared::failure::Failure;
 
 use crate::step::is_version_of;
@@ -27,9 +27,6 @@ pub(super) fn input<M: Queued>(delivery: &Delivery) -> Result<(M, Encoding), Fai
         DecodeError::TooLarge(_) => Failure::reject(Code::MessageTooLarge, error.to_string()),
         _ => malformed(error.to_string()),
     })?;
-    if delivery.reply_to.as_deref().is_some_and(is_own_queue) {
-        return Err(Failure::reject(Code::ReplyToRefused, "reply_to names one of Sealpost's own queues; use your own"));
-    }
     metrics::unknown_fields(M::QUEUE, decoded.unknown_fields);
     Ok((decoded.message, encoding))
 }
