@@ -10,6 +10,7 @@ mod mend;
 mod message;
 mod open;
 mod pool;
+mod producer;
 mod topology;
 mod wire;
 
@@ -27,6 +28,7 @@ pub use consume::{Deliveries, Delivery};
 pub use dead::{DeadLetter, DeadLetterError};
 pub use error::{BrokerError, PublishError};
 pub use message::{Body, Outgoing};
+pub use producer::{Events, Heard, Producer};
 pub use topology::{DEAD_LETTERS, EVENTS, TIERS, Tier, is_own_queue, retries};
 
 use link::{Purpose, State, Supervised, Target};

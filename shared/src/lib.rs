@@ -9,5 +9,8 @@ pub mod failure;
 pub mod http;
 pub mod ids;
 pub mod keys;
+pub mod metrics;
 pub mod oauth;
+pub mod records;
 pub mod seal;
+pub mod tokens;

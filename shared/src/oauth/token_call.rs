@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder};
 use sealpost_schemas::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
@@ -32,6 +32,8 @@ pub struct TokenAnswer {
     pub access_token: SecretString,
     /// The refresh token, if it gave one.
     pub refresh_token: Option<SecretString>,
+    /// The type of the access token, as the provider writes it.
+    pub token_type: Option<String>,
     /// When the access token expires, counted from before the call; unknown if the provider does not say.
     pub expires_at: Option<Timestamp>,
     /// The scopes that were granted; `None`: those that were asked for (RFC 6749 §5.1).
@@ -128,8 +130,12 @@ fn read(answer: &Answered, now: Timestamp) -> Result<TokenAnswer, TokenError> {
                 error: said("error"),
                 description: said("error_description"),
             };
-            match error.error.as_deref() {
-                Some("invalid_client" | "unauthorized_client") => Err(TokenError::InvalidClient(error)),
+            match (error.error.as_deref(), answer.status) {
+                // RFC 6749 §5.2: 401 speaks of the client, also where no words say so
+                (Some("invalid_client" | "unauthorized_client"), _) | (None, 401) => {
+                    Err(TokenError::InvalidClient(error))
+                }
+                (None, 408 | 409 | 425) => Err(TokenError::Lost(format!("status {}", answer.status))),
                 _ => Err(TokenError::Refused(error)),
             }
         }
@@ -144,7 +150,9 @@ fn tokens(body: &Value, now: Timestamp) -> Option<TokenAnswer> {
     Some(TokenAnswer {
         access_token: token("access_token")?,
         refresh_token: token("refresh_token"),
-        expires_at: lifetime.and_then(|seconds| now.checked_add(SignedDuration::from_secs(seconds)).ok()),
+        token_type: body["token_type"].as_str().map(bounded),
+        // in whole seconds, as lifetimes are
+        expires_at: lifetime.and_then(|seconds| Timestamp::from_second(now.as_second().checked_add(seconds)?).ok()),
         scopes: body["scope"].as_str().map(|scopes| scopes.split_whitespace().map(str::to_owned).collect()),
     })
 }
@@ -194,7 +202,10 @@ mod tests {
     fn a_wrong_secret_is_told_from_a_refused_grant() {
         assert!(matches!(answer(400, r#"{"error":"invalid_grant"}"#), Err(TokenError::Refused(_))));
         assert!(matches!(answer(401, r#"{"error":"invalid_client"}"#), Err(TokenError::InvalidClient(_))));
+        assert!(matches!(answer(401, "<html>"), Err(TokenError::InvalidClient(_))));
+        assert!(matches!(answer(401, r#"{"error":"invalid_grant"}"#), Err(TokenError::Refused(_))));
         assert!(matches!(answer(429, ""), Err(TokenError::RateLimited { after: None })));
+        assert!(matches!(answer(408, ""), Err(TokenError::Lost(_))));
     }
 
     #[test]

@@ -1,0 +1,35 @@
+//! Records at rest: what Redis holds of every connection, sealed, with its names hidden.
+//!
+//! Owns the layout in Redis, the record, its writes and its indexes; it is the only place that uses `redis`. It
+//! refuses to choose keys ([`crate::keys`]), to talk to providers, and to know what a step does with a record.
+//!
+//! Every write is one script that checks its condition, marks the record with a random id of that write, and moves the
+//! record between the indexes. So a write whose answer was lost is simply sent again: if it was done, the script finds
+//! its own mark and says so; if not, it does it now, or finds that somebody else was faster.
+
+mod config;
+mod content;
+mod durability;
+mod error;
+mod fields;
+#[cfg(test)]
+mod golden;
+mod layout;
+mod link;
+mod locate;
+mod meta;
+mod record;
+mod store;
+mod trouble;
+mod walk;
+
+pub use config::{StoreConfig, StoreMode};
+pub use content::{Content, ContentError, Subject, TokenSet};
+pub use error::StoreError;
+pub use fields::RecordError;
+pub use locate::{RecordId, Tag, Tags};
+pub use meta::Mismatch;
+pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
+pub use store::{Expected, Saved, Store};
+pub use trouble::Trouble;
+pub use walk::{Cursor, Scope};

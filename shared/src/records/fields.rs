@@ -1,0 +1,193 @@
+//! A record as the fields of a Redis hash, format 1. An empty value means "none": every record has every field, so that
+//! a missing one is damage.
+
+use std::collections::HashMap;
+use std::str::{FromStr, from_utf8};
+
+use jiff::Timestamp;
+use sealpost_schemas::Code;
+use uuid::Uuid;
+
+use super::locate::{RecordId, Tag, Tags};
+use super::record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
+use crate::seal::KeyRef;
+
+/// The format that this version writes.
+const FORMAT: u32 = 1;
+
+/// Field names and values, as HSET takes them.
+pub(super) type Fields = Vec<(&'static str, Vec<u8>)>;
+
+/// Why a stored record cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Written by a newer version.
+    #[error("it has format {0}, this program knows format {FORMAT} only; run the version that wrote it")]
+    UnknownFormat(u32),
+    /// Not whole.
+    #[error(
+        "its field `{0}` is missing: the record was damaged; restore it, or revoke the connection and ask for consent"
+    )]
+    Missing(&'static str),
+    /// Not what it should be.
+    #[error(
+        "its field `{0}` is malformed: the record was damaged; restore it, or revoke the connection and ask for consent"
+    )]
+    Malformed(&'static str),
+}
+
+/// The fields of a whole record, except those that the script sets.
+pub(super) fn of_draft(draft: &Draft) -> Fields {
+    let data = &draft.metadata;
+    let time = |time: Option<Timestamp>| time.map(millis).unwrap_or_default();
+    let id = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    let mut fields: Fields = [
+        ("format", FORMAT.to_string()),
+        ("owner", draft.tags.owner.to_string()),
+        ("tenant", draft.tags.tenant.to_string()),
+        ("provider", draft.tags.provider.to_string()),
+        ("generation", data.generation.to_string()),
+        ("custody", custody_word(data.custody).into()),
+        ("access_expires_at", time(data.access_expires_at)),
+        ("next_due", time(data.next_due)),
+        ("scopes", serde_json::json!(data.scopes).to_string()),
+        ("created_at", millis(data.created_at)),
+        ("refreshed_at", millis(data.refreshed_at)),
+        ("request", id(data.request)),
+        ("marker", id(data.marker.map(|marker| marker.attempt))),
+        ("marker_at", time(data.marker.map(|marker| marker.at))),
+        ("superseded", data.superseded.iter().map(hex::encode).collect::<Vec<_>>().join(" ")),
+    ]
+    .map(|(name, value)| (name, value.into_bytes()))
+    .into();
+    fields.extend(of_standing(&data.standing));
+    fields.extend(of_sealed(&draft.sealed));
+    fields
+}
+
+pub(super) fn of_standing(standing: &Standing) -> Fields {
+    vec![
+        ("standing", state_word(standing.state).into()),
+        ("standing_since", millis(standing.since).into()),
+        ("standing_code", standing.code.map_or("", Code::as_str).into()),
+    ]
+}
+
+pub(super) fn of_sealed(sealed: &Sealed) -> Fields {
+    vec![
+        ("key_id", sealed.key.id.as_str().into()),
+        ("key_version", sealed.key.version.as_str().into()),
+        ("sealed", sealed.bytes.clone()),
+    ]
+}
+
+/// A record from its hash.
+pub(super) fn read(id: RecordId, hash: HashMap<String, Vec<u8>>) -> Result<Record, RecordError> {
+    let mut fields = Hash(hash);
+    match fields.parse::<u32>("format")? {
+        FORMAT => {}
+        other => return Err(RecordError::UnknownFormat(other)),
+    }
+    let code = fields.text("standing_code")?;
+    let standing = Standing {
+        state: fields.word("standing", read_state)?,
+        since: fields.word("standing_since", read_millis)?,
+        code: Code::ALL.iter().copied().find(|known| known.as_str() == code),
+    };
+    let marker = match (fields.optional("marker", parsed)?, fields.optional("marker_at", read_millis)?) {
+        (Some(attempt), Some(at)) => Some(Marker { attempt, at }),
+        (None, None) => None,
+        _ => return Err(RecordError::Malformed("marker")),
+    };
+    Ok(Record {
+        id,
+        revision: Revision(fields.parse("revision")?),
+        tags: Tags {
+            owner: fields.word("owner", Tag::from_hex)?,
+            tenant: fields.word("tenant", Tag::from_hex)?,
+            provider: fields.word("provider", Tag::from_hex)?,
+        },
+        metadata: Metadata {
+            generation: fields.parse("generation")?,
+            standing,
+            custody: fields.word("custody", read_custody)?,
+            access_expires_at: fields.optional("access_expires_at", read_millis)?,
+            next_due: fields.optional("next_due", read_millis)?,
+            scopes: fields.word("scopes", |text| serde_json::from_str(text).ok())?,
+            created_at: fields.word("created_at", read_millis)?,
+            refreshed_at: fields.word("refreshed_at", read_millis)?,
+            request: fields.optional("request", parsed)?,
+            marker,
+            superseded: fields.word("superseded", read_hashes)?,
+        },
+        sealed: Sealed {
+            key: KeyRef { id: fields.parse("key_id")?, version: fields.parse("key_version")? },
+            bytes: fields.0.remove("sealed").ok_or(RecordError::Missing("sealed"))?,
+        },
+    })
+}
+
+struct Hash(HashMap<String, Vec<u8>>);
+
+impl Hash {
+    fn text(&self, name: &'static str) -> Result<&str, RecordError> {
+        let value = self.0.get(name).ok_or(RecordError::Missing(name))?;
+        from_utf8(value).map_err(|_| RecordError::Malformed(name))
+    }
+
+    fn word<T>(&self, name: &'static str, read: impl FnOnce(&str) -> Option<T>) -> Result<T, RecordError> {
+        read(self.text(name)?).ok_or(RecordError::Malformed(name))
+    }
+
+    fn parse<T: FromStr>(&self, name: &'static str) -> Result<T, RecordError> {
+        self.word(name, parsed)
+    }
+
+    fn optional<T>(&self, name: &'static str, read: impl FnOnce(&str) -> Option<T>) -> Result<Option<T>, RecordError> {
+        if self.text(name)?.is_empty() { Ok(None) } else { self.word(name, read).map(Some) }
+    }
+}
+
+fn parsed<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn millis(time: Timestamp) -> String {
+    time.as_millisecond().to_string()
+}
+
+fn read_millis(text: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(text.parse().ok()?).ok()
+}
+
+fn read_hashes(text: &str) -> Option<Vec<[u8; 32]>> {
+    text.split_ascii_whitespace()
+        .map(|hash| {
+            let mut bytes = [0; 32];
+            hex::decode_to_slice(hash, &mut bytes).ok().map(|()| bytes)
+        })
+        .collect()
+}
+
+fn state_word(state: State) -> &'static str {
+    match state {
+        State::Active => "active",
+        State::NeedsConsent => "needs-consent",
+        State::Quarantined => "quarantined",
+    }
+}
+
+fn read_state(text: &str) -> Option<State> {
+    [State::Active, State::NeedsConsent, State::Quarantined].into_iter().find(|state| state_word(*state) == text)
+}
+
+fn custody_word(custody: Custody) -> &'static str {
+    match custody {
+        Custody::Vault => "vault",
+        Custody::Device => "device",
+    }
+}
+
+fn read_custody(text: &str) -> Option<Custody> {
+    [Custody::Vault, Custody::Device].into_iter().find(|custody| custody_word(*custody) == text)
+}

@@ -1,0 +1,75 @@
+//! The names of the keys in Redis. All keys of a shard carry its hash tag, so that one script may touch them all.
+//!
+//! ```text
+//! {sp:meta}                                     hash: layout, shards, index-key
+//! {sp:tick:<tick>}                              hash: the shards that finished the tick, and who completed it
+//! {sp:017}:record:<record>                      hash: one record
+//! {sp:017}:owner:<tag>                          set: the owner's records
+//! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
+//! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>"
+//! {sp:017}:due                                  sorted set: records by the time of their next refresh, in ms
+//! ```
+
+use uuid::Uuid;
+
+use super::locate::{RecordId, Tag};
+use crate::seal::{KeyRef, RecordKey};
+
+/// The version of this layout, kept in Redis.
+pub(super) const LAYOUT: u16 = 1;
+
+pub(super) const META: &str = "{sp:meta}";
+
+/// What kinds of sealed things a held set names.
+const RECORD: &str = "record:";
+
+pub(super) fn record(id: &RecordId) -> String {
+    format!("{{sp:{:03}}}:record:{}", id.shard, id.key)
+}
+
+pub(super) fn owner(shard: u16, owner: &Tag) -> String {
+    format!("{{sp:{shard:03}}}:owner:{owner}")
+}
+
+pub(super) fn versions(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:versions")
+}
+
+pub(super) fn due(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:due")
+}
+
+/// The start of the names of a shard's held sets, which a [`version`] completes.
+pub(super) fn held_prefix(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:held:")
+}
+
+pub(super) fn held(shard: u16, key: &KeyRef) -> String {
+    held_prefix(shard) + &version(key)
+}
+
+/// A key version as the set of versions names it. Neither half can hold a colon.
+pub(super) fn version(key: &KeyRef) -> String {
+    format!("{}:{}", key.id, key.version)
+}
+
+pub(super) fn read_version(text: &str) -> Option<KeyRef> {
+    let (id, version) = text.split_once(':')?;
+    Some(KeyRef { id: id.parse().ok()?, version: version.parse().ok()? })
+}
+
+/// A record as a held set names it.
+pub(super) fn member(id: &RecordId) -> String {
+    format!("{RECORD}{}", id.key)
+}
+
+/// The record that a held set names, `None` for another kind of thing.
+pub(super) fn read_member(shard: u16, member: &str) -> Option<RecordId> {
+    let mut key = [0; 32];
+    hex::decode_to_slice(member.strip_prefix(RECORD)?, &mut key).ok()?;
+    Some(RecordId { shard, key: RecordKey::from_bytes(key) })
+}
+
+pub(super) fn tick(tick: Uuid) -> String {
+    format!("{{sp:tick:{tick}}}")
+}

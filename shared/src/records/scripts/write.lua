@@ -1,0 +1,45 @@
+-- Writes fields of one record, if its condition holds, and moves the record between the shard's indexes.
+-- KEYS: record, owner's index, versions, held set of the record's key version from now on, due.
+-- ARGV: condition (absent, revision), what it wants, random id of this write, revision of a new record, the start of
+-- the names of held sets, the record's name there, the record's name elsewhere, then fields and values in turn.
+-- Returns {1, revision} when it is written, {0} when the condition does not hold.
+local record, owner, versions, held, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local condition, wanted, write, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local held_prefix, member, name = ARGV[5], ARGV[6], ARGV[7]
+local FIELDS = 8
+
+local stored = redis.call('HMGET', record, 'revision', 'write', 'key_id', 'key_version')
+local revision = stored[1]
+if stored[2] == write then return {1, tonumber(revision)} end -- sent again: it was done
+
+if condition == 'absent' then
+  if redis.call('EXISTS', record) == 1 then return {0} end
+elseif condition ~= 'revision' or revision ~= wanted then
+  return {0}
+end
+
+-- From the hash itself, not from the caller: a re-seal may have moved the record since the caller read it.
+local before = stored[3] and stored[4] and stored[3] .. ':' .. stored[4]
+-- The old held set cannot be among KEYS. Reading it first makes Redis Cluster refuse the script before any write, should
+-- it have moved to another node. (The others it checks itself.)
+if before then redis.call('EXISTS', held_prefix .. before) end
+
+redis.call('HSET', record, 'write', write, unpack(ARGV, FIELDS))
+if revision then
+  revision = redis.call('HINCRBY', record, 'revision', 1)
+else
+  revision = tonumber(first)
+  redis.call('HSET', record, 'revision', first)
+end
+
+local now = redis.call('HMGET', record, 'key_id', 'key_version', 'next_due')
+local after = now[1] .. ':' .. now[2]
+if before and before ~= after then
+  redis.call('SREM', held_prefix .. before, member)
+  if redis.call('EXISTS', held_prefix .. before) == 0 then redis.call('SREM', versions, before) end
+end
+redis.call('SADD', held, member)
+redis.call('SADD', versions, after)
+redis.call('SADD', owner, name)
+if now[3] == '' then redis.call('ZREM', due, name) else redis.call('ZADD', due, now[3], name) end
+return {1, revision}

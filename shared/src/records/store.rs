@@ -1,0 +1,230 @@
+//! Loading and writing records.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealpost_schemas::{Connection, Name, ProviderId};
+use tokio::time::{Instant, sleep};
+
+use super::config::StoreConfig;
+use super::content::{Content, ContentError};
+use super::error::StoreError;
+use super::fields::{self, Fields};
+use super::layout;
+use super::link::{Link, Script};
+use super::locate::{Locator, RecordId, Tag};
+use super::record::{Draft, Metadata, Record, Revision, Sealed, Standing};
+use super::trouble::Trouble;
+use crate::ids;
+use crate::keys::IndexKey;
+use crate::seal::{Key, KeyRef};
+
+/// Between two attempts to settle a write whose answer was lost.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Records in Redis. Cheap to clone; all clones share one connection.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    link: Link,
+    locator: Locator,
+    write: Script,
+    finish: Script,
+}
+
+/// What a save asks of what is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing.
+    Absent,
+    /// The record, unmoved since it had this revision.
+    Revision(Revision),
+}
+
+/// How a conditional write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// It is stored under this revision.
+    Written(Revision),
+    /// The condition did not hold; look again. After a lost answer it can also mean that this write was done and then
+    /// overwritten by one that came after it.
+    Moved,
+}
+
+impl Store {
+    /// A store that connects when it is first used, and again whenever it must. Fails only for a configuration that can
+    /// never work. The number of shards and the index key are checked with every connection: see [`Self::ready`].
+    pub fn new(config: StoreConfig, index_key: Arc<IndexKey>) -> Result<Self, StoreError> {
+        let locator = Locator::new(index_key, config.shards);
+        let link =
+            Link::new(config, locator.clone()).map_err(|trouble| StoreError::new("set up the store", trouble))?;
+        let write = Script::new(include_str!("scripts/write.lua"));
+        let finish = Script::new(include_str!("scripts/finish.lua"));
+        Ok(Self { inner: Arc::new(Inner { link, locator, write, finish }) })
+    }
+
+    /// A store that was reached and is ours.
+    pub async fn open(config: StoreConfig, index_key: Arc<IndexKey>) -> Result<Self, StoreError> {
+        let store = Self::new(config, index_key)?;
+        store.ready().await?;
+        Ok(store)
+    }
+
+    /// Whether Redis answers and holds a store made with our number of shards and index key. A worker that starts while
+    /// Redis is away asks again later; only [`Trouble::Config`] and [`Trouble::Mismatch`] need a person.
+    pub async fn ready(&self) -> Result<(), StoreError> {
+        self.query("reach the store", redis::cmd("EXISTS").arg(layout::META)).await.map(|_: u64| ())
+    }
+
+    /// The number of logical shards.
+    #[must_use]
+    pub fn shards(&self) -> u16 {
+        self.inner.locator.shards()
+    }
+
+    /// Where a connection's record lies.
+    #[must_use]
+    pub fn locate(&self, connection: &Connection) -> RecordId {
+        self.inner.locator.locate(connection)
+    }
+
+    /// A record for the content's connection, sealed for its place under `key`, which was found as `name`.
+    pub fn draft(
+        &self,
+        content: &Content,
+        metadata: Metadata,
+        name: &KeyRef,
+        key: &Key,
+    ) -> Result<Draft, ContentError> {
+        let place = (self.locate(&content.connection), self.inner.locator.tags(&content.connection));
+        Draft::seal(place, metadata, content, (name, key))
+    }
+
+    /// Reads a record; `None` if there is none.
+    pub async fn load(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
+        let doing = format!("load record {id}");
+        let hash: HashMap<String, Vec<u8>> =
+            self.query(doing.as_str(), redis::cmd("HGETALL").arg(layout::record(id))).await?;
+        if hash.is_empty() {
+            return Ok(None);
+        }
+        fields::read(*id, hash).map(Some).map_err(|error| StoreError::new(doing, error.into()))
+    }
+
+    /// Writes a whole record, if what is stored is as expected.
+    pub async fn save(&self, draft: &Draft, expected: Expected) -> Result<Saved, StoreError> {
+        let doing = format!("save record {}", draft.id);
+        self.write(doing, &draft.id, &draft.tags.owner, &draft.sealed.key, expected, fields::of_draft(draft)).await
+    }
+
+    /// Replaces the ciphertext by one of [`Record::seal_anew`], and nothing else, if the record is unmoved.
+    pub async fn reseal(&self, record: &Record, sealed: &Sealed) -> Result<Saved, StoreError> {
+        let (doing, expected) = (format!("re-seal record {}", record.id), Expected::Revision(record.revision));
+        self.write(doing, &record.id, &record.tags.owner, &sealed.key, expected, fields::of_sealed(sealed)).await
+    }
+
+    /// Writes the standing, and nothing else, if the record is unmoved.
+    pub async fn mark(&self, record: &Record, standing: &Standing) -> Result<Saved, StoreError> {
+        let (doing, expected) = (format!("mark record {}", record.id), Expected::Revision(record.revision));
+        self.write(doing, &record.id, &record.tags.owner, record.key(), expected, fields::of_standing(standing)).await
+    }
+
+    /// One conditional write. When its answer is lost it is sent again, since it knows itself by its random id.
+    async fn write(
+        &self,
+        doing: String,
+        id: &RecordId,
+        owner: &Tag,
+        key: &KeyRef,
+        expected: Expected,
+        fields: Fields,
+    ) -> Result<Saved, StoreError> {
+        let keys = [
+            layout::record(id),
+            layout::owner(id.shard, owner),
+            layout::versions(id.shard),
+            layout::held(id.shard, key),
+            layout::due(id.shard),
+        ];
+        let (condition, wanted) = match expected {
+            Expected::Absent => ("absent", String::new()),
+            Expected::Revision(revision) => ("revision", revision.0.to_string()),
+        };
+        let mut args: Vec<Vec<u8>> = vec![
+            condition.into(),
+            wanted.into(),
+            ids::fresh().to_string().into(),
+            first_revision().to_string().into(),
+            layout::held_prefix(id.shard).into(),
+            layout::member(id).into(),
+            id.key.to_string().into(),
+        ];
+        args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
+
+        let Inner { link, write, .. } = &*self.inner;
+        let mut unknown = None;
+        loop {
+            match link.run::<Vec<u64>>(write, &keys, &args).await {
+                Ok(reply) => return Ok(reply.get(1).map_or(Saved::Moved, |&at| Saved::Written(Revision(at)))),
+                Err(trouble) => {
+                    let since = match (unknown, &trouble) {
+                        (Some(since), _) => since,
+                        (None, Trouble::NoReply { .. }) => Instant::now(),
+                        (None, _) => return Err(StoreError::new(doing, trouble)),
+                    };
+                    unknown = Some(since);
+                    if since.elapsed() > link.response_timeout() {
+                        return Err(StoreError::new(doing, Trouble::Unknown(Box::new(trouble))));
+                    }
+                }
+            }
+            sleep(PAUSE).await;
+        }
+    }
+
+    pub(super) fn tenant_tag(&self, tenant: &Name) -> Tag {
+        self.inner.locator.tenant(tenant)
+    }
+
+    pub(super) fn provider_tag(&self, provider: &ProviderId) -> Tag {
+        self.inner.locator.provider(provider)
+    }
+
+    pub(super) fn link(&self) -> &Link {
+        &self.inner.link
+    }
+
+    pub(super) fn finish_script(&self) -> &Script {
+        &self.inner.finish
+    }
+
+    pub(super) async fn query<T: redis::FromRedisValue>(
+        &self,
+        doing: impl Into<String>,
+        cmd: &redis::Cmd,
+    ) -> Result<T, StoreError> {
+        self.inner.link.query(cmd).await.map_err(|trouble| StoreError::new(doing, trouble))
+    }
+}
+
+/// Random, and small enough for Lua, which counts exactly to 2^53, to count on for ever.
+fn first_revision() -> u64 {
+    ids::fresh().as_u64_pair().1 & ((1 << 47) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_may_wait_for_the_store_on_any_thread() {
+        fn sent<T: Send>(_: impl Fn(&'static Store, &'static Record) -> T) {}
+        sent(|store, record| store.load(&record.id));
+        sent(|store, record| store.mark(record, &record.metadata.standing));
+        sent(|store, _| store.durability());
+    }
+}

@@ -1,0 +1,107 @@
+//! Walking a shard by key version, and counting the shards that finished.
+
+use sealpost_schemas::RotationScope;
+use uuid::Uuid;
+
+use super::error::StoreError;
+use super::fields::RecordError;
+use super::layout;
+use super::locate::{RecordId, Tag};
+use super::record::Record;
+use super::store::Store;
+use crate::seal::KeyRef;
+
+/// How long Redis remembers which shards finished a tick, in seconds: 7 days.
+const REMEMBER_TICK: u32 = 7 * 24 * 60 * 60;
+
+/// Where a walk goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor(u64);
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
+
+/// A rotation's scope in hidden names.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope {
+    tenant: Option<Tag>,
+    provider: Option<Tag>,
+}
+
+impl Scope {
+    /// Whether a record is in it.
+    #[must_use]
+    pub fn has(&self, record: &Record) -> bool {
+        self.tenant.is_none_or(|tenant| tenant == record.tags.tenant)
+            && self.provider.is_none_or(|provider| provider == record.tags.provider)
+    }
+}
+
+impl Store {
+    /// Hides the names of a scope.
+    #[must_use]
+    pub fn scope(&self, scope: &RotationScope) -> Scope {
+        Scope {
+            tenant: scope.tenant.as_ref().map(|tenant| self.tenant_tag(tenant)),
+            provider: scope.provider.as_ref().map(|provider| self.provider_tag(provider)),
+        }
+    }
+
+    /// The key versions under which something is sealed in this shard.
+    pub async fn versions(&self, shard: u16) -> Result<Vec<KeyRef>, StoreError> {
+        let doing = format!("list the key versions of shard {shard}");
+        let found: Vec<String> =
+            self.query(doing.as_str(), redis::cmd("SMEMBERS").arg(layout::versions(shard))).await?;
+        let read = found.iter().map(|text| layout::read_version(text)).collect::<Option<Vec<_>>>();
+        read.ok_or_else(|| StoreError::new(doing, RecordError::Malformed("versions").into()))
+    }
+
+    /// How many things are sealed under a key version in this shard, exactly, at this moment.
+    pub async fn count_held(&self, shard: u16, key: &KeyRef) -> Result<u64, StoreError> {
+        let doing = format!("count what shard {shard} holds under {key}");
+        self.query(doing, redis::cmd("SCARD").arg(layout::held(shard, key))).await
+    }
+
+    /// Some of the records that are sealed under a key version, about `limit` of them, and where to go on. A record that
+    /// stays there during a whole walk is met at least once; one that leaves or comes meanwhile may be.
+    ///
+    /// A cursor counts only in the Redis process that gave it: after a restart or failover a walk may miss records, so a
+    /// walk that must miss none compares with [`Self::count_held`] when it is done.
+    pub async fn walk_held(
+        &self,
+        shard: u16,
+        key: &KeyRef,
+        from: Cursor,
+        limit: usize,
+    ) -> Result<(Vec<RecordId>, Option<Cursor>), StoreError> {
+        let doing = format!("walk what shard {shard} holds under {key}");
+        let mut scan = redis::cmd("SSCAN");
+        scan.arg(layout::held(shard, key)).arg(from.0).arg("COUNT").arg(limit);
+        let (next, members): (u64, Vec<String>) = self.query(doing, &scan).await?;
+        let records = members.iter().filter_map(|member| layout::read_member(shard, member)).collect();
+        Ok((records, (next != 0).then_some(Cursor(next))))
+    }
+
+    /// Notes that a shard of a rotation is done. `true` for the one that completes the rotation, and for it again when it
+    /// asks again: its message may be delivered twice.
+    pub async fn finish_shard(&self, tick: Uuid, shard: u16, shards: u16) -> Result<bool, StoreError> {
+        let args = [shard.to_string().into(), shards.to_string().into(), REMEMBER_TICK.to_string().into()];
+        let completes: u8 = self
+            .link()
+            .run(self.finish_script(), &[layout::tick(tick)], &args)
+            .await
+            .map_err(|trouble| StoreError::new(format!("finish shard {shard} of rotation {tick}"), trouble))?;
+        Ok(completes == 1)
+    }
+}

@@ -1,0 +1,13 @@
+//! Records at rest, on a single Redis and on a Redis Cluster, in good and bad weather.
+#![expect(clippy::unwrap_used, reason = "a scenario stops by panicking")]
+
+mod damage;
+mod failover;
+mod faults;
+mod fixed;
+mod indexes;
+mod lost_answers;
+mod names;
+mod risks;
+mod world;
+mod writes;
