@@ -1,6 +1,7 @@
 //! Scenarios on real servers.
 #![expect(clippy::expect_used, reason = "a scenario stops by panicking")]
 
+mod bad_input;
 mod broker;
 mod delivery;
 mod flows;
