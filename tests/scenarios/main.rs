@@ -5,6 +5,7 @@ mod bad_input;
 mod broker;
 mod delivery;
 mod flows;
+mod operations;
 mod records;
 mod sealing;
 mod servers;
