@@ -16,9 +16,9 @@ async fn readiness(worker: &Worker, status: u16) -> String {
 
 #[tokio::test]
 async fn a_worker_says_what_keeps_it_from_working_and_is_ready_again_after() {
-    let mut rig = Rig::start().await;
+    let rig = Rig::start().await;
     let broker = Proxy::to_port(url::Url::parse(rig.amqp_url()).unwrap().port().unwrap()).await;
-    let amqp_url = Some(broker.url(rig.amqp_url()).replace("guest:guest", "guest:guest"));
+    let amqp_url = Some(broker.url(rig.amqp_url()));
     rig.redis.kill9().await;
     let mut pipeline = Pipeline::of(rig, Sandbox::start().await, Setup { amqp_url, ..Setup::default() }).await;
     let worker = pipeline.waiting_worker().await;
