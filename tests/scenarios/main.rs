@@ -1,12 +1,14 @@
 //! Scenarios on real servers.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a scenario stops by panicking")]
 
+mod bad_input;
 mod broker;
 mod contract;
 mod delivery;
 mod dev;
 mod flows;
 mod import_rules;
+mod operations;
 mod records;
 mod sealing;
 mod servers;
