@@ -1,5 +1,6 @@
 //! Scenarios on real servers.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a scenario stops by panicking")]
+#![cfg(test)] // always true here; it tells clippy that helpers of tests are tests
 
 mod bad_input;
 mod broker;
@@ -9,6 +10,7 @@ mod dev;
 mod flows;
 mod import_rules;
 mod operations;
+mod producer_in_python;
 mod records;
 mod sealing;
 mod servers;
