@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sealpost::dev;
-use sealpost::ops;
 use sealpost::dev::guard::{self, GuardArgs};
+use sealpost::ops;
 use sealpost::worker::{self, StepName};
 
 /// Workers that hold the OAuth 2 tokens of an application's users and act with them.
