@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use lapin::BasicProperties;
+use lapin::options::QueueDeleteOptions;
 use sealpost::dev::servers::rabbitmq::RabbitMqOptions;
 use sealpost_shared::broker::{Broker, BrokerConfig, BrokerError, PublishError, Route};
 use sealpost_tests::{Own, Proxy, Rig, Weather, until};
@@ -81,7 +83,7 @@ async fn connections_that_an_operator_closes_are_made_anew() {
     let rig = Rig::start().await;
     let broker = connect(rig.amqp_url()).await;
     let mut deliveries = broker.consume(JOBS);
-    rig.broker.publish_raw(JOBS, b"held", Default::default()).await;
+    rig.broker.publish_raw(JOBS, b"held", BasicProperties::default()).await;
     let held = next(&mut deliveries).await;
     until("all of them are listed and closed", SOON, async || rig.broker.close_all_connections().await >= 3).await;
     until("the held message cannot be answered", SOON, async || !held.usable()).await;
@@ -97,9 +99,9 @@ async fn a_consumer_that_the_broker_ends_comes_back_with_its_queue() {
     let broker = connect(rig.amqp_url()).await;
     let mut deliveries = broker.consume(JOBS);
     for queue in [JOBS, "publish-jobs.retries"] {
-        rig.broker.channel().await.queue_delete(queue.into(), Default::default()).await.unwrap();
+        rig.broker.channel().await.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
         until("the queue is there again", SOON, async || rig.broker.ready(queue).await.is_some()).await;
-        rig.broker.publish_raw(queue, b"x", Default::default()).await;
+        rig.broker.publish_raw(queue, b"x", BasicProperties::default()).await;
         assert!(next(&mut deliveries).await.ack().await);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use lapin::options::BasicPublishOptions;
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Connection, ConnectionProperties};
 use sealpost_shared::broker::Route;
@@ -75,7 +75,7 @@ async fn properties_that_are_not_utf_8_are_delivered_and_stop_nothing() {
     proxied.set_port(Some(port)).unwrap();
     let spoilt = Connection::connect(proxied.as_str(), ConnectionProperties::default()).await.unwrap();
     let channel = spoilt.create_channel().await.unwrap();
-    channel.confirm_select(Default::default()).await.unwrap();
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     broker.publish(&Route::queue(JOBS), &message("before")).await.unwrap();
     let properties = BasicProperties::default().with_delivery_mode(2).with_type("not-valid-utf-8".into());
     let options = BasicPublishOptions::default();
