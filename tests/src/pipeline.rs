@@ -190,6 +190,11 @@ impl Pipeline {
         Worker::start(self.rig.folder(), &self.config(), &["all"], &[]).await
     }
 
+    /// Starts a worker with all steps, whose servers may be away.
+    pub async fn waiting_worker(&self) -> Worker {
+        Worker::begin(self.rig.folder(), &self.config(), &["all"], &[]).await
+    }
+
     /// Starts a worker with these steps and environment.
     pub async fn worker_with(&self, steps: &[&str], env: &[(&str, &str)]) -> Worker {
         Worker::start(self.rig.folder(), &self.config(), steps, env).await

@@ -20,6 +20,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// How long a full queue may stay full before what waits for it is put off.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long it is put off then.
+const PUT_OFF: Duration = Duration::from_secs(5);
+
 /// A reply is tried this often: somebody else's forged address ends the connection, and with it this reply.
 const REPLY_TRIES: u32 = 3;
 
@@ -48,7 +51,7 @@ impl<C: Clock> Runner<C> {
             }
             let waited = self.clock.since_boot().saturating_sub(began);
             if waited > PATIENCE || self.stop.is_cancelled() || !delivery.usable() {
-                return Err(Failure::defer(PATIENCE, Code::BrokerUnavailable, error.to_string()));
+                return Err(Failure::defer(PUT_OFF, Code::BrokerUnavailable, error.to_string()));
             }
             tokio::time::sleep(PAUSE).await;
         }
