@@ -1,5 +1,5 @@
 //! Scenarios on real servers.
-#![expect(clippy::expect_used, reason = "a scenario stops by panicking")]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a scenario stops by panicking")]
 
 mod bad_input;
 mod broker;
