@@ -12,6 +12,8 @@ mod content;
 mod durability;
 mod error;
 mod fields;
+#[cfg(test)]
+mod golden;
 mod layout;
 mod link;
 mod locate;

@@ -1,6 +1,7 @@
 //! What the tests of one process share: the built binaries, the installed servers, one RabbitMQ, one folder.
 //!
-//! A shared server lives in a static, which nobody drops: its guard ends it and removes its folder when this process is gone.
+//! A shared server lives in a static, which nobody drops: its guard ends it and removes its folder when this process
+//! is gone.
 
 use std::{
     fs,

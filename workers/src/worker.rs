@@ -193,7 +193,11 @@ async fn upkeep(recorder: PrometheusHandle) {
     }
 }
 
-fn stop_signal() -> Result<CancellationToken, String> {
+/// Cancelled by SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// If the signals cannot be listened to.
+pub fn stop_signal() -> Result<CancellationToken, String> {
     let problem = |e| format!("cannot listen for signals: {e}");
     let mut terminate = signal(SignalKind::terminate()).map_err(problem)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;

@@ -70,6 +70,10 @@ impl Link {
         self.broken.send_if_modified(|broken| broken.is_none() && broken.replace(reason).is_none());
     }
 
+    fn given_up(&self) -> bool {
+        self.broken.borrow().is_some()
+    }
+
     /// Whether the broker blocks publishers: it is short of memory or disk.
     pub(super) fn blocked(&self) -> bool {
         *self.blocked.borrow()
@@ -154,9 +158,9 @@ impl Supervised {
         let mut state = self.state.clone();
         loop {
             match &*state.borrow_and_update() {
-                State::Up(link) => return Some(Arc::clone(link)),
+                State::Up(link) if !link.given_up() => return Some(Arc::clone(link)),
                 State::Closed => return None,
-                State::Connecting(_) => {}
+                State::Up(_) | State::Connecting(_) => {}
             }
             state.changed().await.ok()?;
         }

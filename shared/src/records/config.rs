@@ -24,7 +24,7 @@ pub struct StoreConfig {
     /// The number of logical shards, fixed when a store is first used.
     pub shards: u16,
     /// How long one command may take, a new connection included. The client's own default is 500 ms, which one slow
-    /// flush to disk is enough to exceed.
+    /// flush to disk is enough to exceed. A write whose answer is lost is sent again: it may take three times as long.
     pub response_timeout: Duration,
     /// How long connecting may take.
     pub connect_timeout: Duration,

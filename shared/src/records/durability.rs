@@ -16,7 +16,7 @@ impl Store {
     pub async fn durability(&self) -> Result<Vec<String>, StoreError> {
         let mut risks = BTreeSet::new();
         for setting in SETTINGS {
-            let answers = match self.ask_all(redis::cmd("CONFIG").arg("GET").arg(setting)).await {
+            let answers = match self.link().ask_all(redis::cmd("CONFIG").arg("GET").arg(setting)).await {
                 Ok(answers) => answers,
                 Err(Trouble::NoPermission(_) | Trouble::Other(_)) => return Ok(vec![unseen()]),
                 Err(trouble) => return Err(StoreError::new("ask Redis how it keeps data", trouble)),

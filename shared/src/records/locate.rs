@@ -113,3 +113,47 @@ impl Locator {
         Tag(self.key.hash("sealpost provider", &[provider.as_str().as_bytes()]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn locator(shards: u16) -> Locator {
+        Locator::new(Arc::new(IndexKey::from_bytes(&[7; IndexKey::LEN])), shards)
+    }
+
+    fn connection(tenant: &str, user: &str, provider: &str, label: &str) -> Connection {
+        let name = |text| Name::new(text).unwrap();
+        let provider = ProviderId::new(provider).unwrap();
+        Connection { tenant: name(tenant), user: name(user), provider, label: name(label) }
+    }
+
+    #[test]
+    fn every_part_of_a_connection_counts_and_none_runs_into_the_next() {
+        let connections = [
+            connection("a", "bc", "d", "e"),
+            connection("ab", "c", "d", "e"),
+            connection("a", "b", "cd", "e"),
+            connection("a", "bc", "d", "f"),
+            connection("a", "bc", "x", "e"),
+        ];
+        let keys: HashSet<_> = connections.iter().map(|one| locator(256).locate(one).key).collect();
+        assert_eq!(keys.len(), connections.len());
+    }
+
+    #[test]
+    fn an_owner_has_one_shard_and_owners_spread_over_all() {
+        let shard = |user: &str, label| locator(16).locate(&connection("acme", user, "gitea", label)).shard;
+        assert_eq!(shard("ada", "one"), shard("ada", "two"));
+        let met: HashSet<_> = (0..400).map(|user| shard(&user.to_string(), "one")).collect();
+        assert_eq!(met, (0..16).collect());
+    }
+
+    #[test]
+    fn equal_names_in_different_roles_have_different_tags() {
+        let tags = locator(1).tags(&connection("x", "x", "x", "x"));
+        assert_eq!(HashSet::from([tags.owner, tags.tenant, tags.provider]).len(), 3);
+    }
+}

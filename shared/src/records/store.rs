@@ -60,7 +60,8 @@ impl Store {
     /// never work. The number of shards and the index key are checked with every connection: see [`Self::ready`].
     pub fn new(config: StoreConfig, index_key: Arc<IndexKey>) -> Result<Self, StoreError> {
         let locator = Locator::new(index_key, config.shards);
-        let link = Link::new(config).map_err(|trouble| StoreError::new("set up the store", trouble))?;
+        let link =
+            Link::new(config, locator.clone()).map_err(|trouble| StoreError::new("set up the store", trouble))?;
         let write = Script::new(include_str!("scripts/write.lua"));
         let finish = Script::new(include_str!("scripts/finish.lua"));
         Ok(Self { inner: Arc::new(Inner { link, locator, write, finish }) })
@@ -172,10 +173,10 @@ impl Store {
         ];
         args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
 
-        let Inner { link, locator, write, .. } = &*self.inner;
+        let Inner { link, write, .. } = &*self.inner;
         let mut unknown = None;
         loop {
-            match link.run::<Vec<u64>>(locator, write, &keys, &args).await {
+            match link.run::<Vec<u64>>(write, &keys, &args).await {
                 Ok(reply) => return Ok(reply.get(1).map_or(Saved::Moved, |&at| Saved::Written(Revision(at)))),
                 Err(trouble) => {
                     let since = match (unknown, &trouble) {
@@ -201,14 +202,12 @@ impl Store {
         self.inner.locator.provider(provider)
     }
 
-    pub(super) async fn run_finish(&self, keys: &[String], args: &[Vec<u8>]) -> Result<u8, Trouble> {
-        let Inner { link, locator, finish, .. } = &*self.inner;
-        link.run(locator, finish, keys, args).await
+    pub(super) fn link(&self) -> &Link {
+        &self.inner.link
     }
 
-    pub(super) async fn ask_all(&self, cmd: &redis::Cmd) -> Result<Vec<redis::Value>, Trouble> {
-        let Inner { link, locator, .. } = &*self.inner;
-        link.ask_all(locator, cmd).await
+    pub(super) fn finish_script(&self) -> &Script {
+        &self.inner.finish
     }
 
     pub(super) async fn query<T: redis::FromRedisValue>(
@@ -216,8 +215,7 @@ impl Store {
         doing: impl Into<String>,
         cmd: &redis::Cmd,
     ) -> Result<T, StoreError> {
-        let Inner { link, locator, .. } = &*self.inner;
-        link.query(locator, cmd).await.map_err(|trouble| StoreError::new(doing, trouble))
+        self.inner.link.query(cmd).await.map_err(|trouble| StoreError::new(doing, trouble))
     }
 }
 

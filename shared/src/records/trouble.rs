@@ -82,11 +82,20 @@ impl Trouble {
     /// What an attempt to connect met.
     pub(super) fn of_connecting(error: &RedisError, at: &str) -> Self {
         let reason = match error.kind() {
+            // The cluster client tells what its nodes said in words only.
+            ErrorKind::Io if error.detail().is_some_and(|words| words.contains("AuthenticationFailed")) => {
+                return Self::Authentication;
+            }
             ErrorKind::Io => error.to_string(),
             // Not what Redis said: it may quote the arguments, and AUTH has one.
             _ => error.code().unwrap_or(error.category()).to_owned(),
         };
         Self::of_answer(error).unwrap_or(Self::Unreachable { at: at.into(), reason })
+    }
+
+    /// What the first script on a new connection met: nothing of the caller's was sent yet.
+    pub(super) fn of_checking(error: &RedisError, at: &str) -> Self {
+        if error.is_io_error() { Self::of_connecting(error, at) } else { Self::of_command(error, at) }
     }
 
     fn of_answer(error: &RedisError) -> Option<Self> {
@@ -97,7 +106,10 @@ impl Trouble {
         Some(match error.kind() {
             ErrorKind::AuthenticationFailed => Self::Authentication,
             ErrorKind::Server(ServerErrorKind::NoPerm) => Self::NoPermission(text.into()),
-            _ if says("NOPERM") => Self::NoPermission(text.into()),
+            // What Redis 7 says when a script does what its user may not.
+            _ if says("NOPERM") || text.contains("The user executing the script can't") => {
+                Self::NoPermission(text.into())
+            }
             _ if says("NOAUTH") || says("WRONGPASS") => Self::Authentication,
             _ if says("READONLY") => Self::ReadOnly,
             _ if says("OOM") => Self::OutOfMemory,

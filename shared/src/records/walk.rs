@@ -75,6 +75,9 @@ impl Store {
 
     /// Some of the records that are sealed under a key version, about `limit` of them, and where to go on. A record that
     /// stays there during a whole walk is met at least once; one that leaves or comes meanwhile may be.
+    ///
+    /// A cursor counts only in the Redis process that gave it: after a restart or failover a walk may miss records, so a
+    /// walk that must miss none compares with [`Self::count_held`] when it is done.
     pub async fn walk_held(
         &self,
         shard: u16,
@@ -95,7 +98,8 @@ impl Store {
     pub async fn finish_shard(&self, tick: Uuid, shard: u16, shards: u16) -> Result<bool, StoreError> {
         let args = [shard.to_string().into(), shards.to_string().into(), REMEMBER_TICK.to_string().into()];
         let completes: u8 = self
-            .run_finish(&[layout::tick(tick)], &args)
+            .link()
+            .run(self.finish_script(), &[layout::tick(tick)], &args)
             .await
             .map_err(|trouble| StoreError::new(format!("finish shard {shard} of rotation {tick}"), trouble))?;
         Ok(completes == 1)

@@ -8,6 +8,7 @@ use sealpost_shared::{
     records::{Mismatch, Store, StoreConfig, StoreMode, Trouble},
 };
 use sealpost_tests::{Own, until};
+use secrecy::ExposeSecret;
 
 use super::world::{LONG, Raw, World, config, index_key, on_both};
 
@@ -70,4 +71,21 @@ async fn a_configuration_that_cannot_work_is_refused_without_its_password() {
     zero.shards = 0;
     assert!(Store::new(zero, index_key()).err().unwrap().to_string().contains("shards"));
     assert!(!format!("{:?}", config(StoreMode::Single, &[urls[0].into()])).contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_refused_user_of_a_cluster_is_told_as_such() {
+    let world = World::cluster().await;
+    let url = world.config.urls[0].expose_secret().replace("redis://", "redis://nobody:hunter2@");
+    let error = Store::open(config(StoreMode::Cluster, &[url]), index_key()).await.err().unwrap();
+    assert_eq!(error.trouble, Trouble::Authentication);
+    assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn tls_to_a_redis_without_it_is_an_error_and_no_panic() {
+    let world = World::single().await;
+    let url = world.config.urls[0].expose_secret().replace("redis://", "rediss://");
+    let error = Store::open(config(StoreMode::Single, &[url]), index_key()).await.err().unwrap();
+    assert!(matches!(error.trouble, Trouble::Unreachable { .. }), "{error}");
 }

@@ -2,10 +2,10 @@
 
 use sealpost::dev::servers::redis::{Redis, RedisOptions};
 use sealpost_schemas::Code;
-use sealpost_shared::records::{Expected, Record, Saved, Standing, StoreConfig, StoreError, StoreMode, Trouble};
+use sealpost_shared::records::{Expected, Metadata, Record, Saved, Standing, StoreError, StoreMode, Trouble};
 use sealpost_tests::{Own, Proxy, Weather, until};
 
-use super::world::{LONG, Raw, World, config, time};
+use super::world::{LONG, Raw, World, config, hasty, metadata, time};
 
 struct Lossy {
     _redis: Own<Redis>,
@@ -100,19 +100,32 @@ async fn a_lost_answer_of_a_write_that_lost_the_race_is_moved() {
 async fn a_write_that_cannot_be_settled_is_called_unknown() {
     let redis = Own::redis(RedisOptions::default()).await;
     let proxy = Proxy::to_port(redis.port()).await;
-    let short = std::time::Duration::from_millis(300);
-    let config = StoreConfig {
-        response_timeout: short,
-        connect_timeout: short,
-        ..config(StoreMode::Single, &[proxy.url(&redis.url())])
-    };
-    let world = World::on(config, Raw::single(&redis.url()).await);
+    let world = World::on(hasty(&proxy.url(&redis.url())), Raw::single(&redis.url()).await);
     let record = world.saved("ada").await;
     proxy.set(Weather::BlackHole);
     let error = world.store.save(&world.draft("ada"), Expected::Revision(record.revision)).await.unwrap_err();
     assert!(matches!(error.trouble, Trouble::Unknown(_)), "{error}");
     assert!(error.to_string().contains("may or may not"), "{error}");
     assert_eq!(error.code(), Code::StoreUnavailable);
+}
+
+#[tokio::test]
+async fn a_write_that_arrives_late_is_done_whole_or_not_at_all() {
+    let redis = Own::redis(RedisOptions::default()).await;
+    let world = World::on(hasty(&redis.url()), Raw::single(&redis.url()).await);
+    let record = world.saved("ada").await;
+    // Frozen, it takes the write and does it when it goes on, long after the store gave up.
+    redis.process().sigstop();
+    let draft = world.draft_with("ada", Metadata { next_due: None, ..metadata() });
+    let error = world.store.save(&draft, Expected::Revision(record.revision)).await.unwrap_err();
+    assert!(matches!(error.trouble, Trouble::Unknown(_)), "{error}");
+    redis.process().sigcont();
+    let late = until("the late write is done", LONG, async || {
+        world.store.load(&record.id).await.ok().flatten().filter(|now| now.revision != record.revision)
+    })
+    .await;
+    assert_eq!(late.metadata.next_due, None);
+    assert_eq!(world.store.save(&draft, Expected::Revision(record.revision)).await.unwrap(), Saved::Moved);
 }
 
 fn revision(record: &Record) -> u64 {

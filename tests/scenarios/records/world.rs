@@ -101,6 +101,12 @@ pub(super) fn config(mode: StoreMode, urls: &[String]) -> StoreConfig {
     StoreConfig::new(mode, urls.iter().map(|url| SecretString::from(url.as_str())))
 }
 
+/// A single Redis, on which the store gives up soon.
+pub(super) fn hasty(url: &str) -> StoreConfig {
+    let timeout = Duration::from_millis(500);
+    StoreConfig { response_timeout: timeout, connect_timeout: timeout, ..config(StoreMode::Single, &[url.into()]) }
+}
+
 /// The addresses of the servers that all tests share, which are for use and not for harm.
 async fn shared(mode: StoreMode) -> &'static [String] {
     static SINGLE: OnceLock<Vec<String>> = OnceLock::new();

@@ -1,7 +1,8 @@
 //! `sealpost guard -- <program>`: runs one program for a caller and ends it when the caller is gone, even by SIGKILL.
-//! The caller holds the guard's stdin; end of file there means that the caller is gone. It starts nothing twice and reads no configuration.
+//! The caller holds the guard's stdin; end of file there means that the caller is gone. It starts nothing twice and
+//! reads no configuration.
 //!
-//! The program in turn asks the kernel to be killed when the guard is gone, so that no single kill leaves anything behind.
+//! The program in turn asks the kernel to be killed when the guard is gone, so that no single kill leaves anything.
 
 use std::{
     ffi::OsString,

@@ -20,15 +20,15 @@ use crate::providers::Catalogue;
 use crate::step::FollowUp;
 
 /// How long a reply may take.
-pub const REPLY_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const REPLY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where the practice platform sends the browser back to; nothing listens there, since no browser goes.
 const REDIRECT: &str = "http://127.0.0.1:7777/callback";
 
 /// A producer with a user at hand.
-pub struct Player {
+pub(super) struct Player {
     /// The queues.
-    pub producer: Producer,
+    pub(super) producer: Producer,
     http: Client,
     practice: String,
     oauth: OAuthProvider,
@@ -36,7 +36,7 @@ pub struct Player {
 
 impl Player {
     /// Connects.
-    pub async fn new(stack: &Stack) -> Result<Self, String> {
+    pub(super) async fn new(stack: &Stack) -> Result<Self, String> {
         let producer = Producer::connect(SecretString::from(stack.broker_url())).await.map_err(|e| e.to_string())?;
         let catalogue = Catalogue::read(&stack.config().with_file_name("providers.toml"))?;
         let id = provider("practice")?;
@@ -46,14 +46,15 @@ impl Player {
     }
 
     /// The user says yes, and the code comes back: a request to exchange it.
-    pub async fn consent(&self, user: &str, at: &str) -> Result<ExchangeRequest, String> {
+    pub(super) async fn consent(&self, user: &str, at: &str) -> Result<ExchangeRequest, String> {
         let consent = Consent::begin(&self.oauth, REDIRECT)?;
         let mut form: Vec<(String, String)> = consent.url.query_pairs().into_owned().collect();
         form.extend([("user".into(), user.into()), ("decision".into(), "allow".into())]);
         let page = consent.url[..url::Position::AfterPath].to_owned();
         let answer = self.http.post(page).form(&form).send().await.map_err(|e| format!("asking for consent: {e}"))?;
         let back = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| Url::parse(to).ok());
-        let back = back.ok_or_else(|| format!("the practice platform did not send the browser back: {}", answer.status()))?;
+        let back =
+            back.ok_or_else(|| format!("the practice platform did not send the browser back: {}", answer.status()))?;
         let brought = |name: &str| back.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
         if brought("state").as_deref() != Some(&consent.state) {
             return Err("the state that came back is not the one that was sent".into());
@@ -80,12 +81,12 @@ impl Player {
     }
 
     /// Sends an exchange request and waits for its result.
-    pub async fn exchange(&self, request: &ExchangeRequest) -> Result<ExchangeResult, String> {
+    pub(super) async fn exchange(&self, request: &ExchangeRequest) -> Result<ExchangeResult, String> {
         self.ask(request).await
     }
 
     /// Publishes a text and waits for the result.
-    pub async fn publish(&self, user: &str, text: &str) -> Result<PublishResult, String> {
+    pub(super) async fn publish(&self, user: &str, text: &str) -> Result<PublishResult, String> {
         let content = json!({"type": "post", "text": text});
         let job = PublishJob {
             id: ids::fresh(),
@@ -101,7 +102,7 @@ impl Player {
     }
 
     /// How many posts with this text are on the wall.
-    pub async fn on_the_wall(&self, text: &str) -> Result<usize, String> {
+    pub(super) async fn on_the_wall(&self, text: &str) -> Result<usize, String> {
         let posts = self.http.get(format!("{}/admin/posts", self.practice)).send();
         let posts: Value = posts.await.map_err(|e| e.to_string())?.json().await.map_err(|e| e.to_string())?;
         Ok(posts["posts"].as_array().map_or(0, |posts| posts.iter().filter(|post| post["text"] == text).count()))
@@ -115,7 +116,7 @@ impl Player {
 }
 
 /// Reads what was heard.
-pub fn read<M: Message>(heard: &Heard) -> Result<M, String> {
+pub(super) fn read<M: Message>(heard: &Heard) -> Result<M, String> {
     decode::<M>(Encoding::Json, &heard.body).map(|decoded| decoded.message).map_err(|e| e.to_string())
 }
 

@@ -1,20 +1,19 @@
 //! What a person sees while things start and scenes are played: a spinner for what takes long, one line for what is
 //! done, a table at the end. Without a terminal only the lines.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use comfy_table::{Attribute, Cell, Color, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Prints one line.
-#[expect(clippy::print_stdout, reason = "this is what the command shows")]
-pub fn line(text: &str) {
-    println!("{text}");
+/// Prints one line. That nobody reads it is no reason to stop.
+pub(super) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Something that takes a while.
-pub struct Doing {
+pub(super) struct Doing {
     name: &'static str,
     since: Instant,
     spinner: ProgressBar,
@@ -23,7 +22,7 @@ pub struct Doing {
 impl Doing {
     /// Begins; the spinner shows the name.
     #[must_use]
-    pub fn begin(name: &'static str) -> Self {
+    pub(super) fn begin(name: &'static str) -> Self {
         let spinner = if std::io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("  {spinner} {msg} {elapsed}") {
             spinner.set_style(style);
@@ -34,15 +33,15 @@ impl Doing {
     }
 
     /// Shows how far it is.
-    pub fn progress(&self, detail: &str) {
+    pub(super) fn progress(&self, detail: &str) {
         self.spinner.set_message(format!("{}: {detail}", self.name));
     }
 
     /// Ends well.
-    pub fn done(self, detail: &str) {
+    pub(super) fn done(self, detail: &str) {
         self.spinner.finish_and_clear();
         let seconds = self.since.elapsed().as_secs_f64();
-        line(&format!("  {} {:<24} {seconds:>5.1} s  {detail}", painted("✓", "32"), self.name));
+        line(&format!("  {} {:<26} {seconds:>5.1} s  {detail}", painted("✓", "32"), self.name));
     }
 }
 
@@ -53,28 +52,28 @@ impl Drop for Doing {
 }
 
 /// What was to be seen, and what was.
-pub struct Check {
+pub(super) struct Check {
     /// What was done.
-    pub scene: &'static str,
+    pub(super) scene: &'static str,
     /// What should be seen.
-    pub expected: String,
+    pub(super) expected: String,
     /// What was seen.
-    pub seen: String,
+    pub(super) seen: String,
 }
 
 impl Check {
     /// Whether it is as expected.
     #[must_use]
-    pub fn holds(&self) -> bool {
+    pub(super) fn holds(&self) -> bool {
         self.expected == self.seen
     }
 }
 
 /// The closing table.
 #[must_use]
-pub fn table(checks: &[Check]) -> String {
+pub(super) fn table(checks: &[Check]) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED);
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["", "scene", "expected", "seen"].map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     for check in checks {
         let (mark, color) = if check.holds() { ("✓", Color::Green) } else { ("✗", Color::Red) };

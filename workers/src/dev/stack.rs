@@ -21,7 +21,7 @@ use super::servers::redis::{Redis, RedisOptions};
 use super::servers::{Launcher, tail};
 
 /// The id of the key that seals records.
-pub const KEY: &str = "tokens";
+pub(super) const KEY: &str = "tokens";
 
 /// Our secret at the practice platform, which is practice only.
 const PRACTICE_SECRET: &str = "sealpost-secret";
@@ -30,7 +30,7 @@ const PRACTICE_SECRET: &str = "sealpost-secret";
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Everything that runs.
-pub struct Stack {
+pub(super) struct Stack {
     folder: DevFolder,
     launcher: Launcher,
     rabbitmq: RabbitMq,
@@ -39,14 +39,14 @@ pub struct Stack {
     scheduler: Guarded,
     workers: Guarded,
     /// The practice platform's address.
-    pub practice: String,
+    pub(super) practice: String,
     /// The workers' operations address.
-    pub operations: String,
+    pub(super) operations: String,
 }
 
 impl Stack {
     /// Installs what is missing, and starts everything in a folder under `base`.
-    pub async fn start(base: &Path) -> Result<Self, String> {
+    pub(super) async fn start(base: &Path) -> Result<Self, String> {
         let doing = Doing::begin("servers installed");
         let installed = ensure_installed(base, &|text| line(&format!("  {text}"))).map_err(|e| e.to_string())?;
         doing.done("");
@@ -90,37 +90,37 @@ impl Stack {
 
     /// The broker's address.
     #[must_use]
-    pub fn broker_url(&self) -> String {
+    pub(super) fn broker_url(&self) -> String {
         self.rabbitmq.url()
     }
 
     /// The store's address.
     #[must_use]
-    pub fn store_url(&self) -> String {
+    pub(super) fn store_url(&self) -> String {
         self.redis.url()
     }
 
     /// The configuration file.
     #[must_use]
-    pub fn config(&self) -> PathBuf {
+    pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("sealpost.toml")
     }
 
     /// The keyring file.
     #[must_use]
-    pub fn keyring(&self) -> PathBuf {
+    pub(super) fn keyring(&self) -> PathBuf {
         self.folder.path().join("keyring.json")
     }
 
     /// Adds an entry to the catalogue, the practice platform under another name.
-    pub fn add_provider(&self, name: &str) -> Result<(), String> {
+    pub(super) fn add_provider(&self, name: &str) -> Result<(), String> {
         let file = self.folder.path().join("providers.toml");
         let add = |mut file: File| file.write_all(entry(name, &self.practice).as_bytes());
         File::options().append(true).open(&file).and_then(add).map_err(|e| format!("{}: {e}", file.display()))
     }
 
     /// Ends the workers as an operator would, with SIGTERM, and starts them again. Returns their exit code.
-    pub async fn restart_workers(&mut self) -> Result<Option<i32>, String> {
+    pub(super) async fn restart_workers(&mut self) -> Result<Option<i32>, String> {
         let ended = self.workers.terminate().await.and_then(|status| status.code());
         self.workers = worker("workers-2", &self.launcher, &["work", "all"], &self.config(), self.folder.path())?;
         self.operations = ready(&self.workers).await?;
@@ -128,7 +128,7 @@ impl Stack {
     }
 
     /// Ends everything, workers first.
-    pub async fn stop(self) {
+    pub(super) async fn stop(self) {
         for child in [&self.workers, &self.scheduler, &self.sandbox] {
             child.terminate().await;
         }
@@ -156,7 +156,7 @@ fn configure(folder: &Path, broker: &str, store: &str, practice: &str) -> Result
 }
 
 /// Adds a version to the key that seals records, and tells its name.
-pub fn new_key_version(keyring: &Path) -> Result<String, String> {
+pub(super) fn new_key_version(keyring: &Path) -> Result<String, String> {
     let key = KEY.parse().map_err(|e| format!("{e}"))?;
     let version = LocalKeys::rotate(keyring, &key, SystemClock.now()).map_err(|e| e.to_string())?;
     Ok(version.to_string())

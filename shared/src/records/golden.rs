@@ -1,0 +1,111 @@
+//! Records as earlier versions wrote them: every format number ever written must stay readable.
+//!
+//! Taken from Redis as it was: index key 32 bytes of 7, sealing key the bytes 0 to 31. A file is never changed; a new
+//! format gets a file of its own.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use sealpost_schemas::{Code, Connection, Name, ProviderId};
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use super::locate::Locator;
+use super::record::{Custody, Draft, Record, State};
+use super::{RecordError, fields};
+use crate::keys::IndexKey;
+use crate::seal::Key;
+
+#[derive(Deserialize)]
+struct Golden {
+    record: String,
+    fields: HashMap<String, String>,
+}
+
+fn golden() -> Golden {
+    serde_json::from_str(include_str!("golden/record-1.json")).unwrap()
+}
+
+/// As Redis answers: the ciphertext is bytes, everything else text.
+fn hash(golden: &Golden) -> HashMap<String, Vec<u8>> {
+    let bytes = |name: &str, text: &str| match name {
+        "sealed" => BASE64_STANDARD.decode(text).unwrap(),
+        _ => text.into(),
+    };
+    golden.fields.iter().map(|(name, text)| (name.clone(), bytes(name, text))).collect()
+}
+
+fn connection() -> Connection {
+    let name = |text| Name::new(text).unwrap();
+    let provider = ProviderId::new("gitea").unwrap();
+    Connection { tenant: name("acme"), user: name("u-42"), provider, label: name("default") }
+}
+
+fn locator() -> Locator {
+    Locator::new(Arc::new(IndexKey::from_bytes(&[7; IndexKey::LEN])), 256)
+}
+
+fn key() -> Key {
+    Key::from_bytes(&std::array::from_fn(|number| u8::try_from(number).unwrap()))
+}
+
+fn read() -> Record {
+    fields::read(locator().locate(&connection()), hash(&golden())).unwrap()
+}
+
+#[test]
+fn a_record_of_format_1_is_found_by_its_name_and_read() {
+    assert_eq!(locator().locate(&connection()).to_string(), golden().record);
+    let record = read();
+    assert_eq!(record.tags, locator().tags(&connection()));
+    assert_eq!(record.key().to_string(), "key sealpost-records, version 4387e9f3d6e14c459867679a90fd0f79");
+    let data = &record.metadata;
+    assert_eq!((data.standing.state, data.standing.code), (State::NeedsConsent, Some(Code::InvalidGrant)));
+    assert_eq!(data.custody, Custody::Vault);
+    assert_eq!(data.scopes, ["write:issue", "with space"]);
+    assert_eq!(data.next_due.unwrap().as_millisecond(), 1_760_007_200_000);
+    assert_eq!(data.marker.unwrap().at.as_millisecond(), 1_760_000_002_000);
+    assert_eq!(data.superseded, [[1; 32], [2; 32]]);
+
+    let content = record.open(&key()).unwrap();
+    assert_eq!(content.connection, connection());
+    assert_eq!(content.subject.unwrap().name.as_deref(), Some("ada"));
+    assert_eq!(content.tokens.refresh_token.unwrap().expose_secret(), "refresh-1");
+}
+
+#[test]
+fn what_is_written_now_is_still_format_1() {
+    let record = read();
+    let Record { id, tags, metadata, sealed, .. } = record;
+    let mut written: HashMap<_, _> = fields::of_draft(&Draft { id, tags, metadata, sealed })
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    let stored = hash(&golden());
+    // The script writes these.
+    for name in ["revision", "write"] {
+        written.insert(name.into(), stored[name].clone());
+    }
+    assert_eq!(written, stored);
+}
+
+#[test]
+fn a_field_of_a_newer_version_is_passed_over_and_a_newer_format_is_not() {
+    let id = locator().locate(&connection());
+    let mut newer = hash(&golden());
+    newer.insert("colour".into(), b"blue".to_vec());
+    assert!(fields::read(id, newer.clone()).is_ok());
+    newer.insert("format".into(), b"2".to_vec());
+    newer.remove("custody");
+    assert_eq!(fields::read(id, newer).unwrap_err(), RecordError::UnknownFormat(2));
+}
+
+#[test]
+fn a_record_and_its_content_print_no_token() {
+    let record = read();
+    let printed = format!("{record:?} {:?}", record.open(&key()).unwrap());
+    assert!(printed.contains("u-42"), "the content was printed");
+    assert!(!printed.contains("access-1") && !printed.contains("refresh-1"), "{printed}");
+    assert!(format!("{record:?}").len() < 2000, "a ciphertext is told by its length");
+}
