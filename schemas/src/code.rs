@@ -64,6 +64,12 @@ codes! {
     AttemptsExhausted = "attempts-exhausted": "Every attempt failed; the reason names the last failure.",
 }
 
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Code;

@@ -57,6 +57,22 @@ tagged!(Content, "content: an object with `type`", {
     "raw" => Raw,
 });
 
+impl Content {
+    /// Every type there is.
+    pub const TYPE_NAMES: &[&str] = &["post", "message", "email", "raw"];
+
+    /// The type, as its field `type` says.
+    #[must_use]
+    pub const fn type_name(&self) -> &'static str {
+        match self {
+            Self::Post(_) => "post",
+            Self::Message(_) => "message",
+            Self::Email(_) => "email",
+            Self::Raw(_) => "raw",
+        }
+    }
+}
+
 /// A text, and what may go with it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct TextContent {

@@ -22,6 +22,9 @@ pub struct Config {
     pub keys: Keys,
     /// The provider catalogue's file.
     pub providers: PathBuf,
+    /// Calls to providers.
+    #[serde(default)]
+    pub http: Http,
     /// The operations port.
     #[serde(default)]
     pub ops: Ops,
@@ -66,6 +69,15 @@ pub struct Keys {
     pub key: String,
 }
 
+/// Calls to providers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// How many seconds a call may take, answer included.
+    #[serde(default = "default_limit")]
+    pub limit_seconds: u64,
+}
+
 /// The operations port.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +106,20 @@ pub enum SecretSource {
     Env(String),
     /// A file; one line break at its end is not part of it.
     File(PathBuf),
+}
+
+impl Default for Http {
+    fn default() -> Self {
+        Self { limit_seconds: default_limit() }
+    }
+}
+
+impl Http {
+    /// How long a call may take.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        Duration::from_secs(self.limit_seconds)
+    }
 }
 
 impl Default for Ops {
@@ -190,6 +216,10 @@ fn default_shards() -> u16 {
 
 fn default_key() -> String {
     "tokens".into()
+}
+
+fn default_limit() -> u64 {
+    20
 }
 
 fn default_listen() -> SocketAddr {

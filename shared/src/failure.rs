@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sealpost_schemas::{Answer, Code, FailureReport};
 
+use crate::keys::KeyError;
+
 /// What becomes of a message whose step failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -56,8 +58,8 @@ impl Failure {
 
     /// Tells what happened before.
     #[must_use]
-    pub fn with_event(mut self, event: Option<Answer>) -> Self {
-        self.events.extend(event);
+    pub fn with_events(mut self, events: impl IntoIterator<Item = Answer>) -> Self {
+        self.events.extend(events);
         self
     }
 
@@ -65,5 +67,17 @@ impl Failure {
     #[must_use]
     pub fn report(&self) -> FailureReport {
         FailureReport::new(self.code, &self.message, !matches!(self.verdict, Verdict::Reject))
+    }
+}
+
+impl From<KeyError> for Failure {
+    /// Always a retry: nothing is wrong with the message, nobody is asked for consent, an operator mends it.
+    fn from(error: KeyError) -> Self {
+        let code = match error {
+            KeyError::Missing { .. } => Code::KeyMissing,
+            KeyError::Disabled { .. } => Code::KeyDisabled,
+            KeyError::SourceUnavailable { .. } | KeyError::Misconfigured { .. } => Code::KeySourceUnavailable,
+        };
+        Self::retry(code, error.to_string())
     }
 }

@@ -12,9 +12,13 @@
 //! - *Key commitment*: XAES-256-GCM does not commit to its key; nothing here tries several keys on one ciphertext.
 
 mod aead;
+#[cfg(test)]
+mod c2sp;
 mod key;
 mod name;
 mod place;
+#[cfg(test)]
+mod vectors;
 
 pub use aead::{OVERHEAD, OpenError, SealError, open, seal};
 pub use key::{Key, KeyRef};

@@ -115,7 +115,8 @@ impl Broker {
         channel
     }
 
-    /// How many messages are ready in the queue now (those with a consumer are not counted); `None` if there is no such queue.
+    /// How many messages are ready in the queue now (what a consumer holds is not counted); `None` if there is no such
+    /// queue.
     pub async fn ready(&self, queue: &str) -> Option<u32> {
         let channel = self.channel().await;
         let passive = QueueDeclareOptions::durable().passive();
@@ -201,7 +202,8 @@ impl Broker {
         self.manage(Method::DELETE, &format!("/api/policies/{}/{name}", self.vhost), None).await;
     }
 
-    /// Closes every AMQP connection to this virtual host from the broker's side, the harness's own too, and returns how many.
+    /// Closes every AMQP connection to this virtual host from the broker's side, the harness's own too, and returns how
+    /// many.
     pub async fn close_all_connections(&self) -> usize {
         let listed = self.manage(Method::GET, &format!("/api/vhosts/{}/connections", self.vhost), None).await;
         let names: Vec<_> = listed.as_array().into_iter().flatten().filter_map(|each| each["name"].as_str()).collect();

@@ -1,21 +1,28 @@
 //! The harness: private servers, producers and fault injection for the scenarios. A test stops by panicking, so nothing
-//! here returns an error. It knows the servers and the sandbox, and nothing about the pipeline.
+//! here returns an error. It knows the servers and the sandbox; of the pipeline only `pipeline` and `worker` know.
 #![expect(clippy::expect_used, reason = "a harness stops a test by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "everything here panics when the world is not as the test needs it")]
 
 pub mod broker;
 pub mod machine;
 pub mod own;
+pub mod pipeline;
+pub mod processes;
 pub mod proxy;
+pub mod python;
 pub mod rig;
 pub mod sandbox;
 pub mod until;
+pub mod worker;
 
 mod http;
 
 pub use broker::{Broker, Message};
 pub use own::Own;
+pub use pipeline::{Pipeline, Setup};
+pub use processes::processes_in;
 pub use proxy::{Proxy, Weather};
 pub use rig::Rig;
 pub use sandbox::Sandbox;
 pub use until::until;
+pub use worker::Worker;

@@ -1,6 +1,7 @@
 //! What the tests of one process share: the built binaries, the installed servers, one RabbitMQ, one folder.
 //!
-//! A shared server lives in a static, which nobody drops: its guard ends it and removes its folder when this process is gone.
+//! A shared server lives in a static, which nobody drops: its guard ends it and removes its folder when this process
+//! is gone.
 
 use std::{
     fs,
@@ -49,6 +50,11 @@ fn build() -> Result<Binaries, String> {
     let profile = test.ancestors().nth(2).expect("a test's executable lies in deps");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--workspace", "--bins"]).current_dir(workspace());
+    // What the outer cargo told this test about its package would make build scripts, ring's for one, run again.
+    let told = |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(told)) {
+        cargo.env_remove(name);
+    }
     cargo.arg("--target-dir").arg(profile.parent().expect("a profile's folder lies in the target folder"));
     if profile.ends_with("release") {
         cargo.arg("--release");

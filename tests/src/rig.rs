@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use sealpost::dev::servers::redis::{Redis, RedisOptions};
+use sealpost::dev::servers::{
+    rabbitmq::RabbitMq,
+    redis::{Redis, RedisOptions},
+};
 
 use crate::{
     broker::Broker,
@@ -26,6 +29,12 @@ impl Rig {
         let rabbitmq = tokio::task::spawn_blocking(shared_rabbitmq).await.expect("the shared RabbitMQ");
         let redis = Own::redis(RedisOptions::default()).await;
         Self { broker: Broker::new_vhost(rabbitmq).await, redis, folder: folder("rig") }
+    }
+
+    /// A world on a RabbitMQ that the test started for itself.
+    pub async fn on(rabbitmq: &RabbitMq) -> Self {
+        let redis = Own::redis(RedisOptions::default()).await;
+        Self { broker: Broker::of(rabbitmq), redis, folder: folder("rig") }
     }
 
     /// The address of the test's virtual host.

@@ -8,7 +8,14 @@ pub mod child;
 pub mod folder;
 pub mod guard;
 pub mod install;
+mod play;
+mod run;
+mod screen;
 pub mod servers;
+mod stack;
+mod tour;
+
+pub use run::run;
 
 /// Why a private server could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -22,7 +29,7 @@ pub enum DevError {
         source: io::Error,
     },
     /// The servers are missing, and installing them is not ours to do here.
-    #[error("{missing} not found, and {why}. Install by hand, then try again: {command}")]
+    #[error("not found: {missing}; {why}\nInstall by hand, then try again: {command}")]
     NotInstalled {
         /// The programs' packages.
         missing: String,

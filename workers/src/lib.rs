@@ -1,3 +1,14 @@
 //! Sealpost: workers that hold OAuth 2 tokens and act with them.
 
 pub mod dev;
+pub mod exchange;
+pub mod ops;
+pub mod ops_port;
+pub mod providers;
+pub mod publish;
+pub mod rotate;
+pub mod runner;
+pub mod schedule;
+pub mod step;
+pub mod telemetry;
+pub mod worker;

@@ -1,12 +1,17 @@
 //! The one binary.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use sealpost::dev;
 use sealpost::dev::guard::{self, GuardArgs};
+use sealpost::ops;
+use sealpost::worker::{self, StepName};
 
+/// Workers that hold the OAuth 2 tokens of an application's users and act with them.
 #[derive(Parser)]
-#[command(name = "sealpost", about = "Workers that hold OAuth 2 tokens and act with them")]
+#[command(name = "sealpost", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -14,13 +19,79 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Runs steps until SIGTERM, then finishes what is in flight.
+    Work {
+        /// The steps.
+        #[arg(required = true)]
+        steps: Vec<StepName>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Publishes rotation ticks on schedule until SIGTERM.
+    Schedule {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// The keys that seal.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Runs the whole pipeline on this machine, with private servers that end with it.
+    Dev {
+        /// Plays the tour, unattended, and ends; fails if anything is not as expected.
+        #[arg(long)]
+        tour: bool,
+        /// Where data and logs go.
+        #[arg(long, default_value = ".sealpost")]
+        data: PathBuf,
+    },
     /// Runs a program and ends it when the caller is gone.
     #[command(hide = true)]
     Guard(GuardArgs),
 }
 
+#[derive(Subcommand)]
+enum Keys {
+    /// Adds a version to the key that seals records; makes the keyring if there is none.
+    Rotate {
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+#[derive(clap::Args)]
+struct Common {
+    /// The configuration file.
+    #[arg(long, default_value = "sealpost.toml")]
+    config: PathBuf,
+}
+
 fn main() -> ExitCode {
-    match Cli::parse().command {
-        Command::Guard(args) => guard::run(&args),
+    let command = match Cli::parse().command {
+        // without a runtime: it is only there to end another program
+        Command::Guard(args) => return guard::run(&args),
+        command => command,
+    };
+    let ended = tokio::runtime::Runtime::new()
+        .map_err(|e| format!("cannot start: {e}"))
+        .and_then(|runtime| runtime.block_on(run(command)));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => complain(&problem),
     }
+}
+
+async fn run(command: Command) -> Result<(), String> {
+    match command {
+        Command::Work { steps, common } => worker::work(&common.config, &steps).await,
+        Command::Schedule { common } => worker::schedule(&common.config).await,
+        Command::Keys(Keys::Rotate { common }) => ops::keys::rotate(&common.config),
+        Command::Dev { tour, data } => dev::run(&data, tour).await,
+        Command::Guard(_) => Ok(()),
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "a command tells why it ends")]
+fn complain(problem: &str) -> ExitCode {
+    eprintln!("sealpost: {problem}");
+    ExitCode::FAILURE
 }

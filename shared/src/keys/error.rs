@@ -32,19 +32,19 @@ impl fmt::Display for Wanted {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The source answered: there is none.
-    #[error("{wanted}: the key source has none; check the name, or restore it from a backup or a deleted state")]
+    #[error("{wanted}: not in the key source; check the name, or recover there what was deleted")]
     Missing {
         /// What was asked for.
         wanted: Wanted,
     },
     /// The source answered: it is there and switched off.
-    #[error("{wanted}: disabled in the key source; enable it there, or it stays unreadable what it sealed")]
+    #[error("{wanted}: disabled in the key source; enable it there to open what it sealed")]
     Disabled {
         /// What was asked for.
         wanted: Wanted,
     },
     /// The source gave no usable answer. It may later.
-    #[error("{wanted}: the key source cannot be read: {reason}")]
+    #[error("{wanted}: the key source gave no answer, try again later: {reason}")]
     SourceUnavailable {
         /// What was asked for.
         wanted: Wanted,

@@ -93,3 +93,68 @@ pub(super) fn open_with(key: &Key, bound: &[u8], sealed: &[u8]) -> Result<Zeroiz
         .map_err(|_| OpenError::TagMismatch)?;
     Ok(plain)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::{Purpose, RecordKey};
+
+    fn place(record: u8) -> Place {
+        Place { purpose: Purpose::Record, record: RecordKey::from_bytes([record; 32]) }
+    }
+
+    fn name(version: &str) -> KeyRef {
+        KeyRef { id: "records".parse().unwrap(), version: version.parse().unwrap() }
+    }
+
+    #[test]
+    fn what_was_sealed_opens_in_its_place_and_in_no_other() {
+        let key = Key::random().unwrap();
+        for len in [0, 1, 15, 16, 17, 4096] {
+            let plain = vec![0xa5; len];
+            let sealed = seal(&key, &name("v1"), &place(1), &plain).unwrap();
+            assert_eq!(sealed.len(), len + OVERHEAD);
+            assert_eq!(*open(&key, &name("v1"), &place(1), &sealed).unwrap(), plain);
+            assert_eq!(open(&key, &name("v1"), &place(2), &sealed), Err(OpenError::TagMismatch));
+            assert_eq!(open(&key, &name("v2"), &place(1), &sealed), Err(OpenError::TagMismatch));
+            let other = Key::random().unwrap();
+            assert_eq!(open(&other, &name("v1"), &place(1), &sealed), Err(OpenError::TagMismatch));
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_does_not_open() {
+        let key = Key::random().unwrap();
+        let sealed = seal(&key, &name("v1"), &place(1), b"token").unwrap();
+        for bit in 0..sealed.len() * 8 {
+            let mut flipped = sealed.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let expected = if bit < 8 { OpenError::UnknownFormat(flipped[0]) } else { OpenError::TagMismatch };
+            assert_eq!(open(&key, &name("v1"), &place(1), &flipped), Err(expected), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn a_shortened_one_does_not_open() {
+        let key = Key::random().unwrap();
+        let sealed = seal(&key, &name("v1"), &place(1), b"token").unwrap();
+        for len in 0..sealed.len() {
+            let expected = if len < OVERHEAD { OpenError::Truncated { len } } else { OpenError::TagMismatch };
+            assert_eq!(open(&key, &name("v1"), &place(1), &sealed[..len]), Err(expected));
+        }
+    }
+
+    #[test]
+    fn no_nonce_comes_twice() {
+        let key = Key::random().unwrap();
+        let seal = || seal(&key, &name("v1"), &place(1), b"").unwrap()[1..HEAD].to_vec();
+        let nonces: std::collections::BTreeSet<_> = (0..1000).map(|_| seal()).collect();
+        assert_eq!(nonces.len(), 1000);
+    }
+
+    #[test]
+    fn sealing_does_not_leave_the_plaintext_in_the_result() {
+        let sealed = seal(&Key::random().unwrap(), &name("v1"), &place(1), b"canary-canary").unwrap();
+        assert!(!sealed.windows(6).any(|part| part == b"canary"));
+    }
+}

@@ -43,8 +43,8 @@ struct Started {
 impl Guarded {
     /// Starts `command` (its program, arguments, environment changes and folder count; its standard streams do not)
     /// behind `guard`, the path of the `sealpost` binary, in a process group of its own, so that Ctrl-C in a terminal
-    /// reaches only the caller. What the program prints is appended to `log`. With `removal`, the end of the caller kills
-    /// the program at once, and the guard removes that folder.
+    /// reaches only the caller. What the program prints is appended to `log`. With `removal`, the end of the caller
+    /// kills the program at once, and the guard removes that folder.
     ///
     /// Blocks for some milliseconds, until the program has a pid.
     ///
@@ -121,7 +121,8 @@ impl Guarded {
         &self.log
     }
 
-    /// Whether the program ended, and its guard with it: the guard's status, which is the program's (128 + n for signal n).
+    /// Whether the program ended, and its guard with it: the guard's status, which is the program's (128 + n for signal
+    /// n).
     #[must_use]
     pub fn has_exited(&self) -> Option<ExitStatus> {
         *self.exit.borrow()

@@ -1,7 +1,8 @@
 //! `sealpost guard -- <program>`: runs one program for a caller and ends it when the caller is gone, even by SIGKILL.
-//! The caller holds the guard's stdin; end of file there means that the caller is gone. It starts nothing twice and reads no configuration.
+//! The caller holds the guard's stdin; end of file there means that the caller is gone. It starts nothing twice and
+//! reads no configuration.
 //!
-//! The program in turn asks the kernel to be killed when the guard is gone, so that no single kill leaves anything behind.
+//! The program in turn asks the kernel to be killed when the guard is gone, so that no single kill leaves anything.
 
 use std::{
     ffi::OsString,
@@ -87,7 +88,8 @@ async fn watch(args: &GuardArgs) -> io::Result<ExitStatus> {
     let mut terminated = signal(SignalKind::terminate())?;
     let mut hung_up = signal(SignalKind::hangup())?;
     // The kernel's promise above is tied to the thread that starts the program: this one, which lives to the end.
-    let mut child = Command::new(std::env::current_exe()?)
+    // By this path it is this very program, also when the file was replaced by a new build.
+    let mut child = Command::new("/proc/self/exe")
         .args(["guard", "--child-of", &std::process::id().to_string(), "--"])
         .args(&args.command)
         .stdin(Stdio::null())

@@ -41,17 +41,18 @@ pub fn ensure_installed(folder: &Path, say: &dyn Fn(&str)) -> Result<Installed, 
     let doing = || DevError::io(format!("locking {}", path.display()));
     let lock = File::create(&path).map_err(doing())?;
     lock.lock().map_err(doing())?;
-    // Somebody else may have installed them meanwhile.
-    let Err(missing) = find() else { return find().map_err(|missing| by_hand(&missing, "it vanished")) };
-    install(&missing, &folder.join("install.log"), say)?;
-    find().map_err(|missing| by_hand(&missing, "installing the packages did not bring it"))
+    // Somebody else may have installed them while this waited for the lock.
+    if let Err(missing) = find() {
+        install(&missing, &folder.join("install.log"), say)?;
+    }
+    find().map_err(|missing| by_hand(&missing, "installing the packages did not bring them."))
 }
 
 fn install(packages: &[&'static str], log: &Path, say: &dyn Fn(&str)) -> Result<(), DevError> {
     if which("apt-get").is_none() {
         return Err(by_hand(
             packages,
-            "this is not Debian or Ubuntu, so that Sealpost does not know how to install it",
+            "this is not Debian or Ubuntu, so that Sealpost does not know how to install them.",
         ));
     }
     let mut command = if rustix::process::geteuid().is_root() {
@@ -62,10 +63,10 @@ fn install(packages: &[&'static str], log: &Path, say: &dyn Fn(&str)) -> Result<
         sudo.args(if stdin().is_terminal() { &["sh"][..] } else { &["-n", "sh"] });
         sudo
     } else {
-        return Err(by_hand(packages, "installing it needs root"));
+        return Err(by_hand(packages, "installing needs root, and there is no sudo."));
     };
     say(&format!(
-        "{} missing: installing with apt-get{}; its services stay off. Progress: {}",
+        "{} missing: installing with apt-get{}; the services stay off. Progress: {}",
         packages.join(" and "),
         if rustix::process::geteuid().is_root() { "" } else { " through sudo" },
         log.display()
@@ -83,7 +84,7 @@ fn install(packages: &[&'static str], log: &Path, say: &dyn Fn(&str)) -> Result<
     if status.success() {
         return Ok(());
     }
-    Err(by_hand(packages, &format!("installing it failed ({status}). The end of {}:\n{}\n", log.display(), tail(log))))
+    Err(by_hand(packages, &format!("installing failed ({status}). The end of {}:\n{}", log.display(), tail(log))))
 }
 
 /// All programs, or the packages of the missing ones.
@@ -113,8 +114,8 @@ fn which(name: &str) -> Option<PathBuf> {
 }
 
 fn by_hand(missing: &[&'static str], why: &str) -> DevError {
-    let missing = missing.join(" ");
-    let command =
-        format!("sudo apt-get update && sudo apt-get install --no-install-recommends {missing} (or your system's way)");
+    let packages = missing.join(" ");
+    let command = format!("sudo apt-get update && sudo apt-get install --no-install-recommends {packages}");
+    let missing = missing.join(", ");
     DevError::NotInstalled { missing, why: why.into(), command }
 }

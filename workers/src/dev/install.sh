@@ -27,7 +27,7 @@ for package in "$@"; do
   if [ -e "/etc/init.d/$package" ]; then update-rc.d "$package" disable || true; fi
 done
 if command -v systemctl >/dev/null; then
-  for unit in "$@" ${socket:+epmd.socket}; do systemctl disable "$unit" || true; done
+  for unit in "$@" ${socket:+epmd.socket epmd.service}; do systemctl disable "$unit" || true; done
 fi
 # The packages' scripts may start Erlang's port mapper as a daemon.
 for pid in $(epmds); do

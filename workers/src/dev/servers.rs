@@ -106,7 +106,8 @@ async fn ready<F: Future<Output = bool>>(
     }
 }
 
-/// Sends `request` to a loopback port and reads until `complete` says that the answer is whole, or the other side closes.
+/// Sends `request` to a loopback port and reads until `complete` says that the answer is whole, or the other side
+/// closes.
 async fn ask(port: u16, request: &[u8], complete: impl Fn(&[u8]) -> bool) -> Option<Vec<u8>> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.ok()?;
     stream.write_all(request).await.ok()?;

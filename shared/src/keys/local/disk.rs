@@ -11,14 +11,14 @@ use zeroize::Zeroizing;
 
 use super::KeyringError;
 
-/// Tells one state of a file from the next, at the cost of one stat. The change time is in it, so that a file whose
-/// permissions were opened up counts as changed.
+/// Tells one state of a file from the next, at the cost of one stat. The mode is in it, so that a file that was opened
+/// up to others counts as changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
     file: (u64, u64),
+    mode: u32,
     len: u64,
     modified: (i64, i64),
-    changed: (i64, i64),
 }
 
 impl Stamp {
@@ -27,9 +27,9 @@ impl Stamp {
         let file = fs::metadata(path).ok()?;
         Some(Self {
             file: (file.dev(), file.ino()),
+            mode: file.mode(),
             len: file.len(),
             modified: (file.mtime(), file.mtime_nsec()),
-            changed: (file.ctime(), file.ctime_nsec()),
         })
     }
 }

@@ -17,6 +17,8 @@ use crate::keys::{IndexKey, VersionInfo};
 use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
 
 mod field;
+#[cfg(test)]
+mod tests;
 
 /// What a keyring file holds.
 #[derive(Serialize, Deserialize)]
@@ -114,7 +116,9 @@ impl Keyring {
 /// What is wrong, without the text it is wrong in. Of serde's own messages only those pass that cannot quote it; ours
 /// (of [`field`] and of names) quote nothing and begin with "not a".
 fn problem(error: &serde_json::Error) -> String {
-    let message = error.to_string();
+    let mut message = error.to_string();
+    // The line is told already.
+    message.truncate(message.rfind(" at line ").unwrap_or(message.len()));
     let passes = ["not a", "missing field", "duplicate field"].iter().any(|start| message.starts_with(start));
     match error.classify() {
         Category::Data if message.starts_with("unknown field") => {
@@ -122,27 +126,5 @@ fn problem(error: &serde_json::Error) -> String {
         }
         Category::Data if !passes => "not a value that can stand here".to_owned(),
         Category::Data | Category::Syntax | Category::Eof | Category::Io => message,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn writing_never_outgrows_its_buffer() {
-        let mut ring = Keyring::new(IndexKey::random().unwrap());
-        for n in [0_usize, 1, 2, 20] {
-            while ring.versions.len() < n {
-                ring.versions.push(Entry {
-                    id: "i".repeat(127).parse().unwrap(),
-                    version: "v".repeat(64).parse().unwrap(),
-                    created: Timestamp::MIN,
-                    enabled: false,
-                    key: Arc::new(Key::random().unwrap()),
-                });
-            }
-            assert_eq!(ring.to_text(Path::new("ring")).unwrap().capacity(), 256 + 512 * n);
-        }
     }
 }

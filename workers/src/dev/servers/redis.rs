@@ -55,7 +55,8 @@ impl Redis {
         Ok(Self { launcher: launcher.clone(), folder: folder.into(), port, args, server })
     }
 
-    /// Starts it again on the same port with the same data, after [`Self::kill9`] or [`Self::terminate`]; a running one is terminated first.
+    /// Starts it again on the same port with the same data, after [`Self::kill9`] or [`Self::terminate`]; a running one
+    /// is terminated first.
     ///
     /// # Errors
     /// As for [`Self::start`].

@@ -1,0 +1,212 @@
+//! Deliveries of a work queue and its retries, over all reconnections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::types::FieldTable;
+use lapin::{Channel, Consumer};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::link::{Link, Supervised};
+use super::message::{self, Body, Outgoing};
+use super::topology;
+
+/// How long the broker may take to open a channel, or to end a consumer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// A message that was delivered. Dropped without an answer it stays ours until the connection ends, and then comes
+/// again.
+pub struct Delivery {
+    /// The work queue (also when it came by way of its retries).
+    pub queue: &'static str,
+    /// The queue of first publication.
+    pub origin: &'static str,
+    /// Which attempt this is, by our own header; 1 on the first.
+    pub attempt: u32,
+    /// Whether the broker delivered it before, to somebody who did not answer.
+    pub redelivered: bool,
+    /// Name and version, where the producer set them.
+    pub type_name: Option<String>,
+    /// The message's id.
+    pub message_id: Option<String>,
+    /// The encoding of the body.
+    pub content_type: Option<String>,
+    /// The producer's, for its reply.
+    pub correlation_id: Option<String>,
+    /// Where the result goes. It may be an address that is refused.
+    pub reply_to: Option<String>,
+    /// The trace that it belongs to.
+    pub traceparent: Option<String>,
+    /// The body. `Debug` shows its length only.
+    pub body: Body,
+    acker: lapin::Acker,
+    /// A channel closes when nobody holds it, and the answer could not be sent.
+    _channel: Channel,
+}
+
+impl Delivery {
+    fn of(queue: &'static str, channel: &Channel, delivery: lapin::message::Delivery) -> Self {
+        let origin = message::origin(&delivery.properties).unwrap_or(queue);
+        let message = message::outgoing(&delivery.properties, delivery.data.into());
+        Self {
+            queue,
+            origin,
+            attempt: message.attempt.unwrap_or(1),
+            redelivered: delivery.redelivered,
+            type_name: message.type_name,
+            message_id: message.id,
+            content_type: message.content_type,
+            correlation_id: message.correlation_id,
+            reply_to: message.reply_to,
+            traceparent: message.traceparent,
+            body: message.body,
+            acker: delivery.acker,
+            _channel: channel.clone(),
+        }
+    }
+
+    /// The same message again, for a retry or for `dead-letters`: only what may travel.
+    #[must_use]
+    pub fn outgoing(&self) -> Outgoing {
+        Outgoing {
+            type_name: self.type_name.clone(),
+            id: self.message_id.clone(),
+            content_type: self.content_type.clone(),
+            correlation_id: self.correlation_id.clone(),
+            reply_to: self.reply_to.clone(),
+            attempt: Some(self.attempt),
+            origin: Some(self.origin.to_owned()),
+            traceparent: self.traceparent.clone(),
+            body: self.body.clone(),
+        }
+    }
+
+    /// Whether it can still be answered. When it cannot, the broker delivers it again, to whomever.
+    #[must_use]
+    pub fn usable(&self) -> bool {
+        self.acker.usable()
+    }
+
+    /// Tells the broker that the message is done. `false`: this was not sent, and the message will come again.
+    pub async fn ack(self) -> bool {
+        matches!(self.acker.ack(BasicAckOptions::default()).await, Ok(true))
+    }
+
+    /// Gives a message back that was not begun, at shutdown. Never as a way to retry: it comes again at once.
+    pub async fn release(self) -> bool {
+        give_back(&self.acker).await
+    }
+}
+
+/// What comes from a work queue and its retries: up to the prefetch from each of the two.
+pub struct Deliveries {
+    receiver: mpsc::Receiver<Delivery>,
+    stop: CancellationToken,
+    _stop_on_drop: DropGuard,
+}
+
+impl Deliveries {
+    pub(super) fn start(supervised: Supervised, queue: &'static str, prefetch: u16) -> Self {
+        let (sender, receiver) = mpsc::channel(1);
+        let stop = CancellationToken::new();
+        tokio::spawn(subscribe(supervised, queue, prefetch, sender, stop.clone()));
+        Self { receiver, _stop_on_drop: stop.clone().drop_guard(), stop }
+    }
+
+    /// The next message; `None` after [`stop`](Self::stop) or when the broker connections were closed.
+    pub async fn recv(&mut self) -> Option<Delivery> {
+        loop {
+            let delivery = self.receiver.recv().await?;
+            if delivery.usable() {
+                return Some(delivery);
+            }
+        }
+    }
+
+    /// Ends the consumers and gives back what was not received. What was received can still be answered.
+    pub async fn stop(&mut self) {
+        self.stop.cancel();
+        while let Some(delivery) = self.receiver.recv().await {
+            delivery.release().await;
+        }
+    }
+}
+
+async fn subscribe(
+    supervised: Supervised,
+    queue: &'static str,
+    prefetch: u16,
+    sender: mpsc::Sender<Delivery>,
+    stop: CancellationToken,
+) {
+    loop {
+        let link = tokio::select! {
+            () = stop.cancelled() => return,
+            link = supervised.up() => link,
+        };
+        let Some(link) = link else { return };
+        match session(&link, queue, prefetch, &sender, &stop).await {
+            Ok(()) => return,
+            Err(problem) => link.give_up(format!("consuming from {queue}: {problem}")),
+        }
+        supervised.gone(link.id).await;
+    }
+}
+
+/// Consumes over one connection: `Ok` when told to stop.
+async fn session(
+    link: &Arc<Link>,
+    queue: &'static str,
+    prefetch: u16,
+    sender: &mpsc::Sender<Delivery>,
+    stop: &CancellationToken,
+) -> Result<(), String> {
+    let opening = async {
+        let channel = link.connection.create_channel().await?;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+        let first = consumer(&channel, queue).await?;
+        let retries = consumer(&channel, &topology::retries(queue)).await?;
+        Ok::<_, lapin::Error>((channel, [first, retries]))
+    };
+    let opened = tokio::time::timeout(ANSWER_WITHIN, opening).await.map_err(|_| "no answer from the broker")?;
+    let (channel, mut consumers) = opened.map_err(|error| error.to_string())?;
+    loop {
+        let [first, retries] = &mut consumers;
+        let delivery = tokio::select! {
+            () = stop.cancelled() => break,
+            delivery = first.next() => delivery,
+            delivery = retries.next() => delivery,
+        };
+        let delivery = delivery.ok_or("the broker ended the consumer")?.map_err(|error| error.to_string())?;
+        tokio::select! {
+            () = stop.cancelled() => {
+                give_back(&delivery.acker).await;
+                break;
+            }
+            place = sender.reserve() => match place {
+                Ok(place) => place.send(Delivery::of(queue, &channel, delivery)),
+                Err(_) => break,
+            }
+        }
+    }
+    for consumer in &mut consumers {
+        let cancelling = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
+        let _ = tokio::time::timeout(ANSWER_WITHIN, cancelling).await;
+        while let Some(Some(Ok(delivery))) = consumer.next().now_or_never() {
+            give_back(&delivery.acker).await;
+        }
+    }
+    Ok(())
+}
+
+async fn consumer(channel: &Channel, queue: &str) -> lapin::Result<Consumer> {
+    channel.basic_consume(queue.into(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
+}
+
+async fn give_back(acker: &lapin::Acker) -> bool {
+    let options = BasicNackOptions { requeue: true, ..Default::default() };
+    matches!(acker.nack(options).await, Ok(true))
+}

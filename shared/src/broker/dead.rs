@@ -1,0 +1,163 @@
+//! What was put aside: looked at, and sent again. By us, with our headers, or by the broker itself, with its own.
+
+use jiff::Timestamp;
+use lapin::message::BasicGetMessage;
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{BasicProperties, Channel};
+use sealpost_schemas::{Code, queues};
+
+use super::message::{self, AT, CODE, Outgoing, REASON, header};
+use super::{Broker, BrokerError, DEAD_LETTERS, PublishError, Route};
+
+/// A message in `dead-letters`, and why it is there.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// Why, as a stable code.
+    pub code: String,
+    /// The same in words.
+    pub reason: String,
+    /// The work queue that it belongs to, if anything says so.
+    pub origin: Option<&'static str>,
+    /// When it was put aside.
+    pub at: Option<Timestamp>,
+    /// The message, as it would be sent again.
+    pub message: Outgoing,
+}
+
+/// Why dead letters could not be read or sent again.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DeadLetterError {
+    /// The queue could not be read.
+    #[error("reading {DEAD_LETTERS}: {0}")]
+    Read(String),
+    /// A message was not sent again; it is still among the dead letters.
+    #[error("after {replayed} messages were replayed: {source}")]
+    Publish {
+        /// How many were, before.
+        replayed: usize,
+        /// What went wrong.
+        source: PublishError,
+    },
+}
+
+impl From<lapin::Error> for DeadLetterError {
+    fn from(error: lapin::Error) -> Self {
+        Self::Read(error.to_string())
+    }
+}
+
+impl DeadLetter {
+    fn of(properties: &BasicProperties, body: Vec<u8>) -> Self {
+        let deaths = deaths(properties);
+        // The newest comes first. The first death of a message that was delayed once is its rest in a tier.
+        let by_broker = deaths.iter().find(|death| text(death, "reason") == Some("delivery_limit"));
+        let named = message::origin(properties).or_else(|| work_queue(text(by_broker?, "queue")?));
+        let (code, reason, at) = match (header(properties, CODE), by_broker) {
+            (Some(code), _) => (
+                code.to_owned(),
+                header(properties, REASON).unwrap_or_default().to_owned(),
+                header(properties, AT).and_then(|at| at.parse().ok()),
+            ),
+            (None, Some(death)) => {
+                let code = Code::DeliveryLimit;
+                (code.as_str().to_owned(), code.sentence().to_owned(), time(death))
+            }
+            (None, None) => ("unknown".to_owned(), "No header says why it is here.".to_owned(), None),
+        };
+        let message = Outgoing { attempt: None, origin: None, ..message::outgoing(properties, body.into()) };
+        Self { code, reason, origin: named, at, message }
+    }
+}
+
+impl Broker {
+    /// Looks at the oldest dead letters, at most `limit`, and leaves them where they are.
+    ///
+    /// # Errors
+    /// If the queue cannot be read.
+    pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, DeadLetterError> {
+        let (channel, held) = self.hold(limit).await?;
+        give_back(&channel, held.len()).await?;
+        Ok(held.into_iter().map(|held| DeadLetter::of(&held.delivery.properties, held.delivery.data)).collect())
+    }
+
+    /// Sends those of the oldest `limit` dead letters again, each to its work queue as a first attempt, that are `chosen`;
+    /// one whose work queue is not known stays. Returns how many were sent.
+    ///
+    /// # Errors
+    /// If the queue cannot be read, or with the first message that was not sent.
+    pub async fn replay(&self, limit: usize, chosen: impl Fn(&DeadLetter) -> bool) -> Result<usize, DeadLetterError> {
+        let (channel, held) = self.hold(limit).await?;
+        let mut replayed = 0;
+        let mut failure = None;
+        for held in held {
+            let acker = held.delivery.acker.clone();
+            let dead = DeadLetter::of(&held.delivery.properties, held.delivery.data);
+            let Some(origin) = dead.origin.filter(|_| chosen(&dead)) else { continue };
+            match self.publish(&Route::queue(origin), &dead.message).await {
+                Ok(()) => {
+                    acker.ack(BasicAckOptions::default()).await?;
+                    replayed += 1;
+                }
+                Err(source) => {
+                    failure = Some(DeadLetterError::Publish { replayed, source });
+                    break;
+                }
+            }
+        }
+        // All that was not acknowledged; nothing, if nothing was.
+        give_back(&channel, 1).await?;
+        failure.map_or(Ok(replayed), Err)
+    }
+
+    async fn hold(&self, limit: usize) -> Result<(Channel, Vec<BasicGetMessage>), DeadLetterError> {
+        let closed = || DeadLetterError::Read(BrokerError::Closed.to_string());
+        let link = self.0.consume.up().await.ok_or_else(closed)?;
+        let channel = link.connection.create_channel().await?;
+        let mut held = Vec::new();
+        while held.len() < limit {
+            match channel.basic_get(DEAD_LETTERS.into(), BasicGetOptions::default()).await? {
+                Some(message) => held.push(message),
+                None => break,
+            }
+        }
+        Ok((channel, held))
+    }
+}
+
+/// Gives back everything that a channel still holds, and closes it in order, so that it is back when this returns.
+async fn give_back(channel: &Channel, held: usize) -> Result<(), DeadLetterError> {
+    if held > 0 {
+        channel.basic_nack(0, BasicNackOptions { multiple: true, requeue: true }).await?;
+    }
+    Ok(channel.close(200, "OK".into()).await?)
+}
+
+fn deaths(properties: &BasicProperties) -> Vec<&FieldTable> {
+    let deaths = properties.headers().as_ref().and_then(|headers| headers.inner().get("x-death"));
+    let Some(AMQPValue::FieldArray(deaths)) = deaths else { return Vec::new() };
+    let tables = deaths.as_slice().iter().map(|death| match death {
+        AMQPValue::FieldTable(death) => Some(death),
+        _ => None,
+    });
+    tables.flatten().collect()
+}
+
+fn text<'a>(death: &'a FieldTable, name: &str) -> Option<&'a str> {
+    match death.inner().get(name)? {
+        AMQPValue::LongString(text) => std::str::from_utf8(text.as_bytes()).ok(),
+        _ => None,
+    }
+}
+
+fn time(death: &FieldTable) -> Option<Timestamp> {
+    match death.inner().get("time")? {
+        AMQPValue::Timestamp(seconds) => Timestamp::from_second(i64::try_from(*seconds).ok()?).ok(),
+        _ => None,
+    }
+}
+
+fn work_queue(name: &str) -> Option<&'static str> {
+    let home = name.strip_suffix(".retries").unwrap_or(name);
+    queues::ALL.iter().find(|queue| **queue == home).copied()
+}

@@ -1,0 +1,153 @@
+//! What must exist on the broker before anything else is done, declared by every process. Arguments hold only what never
+//! changes: they cannot be changed later. Length limits are a broker policy, on the producers' queues only.
+
+use std::time::Duration;
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{Channel, ErrorKind, ExchangeKind};
+use sealpost_schemas::queues;
+
+use super::BrokerError;
+
+/// Where an operator finds what was put aside.
+pub const DEAD_LETTERS: &str = "dead-letters";
+/// The topic exchange that every result and event goes to.
+pub const EVENTS: &str = "sealpost.events";
+
+/// A message is delivered this often before the broker itself puts it aside: only workers that die with it get there.
+const WORK_DELIVERY_LIMIT: i64 = 50;
+/// Looking at a dead letter counts as a delivery. `-1` is no limit on RabbitMQ 4 and death on 3.10.
+const DEAD_DELIVERY_LIMIT: i64 = 1_000_000;
+
+/// A fixed delay, shared by all queues: an exchange and a queue of this name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tier {
+    /// The name of exchange and queue.
+    pub name: &'static str,
+    /// How long a message rests there.
+    pub delay: Duration,
+}
+
+/// Every tier, shortest first.
+pub const TIERS: [Tier; 6] = [
+    Tier { name: "delay.1s", delay: Duration::from_secs(1) },
+    Tier { name: "delay.5s", delay: Duration::from_secs(5) },
+    Tier { name: "delay.30s", delay: Duration::from_secs(30) },
+    Tier { name: "delay.2m", delay: Duration::from_mins(2) },
+    Tier { name: "delay.10m", delay: Duration::from_mins(10) },
+    Tier { name: "delay.1h", delay: Duration::from_hours(1) },
+];
+
+impl Tier {
+    /// The shortest tier that is not shorter than the wanted delay; the longest, if none is.
+    #[must_use]
+    pub fn for_delay(wanted: Duration) -> Self {
+        TIERS.into_iter().find(|tier| tier.delay >= wanted).unwrap_or(TIERS[TIERS.len() - 1])
+    }
+}
+
+/// The queue that delayed messages of a work queue come home to. It has no length limit: a home that can refuse blocks
+/// its tier for every queue.
+#[must_use]
+pub fn retries(queue: &str) -> String {
+    format!("{queue}.retries")
+}
+
+/// Whether a queue is one of Sealpost's own, which no reply may go to.
+#[must_use]
+pub fn is_own_queue(name: &str) -> bool {
+    let home = name.strip_suffix(".retries").unwrap_or(name);
+    queues::ALL.contains(&home) || name == DEAD_LETTERS || name.starts_with("delay.")
+}
+
+/// Declares everything.
+pub(super) async fn declare(channel: &Channel, at: &str) -> Result<(), BrokerError> {
+    queue(channel, at, DEAD_LETTERS, &[("x-delivery-limit", DEAD_DELIVERY_LIMIT.into())]).await?;
+    exchange(channel, at, EVENTS, ExchangeKind::Topic).await?;
+    for name in queues::ALL {
+        for name in [(*name).to_owned(), retries(name)] {
+            let arguments = [
+                ("x-delivery-limit", WORK_DELIVERY_LIMIT.into()),
+                ("x-dead-letter-exchange", text("")),
+                ("x-dead-letter-routing-key", text(DEAD_LETTERS)),
+                ("x-dead-letter-strategy", text("at-least-once")),
+            ];
+            queue(channel, at, &name, &arguments).await?;
+        }
+    }
+    for Tier { name, delay } in TIERS {
+        let arguments = [
+            ("x-message-ttl", i64::try_from(delay.as_millis()).unwrap_or(i64::MAX).into()),
+            ("x-dead-letter-exchange", text("")),
+            ("x-dead-letter-strategy", text("at-least-once")),
+        ];
+        queue(channel, at, name, &arguments).await?;
+        exchange(channel, at, name, ExchangeKind::Fanout).await?;
+        let name_ = ShortString::from(name);
+        channel
+            .queue_bind(name_.clone(), name_, "".into(), QueueBindOptions::default(), FieldTable::default())
+            .await
+            .map_err(|error| problem(at, format!("the binding of {name}"), &error))?;
+    }
+    Ok(())
+}
+
+async fn queue(channel: &Channel, at: &str, name: &str, more: &[(&str, AMQPValue)]) -> Result<(), BrokerError> {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), text("quorum"));
+    arguments.insert("x-overflow".into(), text("reject-publish"));
+    for (key, value) in more {
+        arguments.insert((*key).into(), value.clone());
+    }
+    let declared = channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments).await;
+    declared.map(drop).map_err(|error| problem(at, format!("queue {name}"), &error))
+}
+
+async fn exchange(channel: &Channel, at: &str, name: &str, kind: ExchangeKind) -> Result<(), BrokerError> {
+    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    let declared = channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await;
+    declared.map_err(|error| problem(at, format!("exchange {name}"), &error))
+}
+
+fn text(text: &str) -> AMQPValue {
+    AMQPValue::LongString(text.into())
+}
+
+fn problem(at: &str, what: String, error: &lapin::Error) -> BrokerError {
+    let at = at.to_owned();
+    match error.kind() {
+        ErrorKind::ProtocolError(said) if said.get_id() == 406 => {
+            BrokerError::Mismatch { at, what, said: said.get_message().to_string() }
+        }
+        _ => BrokerError::Undeclared { at, what, problem: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{TIERS, Tier, is_own_queue};
+
+    #[test]
+    fn a_wanted_delay_rounds_up_to_a_tier() {
+        let name = |millis| Tier::for_delay(Duration::from_millis(millis)).name;
+        assert_eq!(name(0), "delay.1s");
+        assert_eq!(name(1000), "delay.1s");
+        assert_eq!(name(1001), "delay.5s");
+        assert_eq!(name(30_001), "delay.2m");
+        assert_eq!(name(86_400_000), "delay.1h");
+        assert!(TIERS.is_sorted_by_key(|tier| tier.delay));
+    }
+
+    #[test]
+    fn no_queue_of_ours_passes_as_a_reply_address() {
+        for own in ["publish-jobs", "publish-jobs.retries", "delay.1s", "dead-letters", "rotation-shards"] {
+            assert!(is_own_queue(own), "{own}");
+        }
+        for other in ["amq.rabbitmq.reply-to.g1h2", "my-results", "publish-jobs.results", "dead-letters.mine"] {
+            assert!(!is_own_queue(other), "{other}");
+        }
+    }
+}

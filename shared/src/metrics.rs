@@ -1,0 +1,112 @@
+//! Every metric there is: name, help, and the labels that it may carry (from our own lists only).
+
+use std::time::Duration;
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use sealpost_schemas::Code;
+
+const JOBS: &str = "sealpost_jobs_total";
+const JOB_SECONDS: &str = "sealpost_job_seconds";
+const JOBS_IN_FLIGHT: &str = "sealpost_jobs_in_flight";
+const ATTEMPTS_FAILED: &str = "sealpost_attempts_failed_total";
+const PUBLISHES: &str = "sealpost_publishes_total";
+const UNKNOWN_FIELDS: &str = "sealpost_unknown_fields_total";
+const QUARANTINES: &str = "sealpost_quarantines_total";
+const RESEALED: &str = "sealpost_records_resealed_total";
+
+const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
+
+/// The histograms, with their buckets.
+pub const HISTOGRAMS: &[(&str, &[f64])] = &[(JOB_SECONDS, SECONDS)];
+
+/// Gives the recorder of this process the help text of every metric.
+pub fn describe() {
+    describe_counter!(JOBS, "Messages that left their queue, by queue and outcome.");
+    describe_histogram!(JOB_SECONDS, Unit::Seconds, "Time from delivery to ack, by queue.");
+    describe_gauge!(JOBS_IN_FLIGHT, "Messages that a step works on now, by queue.");
+    describe_counter!(ATTEMPTS_FAILED, "Attempts that failed, by queue and failure code.");
+    describe_counter!(PUBLISHES, "Messages that were to be published, by kind and result.");
+    describe_counter!(UNKNOWN_FIELDS, "Fields of messages that this version does not know, by queue.");
+    describe_counter!(QUARANTINES, "Records that did not open and were put into quarantine.");
+    describe_counter!(RESEALED, "Records that a rotation looked at, by result.");
+}
+
+/// How a message left its queue.
+#[derive(Clone, Copy)]
+pub enum Left {
+    /// A step ended with this outcome (a topic of its answer, or `done`).
+    Done(&'static str),
+    /// It waits for another attempt.
+    Retried,
+    /// It waits without having spent an attempt.
+    Deferred,
+    /// It is in `dead-letters`.
+    DeadLettered,
+    /// It went back to its queue unfinished.
+    GivenBack,
+}
+
+impl Left {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Done(outcome) => outcome,
+            Self::Retried => "retried",
+            Self::Deferred => "deferred",
+            Self::DeadLettered => "dead-lettered",
+            Self::GivenBack => "given-back",
+        }
+    }
+}
+
+/// A message that a step works on; counted until it is dropped.
+pub struct InFlight(&'static str);
+
+impl InFlight {
+    /// Begins one.
+    #[must_use]
+    pub fn begin(queue: &'static str) -> Self {
+        gauge!(JOBS_IN_FLIGHT, "queue" => queue).increment(1);
+        Self(queue)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        gauge!(JOBS_IN_FLIGHT, "queue" => self.0).decrement(1);
+    }
+}
+
+/// A message left its queue.
+pub fn job_left(queue: &'static str, how: Left, took: Duration) {
+    counter!(JOBS, "queue" => queue, "outcome" => how.label()).increment(1);
+    histogram!(JOB_SECONDS, "queue" => queue).record(took);
+}
+
+/// An attempt failed.
+pub fn attempt_failed(queue: &'static str, code: Code) {
+    counter!(ATTEMPTS_FAILED, "queue" => queue, "code" => code.as_str()).increment(1);
+}
+
+/// A message was published, or was not. Kinds: `follow-up`, `delay`, `dead-letter`, `reply`, `event`, `tick`; results:
+/// `confirmed`, and the labels of the broker's errors.
+pub fn published(kind: &'static str, result: &'static str) {
+    counter!(PUBLISHES, "kind" => kind, "result" => result).increment(1);
+}
+
+/// A message had fields that are not known here.
+pub fn unknown_fields(queue: &'static str, fields: usize) {
+    if fields > 0 {
+        counter!(UNKNOWN_FIELDS, "queue" => queue).increment(fields as u64);
+    }
+}
+
+/// A record was put into quarantine.
+pub fn quarantined() {
+    counter!(QUARANTINES).increment(1);
+}
+
+/// A rotation's walk looked at records.
+pub fn resealed(resealed: u64, failed: u64) {
+    counter!(RESEALED, "result" => "resealed").increment(resealed);
+    counter!(RESEALED, "result" => "failed").increment(failed);
+}

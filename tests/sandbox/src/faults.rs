@@ -1,0 +1,197 @@
+//! Faults that can be switched on: the next n requests to a path fail in a chosen way.
+//!
+//! `before`: the request is not processed. `after`: it is (a token rotated, a post made), and only the answer suffers.
+
+use std::collections::BTreeMap;
+use std::future::{pending, ready};
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::refusal::Refusal;
+
+/// Longest request body that a fault reads.
+const LONGEST_BODY: usize = 1 << 20;
+
+/// The faults in waiting, in the order in which they were switched on.
+#[derive(Default)]
+pub(crate) struct Faults {
+    waiting: Vec<Fault>,
+    fired: u64,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fault {
+    /// Exactly this path, whatever the query.
+    path: String,
+    /// Only this method; any, where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    /// How many requests it still spoils.
+    #[serde(default = "once")]
+    n: u32,
+    #[serde(default)]
+    when: When,
+    kind: Kind,
+    /// Of the answer made here: for `status`, and for `tear` with `before`.
+    #[serde(default = "ok")]
+    status: u16,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    body: String,
+    /// For `slow`.
+    #[serde(default)]
+    delay_ms: u64,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum When {
+    #[default]
+    Before,
+    After,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    /// Another answer.
+    Status,
+    /// No answer, ever.
+    Hang,
+    /// The connection closes in the middle of the body.
+    Tear,
+    /// The connection closes without a byte.
+    Drop,
+    /// The true answer, late. With `before` also the processing is late, and happens even if the client has gone.
+    Slow,
+}
+
+fn once() -> u32 {
+    1
+}
+
+fn ok() -> u16 {
+    200
+}
+
+impl Faults {
+    /// How many requests were spoilt so far. A test that waits for a hang to begin looks here.
+    pub(crate) fn fired(&self) -> u64 {
+        self.fired
+    }
+
+    fn take(&mut self, method: &Method, path: &str) -> Option<Fault> {
+        let meant = |fault: &Fault| fault.path == path && fault.method.as_deref().is_none_or(|m| m == method.as_str());
+        let index = self.waiting.iter().position(meant)?;
+        self.fired += 1;
+        self.waiting[index].n -= 1;
+        let fault = self.waiting[index].clone();
+        self.waiting.retain(|fault| fault.n > 0);
+        Some(fault)
+    }
+}
+
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new().route("/admin/faults", get(waiting).post(switch_on).delete(switch_off))
+}
+
+async fn waiting(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(json!({"faults": app.state().faults.waiting}))
+}
+
+async fn switch_on(State(app): State<Arc<App>>, Json(fault): Json<Fault>) -> Result<Json<Value>, Refusal> {
+    let wrong = |why: &str| Refusal::oauth("invalid_fault", why);
+    fault.answer().map_err(|error| wrong(&format!("status or headers are not sendable: {error}")))?;
+    if fault.n == 0 || fault.path.starts_with("/admin/") {
+        return Err(wrong("n must be 1 or more, and path none of /admin/"));
+    }
+    if (fault.kind == Kind::Slow) != (fault.delay_ms > 0) {
+        return Err(wrong("delay_ms goes with slow, and slow with delay_ms"));
+    }
+    let mut state = app.state();
+    state.faults.waiting.push(fault);
+    Ok(Json(json!({"faults": state.faults.waiting})))
+}
+
+async fn switch_off(State(app): State<Arc<App>>) -> StatusCode {
+    app.state().faults.waiting.clear();
+    StatusCode::NO_CONTENT
+}
+
+/// The layer around every route that clients use.
+pub(crate) async fn spoil(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let fault = app.state().faults.take(request.method(), request.uri().path());
+    let Some(fault) = fault else { return next.run(request).await };
+    // The whole request is read first: a socket closed over unread bytes is reset, which may eat an answer sent before.
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LONGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+    let request = Request::from_parts(parts, Body::from(body));
+
+    let delay = Duration::from_millis(fault.delay_ms);
+    if fault.kind == Kind::Slow && fault.when == When::Before {
+        // A task of its own, which goes on when the client hangs up: the late request that meets a newer one.
+        let late = tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            next.run(request).await
+        });
+        return late.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+    }
+    let answer = match fault.when {
+        When::After => next.run(request).await,
+        When::Before => fault.answer().unwrap_or_default(),
+    };
+    match fault.kind {
+        Kind::Status => fault.answer().unwrap_or_default(),
+        Kind::Hang => pending().await,
+        Kind::Tear => torn(answer).await,
+        Kind::Drop => Response::new(Body::from_stream(stream::once(ready(cut())))),
+        Kind::Slow => {
+            tokio::time::sleep(delay).await;
+            answer
+        }
+    }
+}
+
+impl Fault {
+    fn answer(&self) -> Result<Response, axum::http::Error> {
+        let answer = Response::builder().status(self.status);
+        let answer = self.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value));
+        answer.body(Body::from(self.body.clone()))
+    }
+}
+
+/// A body's last word. The server closes the connection over it; before the first byte of a body was sent, also
+/// without a head.
+fn cut() -> io::Result<Bytes> {
+    Err(io::ErrorKind::ConnectionAborted.into())
+}
+
+/// Promises the whole length and delivers half of it.
+async fn torn(answer: Response) -> Response {
+    let (mut parts, body) = answer.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let half = body.slice(..body.len() / 2);
+    parts.headers.insert(header::CONTENT_LENGTH, body.len().max(1).into());
+    // Head and half are flushed while the stream pauses, so that the cut comes after them.
+    let pause = async {
+        tokio::task::yield_now().await;
+        cut()
+    };
+    Response::from_parts(parts, Body::from_stream(stream::once(ready(Ok(half))).chain(stream::once(pause))))
+}

@@ -1,0 +1,115 @@
+//! Attempts: what spends one, what does not, and where they end.
+
+use lapin::types::AMQPValue;
+use sealpost_tests::pipeline::{SOON, attempt, properties, publish_job};
+use sealpost_tests::{Pipeline, until};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_job_that_met_no_store_comes_back_as_the_next_attempt() {
+    let mut pipeline = Pipeline::start().await;
+    let worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    pipeline.rig.redis.kill9().await;
+    let correlation = pipeline.send("publish-job.v1", &publish_job("acme", "ada", "late")).await;
+    worker.logged("code=\"store-unavailable\"").await;
+    pipeline.rig.redis.restart().await.unwrap();
+    assert_eq!(pipeline.answer(&correlation).await.json()["outcome"], "published");
+    let log = worker.log();
+    assert!(log.contains("attempt=1 code=\"store-unavailable\""), "{log}");
+    assert!(!log.contains("attempt=1 outcome=\"publish.published\""), "{log}");
+    assert!(worker.metric("sealpost_jobs_total", &["publish-jobs", "retried"]).await >= 1.0);
+}
+
+#[tokio::test]
+async fn a_retry_carries_its_attempt_and_origin_and_nothing_of_the_producers_own_headers() {
+    let mut pipeline = Pipeline::start().await;
+    let worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    pipeline.rig.redis.kill9().await;
+    let job = publish_job("acme", "ada", "late");
+    let mut headers = attempt(5);
+    headers.insert("x-mine".into(), AMQPValue::LongString("a producer's".into()));
+    let properties = properties("publish-job.v1", job["id"].as_str().unwrap()).with_headers(headers);
+    let correlation = pipeline.send_raw("publish-job.v1", job.to_string().as_bytes(), properties).await;
+
+    let waiting = pipeline.rig.broker.next("delay.10m", SOON).await;
+    assert_eq!(waiting.header("sealpost-attempt").as_deref(), Some("6"));
+    assert_eq!(waiting.header("sealpost-origin").as_deref(), Some("publish-jobs"));
+    for header in ["x-mine", "x-death", "x-first-death-queue"] {
+        assert_eq!(waiting.header(header), None, "{header}");
+    }
+    assert_eq!(waiting.routing_key, "publish-jobs.retries");
+    assert_eq!(waiting.json(), job);
+
+    pipeline.rig.redis.restart().await.unwrap();
+    until("the worker reaches Redis", SOON, async || worker.page("/readyz").await.0 == 200).await;
+    pipeline.rig.broker.publish_raw("publish-jobs.retries", &waiting.body, waiting.properties).await;
+    assert_eq!(pipeline.answer(&correlation).await.json()["outcome"], "published");
+    assert!(worker.log().contains("attempt=6 outcome=\"publish.published\""));
+}
+
+#[tokio::test]
+async fn a_job_whose_attempts_are_exhausted_is_put_aside_and_its_producer_is_told() {
+    let pipeline = Pipeline::start().await;
+    let worker = pipeline.worker().await;
+    pipeline.rig.redis.kill9().await;
+    let job = publish_job("acme", "ada", "never");
+    let properties = properties("publish-job.v1", job["id"].as_str().unwrap()).with_headers(attempt(12));
+    let correlation = pipeline.send_raw("publish-job.v1", job.to_string().as_bytes(), properties).await;
+
+    let answer = pipeline.answer(&correlation).await.json();
+    assert_eq!((&answer["outcome"], &answer["job"]), (&"failed".into(), &job["id"]), "{answer}");
+    assert_eq!(answer["failure"]["code"], "attempts-exhausted", "{answer}");
+    let dead = pipeline.dead_letter().await;
+    assert_eq!(dead.json(), job);
+    assert_eq!(dead.header("sealpost-code").as_deref(), Some("attempts-exhausted"));
+    assert_eq!(dead.header("sealpost-origin").as_deref(), Some("publish-jobs"));
+    let reason = dead.header("sealpost-reason").unwrap();
+    assert!(reason.contains("12 attempts") && reason.contains("store-unavailable"), "{reason}");
+    assert!(reason.contains("Redis"), "{reason}");
+    assert_eq!(pipeline.event("job.dead-lettered").await.json()["code"], "attempts-exhausted");
+    assert!(worker.lives());
+}
+
+#[tokio::test]
+async fn a_provider_that_asks_to_wait_spends_no_attempt() {
+    let pipeline = Pipeline::start().await;
+    let worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    let busy = json!({"path": "/api/posts", "kind": "status", "status": 429, "headers": {"retry-after": "1"}, "n": 2});
+    pipeline.sandbox.fault(busy).await;
+    let answer = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "patient")).await;
+    assert_eq!(answer["outcome"], "published", "{answer}");
+    let log = worker.log();
+    assert_eq!(log.matches("attempt=1 code=\"rate-limited\"").count(), 2, "{log}");
+    assert!(log.contains("attempt=1 outcome=\"publish.published\""), "{log}");
+    assert!((worker.metric("sealpost_jobs_total", &["deferred"]).await - 2.0).abs() < 0.5);
+    assert_eq!(pipeline.sandbox.posts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_whose_deadline_passed_is_answered_and_nothing_is_done() {
+    let pipeline = Pipeline::start().await;
+    let worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    let mut job = publish_job("acme", "ada", "too late");
+    job["deadline"] = "2020-01-01T00:00:00Z".into();
+    let answer = pipeline.ask("publish-job.v1", &job).await;
+    assert_eq!((&answer["outcome"], &answer["failure"]["code"]), (&"failed".into(), &"deadline-passed".into()));
+    assert_eq!(pipeline.event("publish.failed").await.json(), answer);
+
+    // Met while it waits for its next attempt: it comes back at its deadline, not at the end of the wait.
+    let busy = json!({"path": "/api/posts", "kind": "status", "status": 429, "headers": {"retry-after": "3600"}});
+    pipeline.sandbox.fault(busy).await;
+    let soon =
+        jiff::Timestamp::from_second(std::time::UNIX_EPOCH.elapsed().unwrap().as_secs().cast_signed() + 2).unwrap();
+    job = publish_job("acme", "ada", "too late as well");
+    job["deadline"] = soon.to_string().into();
+    let answer = pipeline.ask("publish-job.v1", &job).await;
+    assert_eq!(answer["failure"]["code"], "deadline-passed", "{answer}");
+
+    assert_eq!(pipeline.sandbox.stats().await["posts"], json!({}));
+    assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
+    assert!((worker.metric("sealpost_jobs_total", &["outcome=\"deadline-passed\""]).await - 2.0).abs() < 0.5);
+}

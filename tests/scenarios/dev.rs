@@ -1,0 +1,116 @@
+//! `sealpost dev`: the tour, two of them side by side, and what is left when one ends.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use sealpost_tests::machine::{binaries, folder, launcher, remove_folder};
+use sealpost_tests::{processes_in, until};
+
+const LONG: Duration = Duration::from_mins(1);
+
+/// A running dev, with what it said until it was ready.
+struct Dev {
+    child: Child,
+    said: String,
+}
+
+impl Dev {
+    /// Starts one with its data in `base` and waits until it invites to try it.
+    fn start(base: &Path) -> Self {
+        let _installed = launcher();
+        let mut child = dev(base).stdout(Stdio::piped()).spawn().expect("dev starts");
+        let mut said = String::new();
+        for line in BufReader::new(child.stdout.take().expect("a pipe")).lines() {
+            said += &(line.expect("text") + "\n");
+            if said.contains("Ctrl-C ends all of it.") {
+                return Self { child, said };
+            }
+        }
+        panic!("dev ended, {:?}: {said}", child.wait());
+    }
+
+    /// What it said after this mark, up to the end of the line.
+    fn told(&self, mark: &str) -> &str {
+        let (_, rest) = self.said.split_once(mark).unwrap_or_else(|| panic!("no {mark:?} in {}", self.said));
+        rest.split_whitespace().next().unwrap_or_default()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid")).expect("a pid");
+        kill_process(pid, signal).expect("it runs");
+    }
+}
+
+impl Drop for Dev {
+    /// A test that failed leaves nothing behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn dev(base: &Path) -> Command {
+    let mut command = Command::new(&binaries().sealpost);
+    command.arg("dev").arg("--data").arg(base).stdin(Stdio::null());
+    command
+}
+
+#[tokio::test]
+async fn the_tour_is_as_expected_and_leaves_no_process() {
+    let base = folder("tour");
+    let output = tokio::process::Command::from(dev(&base)).arg("--tour").output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("All 9 as expected."), "{said}");
+    assert!(!said.contains('✗'), "{said}");
+    until("nothing of it runs", LONG, async || processes_in(&base).is_empty()).await;
+    remove_folder(&base);
+}
+
+#[tokio::test]
+async fn two_devs_run_side_by_side_and_the_death_of_one_takes_only_its_own_along() {
+    let base = folder("devs");
+    let (one, other) = (base.clone(), base.clone());
+    let one = tokio::task::spawn_blocking(move || Dev::start(&one)).await.unwrap();
+    let mut two = tokio::task::spawn_blocking(move || Dev::start(&other)).await.unwrap();
+    let (first, second) = (base.join("dev/"), base.join("dev-2/"));
+    assert_eq!((one.told("the logs "), two.told("the logs ")), (first.to_str().unwrap(), second.to_str().unwrap()));
+    assert!(processes_in(&first).len() > 6, "{:?}", processes_in(&first));
+
+    one.signal(Signal::KILL);
+    until("the servers of the killed one are gone", LONG, async || processes_in(&first).is_empty()).await;
+    let http = sealpost_shared::http::client(LONG).unwrap();
+    let metrics = http.get(two.told("what is measured ")).send().await.unwrap().text().await.unwrap();
+    assert!(
+        metrics.contains("sealpost_jobs_total{queue=\"publish-jobs\",outcome=\"publish.published\"} 1"),
+        "{metrics}"
+    );
+
+    two.signal(Signal::INT);
+    let status = tokio::task::spawn_blocking(move || two.child.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "Ctrl-C is a good end: {status}");
+    assert_eq!(processes_in(&base), Vec::<i32>::new(), "Ctrl-C waits until everything has ended");
+    remove_folder(&base);
+}
+
+#[tokio::test]
+async fn a_tour_that_is_not_as_expected_shows_where_and_fails() {
+    let base = folder("broken-tour");
+    std::fs::copy(&binaries().sealpost, base.join("sealpost")).unwrap();
+    let platform = format!("#!/bin/sh\nexec '{}' --access-ttl 1 \"$@\"\n", binaries().sandbox.display());
+    std::fs::write(base.join("sealpost-sandbox"), platform).unwrap();
+    std::fs::set_permissions(base.join("sealpost-sandbox"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new(base.join("sealpost"));
+    command.arg("dev").arg("--tour").arg("--data").arg(base.join("data")).stdin(Stdio::null());
+    let output = tokio::process::Command::from(command).output().await.unwrap();
+    let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{said}{why}");
+    assert!(said.contains('✗') && said.contains("failed, access-token-expired"), "{said}");
+    assert!(why.contains("not as expected; the logs are in"), "{why}");
+    until("nothing of it runs", LONG, async || processes_in(&base).is_empty()).await;
+    remove_folder(&base);
+}

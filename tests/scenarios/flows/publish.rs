@@ -1,0 +1,22 @@
+//! Content in, a post out.
+
+use sealpost_tests::Pipeline;
+use sealpost_tests::pipeline::publish_job;
+
+#[tokio::test]
+async fn a_job_becomes_exactly_one_post_of_the_right_user() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    pipeline.connect("bob").await;
+    let job = publish_job("acme", "ada", "Hello, wall");
+    let answer = pipeline.ask("publish-job.v1", &job).await;
+    assert_eq!((&answer["outcome"], &answer["job"]), (&"published".into(), &job["id"]), "{answer}");
+
+    let posts = pipeline.sandbox.posts().await;
+    assert_eq!(posts.len(), 1, "{posts:?}");
+    assert_eq!((&posts[0]["author"], &posts[0]["text"]), (&"ada".into(), &"Hello, wall".into()));
+    assert_eq!(answer["remote"], serde_json::json!({"id": posts[0]["id"], "url": posts[0]["url"]}));
+    assert_eq!(pipeline.event("publish.published").await.json(), answer);
+    assert!(pipeline.rig.broker.drain("dead-letters").await.is_empty());
+}

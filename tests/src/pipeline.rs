@@ -1,0 +1,401 @@
+//! Everything that workers need, and a producer's side of them: configuration, keyring, catalogue, the practice
+//! platform, a queue for answers and one that hears every event.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use futures_util::{StreamExt, stream};
+use lapin::{
+    BasicProperties, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueBindOptions},
+    types::{AMQPValue, FieldTable},
+};
+use sealpost_schemas::{Connection, Name, ProviderId};
+use sealpost_shared::{
+    clock::{Clock, SystemClock},
+    ids,
+    keys::{KeySource, Keys, LocalKeys},
+    oauth::TokenAnswer,
+    records::{Store, StoreConfig, StoreMode},
+    seal::{KeyRef, KeyVersion},
+    tokens::TokenKeeper,
+};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+use crate::{Message, Rig, Sandbox, Worker, until};
+
+/// Where the consents come back to.
+pub const REDIRECT: &str = "http://127.0.0.1:7777/callback";
+/// The key that seals records.
+pub const KEY: &str = "tokens";
+/// Where answers go.
+pub const ANSWERS: &str = "answers";
+/// What hears every event.
+pub const EVENTS: &str = "heard";
+/// Everything comes within this time, on a busy machine too.
+pub const SOON: Duration = Duration::from_mins(1);
+
+/// What a test chooses of the configuration.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The broker's address, if not the rig's own.
+    pub amqp_url: Option<String>,
+    /// Redis's address, if not the rig's own.
+    pub redis_url: Option<String>,
+    /// Where the platform is, if not at its own port.
+    pub platform: Option<String>,
+    /// `store.shards`.
+    pub shards: u16,
+    /// `broker.prefetch`.
+    pub prefetch: u16,
+    /// `http.limit_seconds`.
+    pub http_limit: u64,
+    /// Our secret at the platform.
+    pub client_secret: String,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            amqp_url: None,
+            redis_url: None,
+            platform: None,
+            shards: 256,
+            prefetch: 64,
+            http_limit: 20,
+            client_secret: "sealpost-secret".into(),
+        }
+    }
+}
+
+/// A pipeline without its workers, which the test starts.
+#[derive(Debug)]
+pub struct Pipeline {
+    /// Broker, Redis and folder.
+    pub rig: Rig,
+    /// The platform that the provider `practice` is.
+    pub sandbox: Sandbox,
+    shards: u16,
+    redis_url: String,
+    /// What came for somebody who did not ask yet.
+    kept: Mutex<Vec<Message>>,
+}
+
+/// A consent that is ready to be exchanged.
+#[derive(Debug, Clone)]
+pub struct Consent {
+    /// The code.
+    pub code: String,
+    /// Its verifier.
+    pub verifier: String,
+}
+
+impl Pipeline {
+    /// With the defaults.
+    pub async fn start() -> Self {
+        Self::start_with(Setup::default()).await
+    }
+
+    /// With a test's own choices.
+    pub async fn start_with(setup: Setup) -> Self {
+        let (rig, sandbox) = tokio::join!(Rig::start(), Sandbox::start());
+        Self::of(rig, sandbox, setup).await
+    }
+
+    /// On servers that the test chose.
+    pub async fn of(rig: Rig, sandbox: Sandbox, setup: Setup) -> Self {
+        let redis_url = setup.redis_url.clone().unwrap_or_else(|| rig.redis_url());
+        let direct = rig.redis_url();
+        let pipeline = Self { rig, sandbox, shards: setup.shards, redis_url: direct, kept: Mutex::default() };
+        pipeline.configure(&setup, &redis_url);
+        let keyring = pipeline.keyring();
+        LocalKeys::create(&keyring).expect("a keyring");
+        pipeline.rotate_key();
+        pipeline.listen().await;
+        pipeline
+    }
+
+    /// Writes the configuration and what belongs to it, for workers that start from now on.
+    fn configure(&self, setup: &Setup, redis_url: &str) {
+        let amqp = setup.amqp_url.as_deref().unwrap_or(self.rig.amqp_url());
+        let platform = setup.platform.as_deref().unwrap_or(self.sandbox.issuer());
+        let Setup { shards, prefetch, http_limit, client_secret, .. } = setup;
+        self.write("broker.url", amqp);
+        self.write("redis.url", redis_url);
+        self.write("client.secret", client_secret);
+        self.write(
+            "sealpost.toml",
+            &format!(
+                "providers = 'providers.toml'\n\
+                 [broker]\nurl = {{ file = 'broker.url' }}\nprefetch = {prefetch}\n\
+                 [store]\nurl = {{ file = 'redis.url' }}\nshards = {shards}\n\
+                 [keys]\nfile = 'keyring.json'\nkey = '{KEY}'\n\
+                 [http]\nlimit_seconds = {http_limit}\n\
+                 [ops]\nlisten = '127.0.0.1:0'\n"
+            ),
+        );
+        self.write(
+            "providers.toml",
+            &format!(
+                "[practice.oauth]\nissuer = '{platform}'\nauthorize_url = '{platform}/authorize'\n\
+                 token_url = '{platform}/token'\nclient_id = 'sealpost'\nclient_secret = {{ file = 'client.secret' }}\n\
+                 scopes = ['profile', 'posts.read', 'posts.write']\n\
+                 [practice.publish.post]\nurl = '{platform}/api/posts'\n\
+                 body = {{ text = '{{text}}', title = '{{title}}', in_reply_to = '{{in_reply_to}}' }}\n\
+                 remote_id = '/id'\nremote_url = '/url'\n"
+            ),
+        );
+    }
+
+    /// Writes one file of the configuration.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.rig.folder().join(name);
+        fs::write(&path, text).expect("a file of the configuration");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("a file for its owner only");
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.rig.folder().join("sealpost.toml")
+    }
+
+    /// The keyring's file.
+    #[must_use]
+    pub fn keyring(&self) -> PathBuf {
+        self.rig.folder().join("keyring.json")
+    }
+
+    /// Makes a new version of the key, which is the newest from now on.
+    pub fn rotate_key(&self) -> KeyVersion {
+        let id = KEY.parse().expect("a key id");
+        LocalKeys::rotate(&self.keyring(), &id, jiff::Timestamp::UNIX_EPOCH).expect("a new key version")
+    }
+
+    /// The newest version of the key.
+    pub async fn newest_version(&self) -> KeyVersion {
+        let keys = LocalKeys::open(&self.keyring()).expect("the keyring");
+        keys.latest(&KEY.parse().expect("a key id")).await.expect("a key").0
+    }
+
+    /// Starts a worker with all steps.
+    pub async fn worker(&self) -> Worker {
+        Worker::start(self.rig.folder(), &self.config(), &["all"], &[]).await
+    }
+
+    /// Starts a worker with all steps, whose servers may be away.
+    pub async fn waiting_worker(&self) -> Worker {
+        Worker::begin(self.rig.folder(), &self.config(), &["all"], &[]).await
+    }
+
+    /// Starts a worker with these steps and environment.
+    pub async fn worker_with(&self, steps: &[&str], env: &[(&str, &str)]) -> Worker {
+        Worker::start(self.rig.folder(), &self.config(), steps, env).await
+    }
+
+    /// The store as workers see it.
+    pub async fn store(&self) -> Store {
+        let keys = LocalKeys::open(&self.keyring()).expect("the keyring");
+        let config =
+            StoreConfig { shards: self.shards, ..StoreConfig::new(StoreMode::Single, [self.redis_url.clone().into()]) };
+        Store::open(config, keys.index_key().await.expect("an index key")).await.expect("the store")
+    }
+
+    /// How many things are sealed under this version, in all shards.
+    pub async fn held(&self, version: &KeyVersion) -> u64 {
+        let (store, mut held) = (self.store().await, 0);
+        let key = KeyRef { id: KEY.parse().expect("a key id"), version: version.clone() };
+        for shard in 0..self.shards {
+            held += store.count_held(shard, &key).await.expect("a count");
+        }
+        held
+    }
+
+    /// Stores connections of users `user-0`, `user-1`, … of tenant `acme` with made-up tokens, as an exchange does.
+    pub async fn seed(&self, users: usize) {
+        let keys = Keys::Local(LocalKeys::open(&self.keyring()).expect("the keyring"));
+        let keeper = TokenKeeper::new(self.store().await, keys, KEY.parse().expect("a key id"));
+        let now = SystemClock.now();
+        let one = async |user: usize| {
+            let tokens = TokenAnswer {
+                access_token: format!("access-{user}").into(),
+                refresh_token: Some(format!("refresh-{user}").into()),
+                token_type: None,
+                expires_at: None,
+                scopes: None,
+            };
+            let place = keeper.prepare(&connection("acme", &format!("user-{user}"))).await;
+            let place = place.map_err(|failure| failure.message).expect("a place");
+            let stored = keeper.store_consent(&place, ids::fresh(), &tokens, &[], now).await;
+            stored.map_err(|failure| failure.message).expect("a stored record");
+        };
+        stream::iter(0..users).for_each_concurrent(64, one).await;
+    }
+
+    async fn listen(&self) {
+        let broker = &self.rig.broker;
+        broker.declare(ANSWERS, FieldTable::default()).await;
+        broker.declare(EVENTS, FieldTable::default()).await;
+        let channel = broker.channel().await;
+        let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
+        let table = FieldTable::default;
+        let exchange = "sealpost.events";
+        channel.exchange_declare(exchange.into(), ExchangeKind::Topic, durable, table()).await.expect("the exchange");
+        let options = QueueBindOptions::default();
+        channel.queue_bind(EVENTS.into(), exchange.into(), "#".into(), options, table()).await.expect("a binding");
+    }
+
+    /// Publishes a message as a producer does, in JSON, and returns its correlation id.
+    pub async fn send(&self, type_name: &str, body: &Value) -> String {
+        let id = body["id"].as_str().expect("an id");
+        let bytes = serde_json::to_vec(body).expect("JSON");
+        self.send_raw(type_name, &bytes, properties(type_name, id)).await
+    }
+
+    /// Publishes any bytes to the queue of that type of message, and returns the correlation id.
+    pub async fn send_raw(&self, type_name: &str, body: &[u8], properties: BasicProperties) -> String {
+        let correlation = format!("correlation-{}", ids::fresh());
+        let properties = properties.with_correlation_id(correlation.as_str().into());
+        self.rig.broker.publish_raw(queue_of(type_name), body, properties).await;
+        correlation
+    }
+
+    /// Waits for the answer with this correlation id.
+    pub async fn answer(&self, correlation: &str) -> Message {
+        let asked = |message: &Message| {
+            message.properties.correlation_id().as_ref().is_some_and(|id| id.as_str() == correlation)
+        };
+        self.take(ANSWERS, &format!("an answer to {correlation}"), asked).await
+    }
+
+    /// Waits for the first event under this topic that nobody took yet.
+    pub async fn event(&self, topic: &str) -> Message {
+        self.take(EVENTS, &format!("an event {topic}"), |message| {
+            message.exchange == "sealpost.events" && message.routing_key == topic
+        })
+        .await
+    }
+
+    /// Every event so far under this topic that nobody took yet.
+    pub async fn events(&self, topic: &str) -> Vec<Message> {
+        let mut kept = self.kept.lock().await;
+        kept.extend(self.rig.broker.drain(EVENTS).await);
+        let (those, others) = kept.drain(..).partition(|message| message.routing_key == topic);
+        *kept = others;
+        those
+    }
+
+    async fn take(&self, queue: &str, what: &str, wanted: impl Fn(&Message) -> bool) -> Message {
+        until(what, SOON, async || {
+            let mut kept = self.kept.lock().await;
+            if let Some(at) = kept.iter().position(&wanted) {
+                return Some(kept.remove(at));
+            }
+            kept.extend(self.rig.broker.drain(queue).await);
+            let at = kept.iter().position(&wanted)?;
+            Some(kept.remove(at))
+        })
+        .await
+    }
+
+    /// Sends a message and waits for its answer's body.
+    pub async fn ask(&self, type_name: &str, body: &Value) -> Value {
+        let correlation = self.send(type_name, body).await;
+        self.answer(&correlation).await.json()
+    }
+
+    /// The next dead letter.
+    pub async fn dead_letter(&self) -> Message {
+        self.rig.broker.next("dead-letters", SOON).await
+    }
+
+    /// The consent of a user of the platform.
+    pub async fn consent(&self, user: &str) -> Consent {
+        let verifier = format!("{}{}", ids::fresh().simple(), ids::fresh().simple());
+        let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
+        Consent { code: self.sandbox.mint_code(user, REDIRECT, Some(&challenge)).await, verifier }
+    }
+
+    /// Has the platform's user of this name connected, as tenant `acme`'s user of the same name.
+    pub async fn connect(&self, user: &str) {
+        let request = exchange_request("acme", user, &self.consent(user).await);
+        let answer = self.ask("exchange-request.v1", &request).await;
+        assert_eq!(answer["outcome"], "stored", "{answer}");
+    }
+}
+
+/// A user's connection to the provider `practice`.
+#[must_use]
+pub fn connection(tenant: &str, user: &str) -> Connection {
+    let name = |text| Name::new(text).expect("a name");
+    let provider = ProviderId::new("practice").expect("a provider's name");
+    Connection { tenant: name(tenant), user: name(user), provider, label: name("default") }
+}
+
+/// A request to exchange a consent.
+#[must_use]
+pub fn exchange_request(tenant: &str, user: &str, consent: &Consent) -> Value {
+    json!({
+        "id": ids::fresh(), "owner": {"tenant": tenant, "user": user}, "provider": "practice",
+        "grant": {"type": "authorization_code", "code": consent.code, "redirect_uri": REDIRECT, "code_verifier": consent.verifier}
+    })
+}
+
+/// A job to publish a post.
+#[must_use]
+pub fn publish_job(tenant: &str, user: &str, text: &str) -> Value {
+    json!({
+        "id": ids::fresh(), "owner": {"tenant": tenant, "user": user}, "provider": "practice",
+        "content": {"type": "post", "text": text}
+    })
+}
+
+/// A tick that seals everything anew.
+#[must_use]
+pub fn rotation_tick() -> Value {
+    json!({"id": ids::fresh(), "mode": "rewrap", "scheduled_for": "2026-11-22T03:00:00Z"})
+}
+
+/// What a producer sets beside the body; answers go to [`ANSWERS`].
+#[must_use]
+pub fn properties(type_name: &str, id: &str) -> BasicProperties {
+    BasicProperties::default()
+        .with_delivery_mode(2)
+        .with_type(type_name.into())
+        .with_content_type("application/json".into())
+        .with_message_id(id.into())
+        .with_reply_to(ANSWERS.into())
+}
+
+/// The header that says which attempt a message is.
+#[must_use]
+pub fn attempt(number: i64) -> FieldTable {
+    let mut headers = FieldTable::default();
+    headers.insert("sealpost-attempt".into(), AMQPValue::LongLongInt(number));
+    headers
+}
+
+/// The queue of a type of message: its plural.
+#[must_use]
+pub fn queue_of(type_name: &str) -> &'static str {
+    match type_name.split('.').next() {
+        Some("exchange-request") => "exchange-requests",
+        Some("publish-job") => "publish-jobs",
+        Some("rotation-tick") => "rotation-ticks",
+        Some("rotation-shard") => "rotation-shards",
+        _ => panic!("{type_name} waits on no queue"),
+    }
+}
+
+/// A file of the test's folder, as text.
+#[must_use]
+pub fn text_of(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}

@@ -1,0 +1,133 @@
+//! What a producer and a user do, played against the running pipeline.
+
+use std::time::Duration;
+
+use reqwest::Client;
+use reqwest::header::LOCATION;
+use sealpost_schemas::codec::{Encoding, decode};
+use sealpost_schemas::{
+    ExchangeRequest, ExchangeResult, Grant, Message, Name, Owner, ProviderId, PublishJob, PublishResult, Queued, Secret,
+};
+use sealpost_shared::broker::{Heard, Producer};
+use sealpost_shared::oauth::{Consent, OAuthProvider};
+use sealpost_shared::{http, ids};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use url::Url;
+
+use super::stack::Stack;
+use crate::providers::Catalogue;
+use crate::step::FollowUp;
+
+/// How long a reply may take.
+pub(super) const REPLY_WITHIN: Duration = Duration::from_secs(30);
+
+/// Where the practice platform sends the browser back to; nothing listens there, since no browser goes.
+const REDIRECT: &str = "http://127.0.0.1:7777/callback";
+
+/// A producer with a user at hand.
+pub(super) struct Player {
+    /// The queues.
+    pub(super) producer: Producer,
+    http: Client,
+    practice: String,
+    oauth: OAuthProvider,
+}
+
+impl Player {
+    /// Connects.
+    pub(super) async fn new(stack: &Stack) -> Result<Self, String> {
+        let producer = Producer::connect(SecretString::from(stack.broker_url())).await.map_err(|e| e.to_string())?;
+        let catalogue = Catalogue::read(&stack.config().with_file_name("providers.toml"))?;
+        let id = provider("practice")?;
+        let oauth = catalogue.get(&id).map(|provider| provider.oauth.clone());
+        let http = http::client(REPLY_WITHIN).map_err(|e| e.to_string())?;
+        Ok(Self { producer, http, practice: stack.practice.clone(), oauth: oauth.ok_or("no practice platform")? })
+    }
+
+    /// The user says yes, and the code comes back: a request to exchange it.
+    pub(super) async fn consent(&self, user: &str, at: &str) -> Result<ExchangeRequest, String> {
+        let consent = Consent::begin(&self.oauth, REDIRECT)?;
+        let mut form: Vec<(String, String)> = consent.url.query_pairs().into_owned().collect();
+        form.extend([("user".into(), user.into()), ("decision".into(), "allow".into())]);
+        let page = consent.url[..url::Position::AfterPath].to_owned();
+        let answer = self.http.post(page).form(&form).send().await.map_err(|e| format!("asking for consent: {e}"))?;
+        let back = answer.headers().get(LOCATION).and_then(|to| to.to_str().ok()).and_then(|to| Url::parse(to).ok());
+        let back =
+            back.ok_or_else(|| format!("the practice platform did not send the browser back: {}", answer.status()))?;
+        let brought = |name: &str| back.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+        if brought("state").as_deref() != Some(&consent.state) {
+            return Err("the state that came back is not the one that was sent".into());
+        }
+        let code = brought("code").ok_or("no code came back")?;
+        Ok(ExchangeRequest {
+            id: ids::fresh(),
+            owner: owner(user)?,
+            provider: provider(at)?,
+            label: name("default")?,
+            store_on_device: false,
+            grant: Grant::AuthorizationCode(sealpost_schemas::AuthorizationCode {
+                code: Secret::from(code),
+                redirect_uri: REDIRECT.into(),
+                code_verifier: Secret::from(consent.verifier.expose_secret().to_owned()),
+                nonce: None,
+                iss: brought("iss"),
+            }),
+            scopes: None,
+            reply_key: None,
+            replace_subject: false,
+            deadline: None,
+        })
+    }
+
+    /// Sends an exchange request and waits for its result.
+    pub(super) async fn exchange(&self, request: &ExchangeRequest) -> Result<ExchangeResult, String> {
+        self.ask(request).await
+    }
+
+    /// Publishes a text and waits for the result.
+    pub(super) async fn publish(&self, user: &str, text: &str) -> Result<PublishResult, String> {
+        let content = json!({"type": "post", "text": text});
+        let job = PublishJob {
+            id: ids::fresh(),
+            owner: owner(user)?,
+            provider: provider("practice")?,
+            label: name("default")?,
+            content: serde_json::from_value(content).map_err(|e| e.to_string())?,
+            device_tokens: None,
+            notify: None,
+            deadline: None,
+        };
+        self.ask(&job).await
+    }
+
+    /// How many posts with this text are on the wall.
+    pub(super) async fn on_the_wall(&self, text: &str) -> Result<usize, String> {
+        let posts = self.http.get(format!("{}/admin/posts", self.practice)).send();
+        let posts: Value = posts.await.map_err(|e| e.to_string())?.json().await.map_err(|e| e.to_string())?;
+        Ok(posts["posts"].as_array().map_or(0, |posts| posts.iter().filter(|post| post["text"] == text).count()))
+    }
+
+    async fn ask<M: Queued, R: Message>(&self, request: &M) -> Result<R, String> {
+        let message = FollowUp::of(request).map_err(|e| e.to_string())?;
+        let heard = self.producer.ask(message.queue, &message.outgoing(), REPLY_WITHIN).await?;
+        read(&heard)
+    }
+}
+
+/// Reads what was heard.
+pub(super) fn read<M: Message>(heard: &Heard) -> Result<M, String> {
+    decode::<M>(Encoding::Json, &heard.body).map(|decoded| decoded.message).map_err(|e| e.to_string())
+}
+
+fn owner(user: &str) -> Result<Owner, String> {
+    Ok(Owner { tenant: name("acme")?, user: name(user)? })
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    Name::new(text).ok_or_else(|| format!("{text:?} is not a name"))
+}
+
+fn provider(text: &str) -> Result<ProviderId, String> {
+    ProviderId::new(text).ok_or_else(|| format!("{text:?} is not a provider's name"))
+}

@@ -1,0 +1,170 @@
+//! The tour: connect, publish, rotate, a dead letter and its replay, unattended; at the end, what was expected and what
+//! was seen.
+
+use std::time::Duration;
+
+use sealpost_schemas::events::{JobDeadLettered, RotationDone};
+use sealpost_schemas::{ExchangeResult, PublishResult, Queued, RotationMode, RotationTick};
+use sealpost_shared::broker::{Broker, BrokerConfig, Events, Heard};
+use sealpost_shared::clock::{Clock, SystemClock};
+use sealpost_shared::keys::{KeySource, LocalKeys};
+use sealpost_shared::records::{Store, StoreConfig, StoreMode};
+use secrecy::SecretString;
+use tokio::time::timeout;
+
+use super::play::{Player, REPLY_WITHIN, read};
+use super::screen::{Check, Doing};
+use super::stack::{Stack, new_key_version};
+use crate::schedule::tick;
+use crate::step::FollowUp;
+
+/// How long an event may take.
+const EVENT_WITHIN: Duration = Duration::from_mins(1);
+
+/// The first scenes, which `dev` plays too: an account is connected and a post published.
+pub(super) async fn main_job(player: &Player) -> Result<Vec<Check>, String> {
+    Ok(vec![connect(player).await?, publish(player, "publish a post", "Hello from Sealpost").await?])
+}
+
+/// The scenes after that.
+pub(super) async fn tour(stack: &mut Stack, player: &Player) -> Result<Vec<Check>, String> {
+    let mut checks = rotate(stack, player).await?;
+    checks.push(publish(player, "publish after the rotation", "Still here after the rotation").await?);
+    checks.extend(dead_letter(stack, player).await?);
+    Ok(checks)
+}
+
+async fn connect(player: &Player) -> Result<Check, String> {
+    let doing = Doing::begin("connect an account");
+    let request = player.consent("ada", "practice").await?;
+    let result = player.exchange(&request).await?;
+    doing.done(&format!("scopes {}", result.scopes.clone().unwrap_or_default().join(" ")));
+    Ok(Check { scene: "connect ada's account", expected: "stored".into(), seen: outcome(&result) })
+}
+
+async fn publish(player: &Player, scene: &'static str, text: &str) -> Result<Check, String> {
+    let doing = Doing::begin(scene);
+    let result: PublishResult = player.publish("ada", text).await?;
+    let posts = player.on_the_wall(text).await?;
+    let url = result.remote.as_ref().and_then(|remote| remote.url.clone()).unwrap_or_default();
+    doing.done(&url);
+    let seen = match &result.failure {
+        None => format!("{}, {posts} on the wall", word(&result.outcome)),
+        Some(failure) => format!("{}, {}", word(&result.outcome), failure.code),
+    };
+    Ok(Check { scene, expected: "published, 1 on the wall".into(), seen })
+}
+
+async fn rotate(stack: &Stack, player: &Player) -> Result<Vec<Check>, String> {
+    let doing = Doing::begin("rotate the key");
+    let keys = LocalKeys::open(&stack.keyring()).map_err(|e| e.to_string())?;
+    let index_key = keys.index_key().await.map_err(|e| e.to_string())?;
+    let config = StoreConfig::new(StoreMode::Single, [SecretString::from(stack.store_url())]);
+    let store = Store::open(config, index_key).await.map_err(|e| e.to_string())?;
+    let before = held(&store).await?;
+    let version = new_key_version(&stack.keyring())?;
+    let mut events = player.producer.listen(&["rotation.*"]).await?;
+    let tick = tick(RotationMode::Rewrap, SystemClock.now());
+    let message = FollowUp::of(&tick).map_err(|e| e.to_string())?;
+    player.producer.send(RotationTick::QUEUE, &message.outgoing()).await?;
+    let mut shards = 0;
+    let done: RotationDone = loop {
+        let heard = next(&mut events).await?;
+        if heard.topic == "rotation.done" {
+            break read(&heard)?;
+        }
+        shards += 1;
+        doing.progress(&format!("{shards} of {} shards", store.shards()));
+    };
+    let after = held(&store).await?;
+    doing.done(&format!("new version {version}"));
+    let on = |held: &[(String, u64)], newest: bool| -> u64 {
+        held.iter().filter(|(name, _)| (*name == version) == newest).map(|(_, count)| count).sum()
+    };
+    let counted = |held| format!("{} on the old version, {} on the new", on(held, false), on(held, true));
+    Ok(vec![
+        Check {
+            scene: "count before the rotation",
+            expected: "1 on the old version, 0 on the new".into(),
+            seen: counted(&before),
+        },
+        Check {
+            scene: "rotate the key",
+            expected: "256 shards done".into(),
+            seen: format!("{} shards done", if done.tick == tick.id { done.shards } else { 0 }),
+        },
+        Check {
+            scene: "count after the rotation",
+            expected: "0 on the old version, 1 on the new".into(),
+            seen: counted(&after),
+        },
+    ])
+}
+
+async fn dead_letter(stack: &mut Stack, player: &Player) -> Result<Vec<Check>, String> {
+    let doing = Doing::begin("meet a dead letter");
+    let mut events = player.producer.listen(&["job.dead-lettered", "connection.stored"]).await?;
+    let request = player.consent("grace", "gazette").await?;
+    let refused = player.exchange(&request).await?;
+    let event: JobDeadLettered = read(&next(&mut events).await?)?;
+    let broker = BrokerConfig { urls: vec![stack.broker_url().into()], ..BrokerConfig::default() };
+    let broker = Broker::start(&broker).map_err(|e| e.to_string())?;
+    let letters = broker.dead_letters(10).await.map_err(|e| e.to_string())?;
+    let code = letters.first().map(|letter| letter.code.clone()).unwrap_or_default();
+    doing.done(&event.reason);
+
+    let doing = Doing::begin("mend its cause");
+    stack.add_provider("gazette")?;
+    let exit = stack.restart_workers().await?;
+    doing.done("entry added to providers.toml, workers restarted");
+
+    let doing = Doing::begin("replay it");
+    let replayed = broker.replay(10, |letter| letter.code == code).await.map_err(|e| e.to_string())?;
+    let stored: ExchangeResult = read(&next(&mut events).await?)?;
+    let left = broker.dead_letters(10).await.map_err(|e| e.to_string())?.len();
+    broker.close().await;
+    doing.done(&format!("{replayed} replayed"));
+    let same = if stored.request == request.id { outcome(&stored) } else { "another request".into() };
+    let exit = exit.map_or("killed".into(), |code| format!("exit code {code}"));
+    Ok(vec![
+        Check {
+            scene: "ask for an unknown provider",
+            expected: "unknown-provider, 1 dead letter".into(),
+            seen: format!("{}, {} dead letter", outcome(&refused), letters.len()),
+        },
+        Check { scene: "stop the workers", expected: "exit code 0".into(), seen: exit },
+        Check {
+            scene: "replay the dead letter",
+            expected: "stored, 0 dead letters left".into(),
+            seen: format!("{same}, {left} dead letters left"),
+        },
+    ])
+}
+
+/// How many records each key version holds, over all shards.
+async fn held(store: &Store) -> Result<Vec<(String, u64)>, String> {
+    let mut held: Vec<(String, u64)> = Vec::new();
+    for shard in 0..store.shards() {
+        for key in store.versions(shard).await.map_err(|e| e.to_string())? {
+            let count = store.count_held(shard, &key).await.map_err(|e| e.to_string())?;
+            held.push((key.version.to_string(), count));
+        }
+    }
+    Ok(held)
+}
+
+async fn next(events: &mut Events) -> Result<Heard, String> {
+    let heard = timeout(EVENT_WITHIN, events.next()).await;
+    heard
+        .map_err(|_| format!("no event within {} s", REPLY_WITHIN.as_secs()))?
+        .ok_or_else(|| "RabbitMQ went away".into())
+}
+
+fn outcome(result: &ExchangeResult) -> String {
+    result.failure.as_ref().map_or_else(|| word(&result.outcome), |failure| failure.code.to_string())
+}
+
+/// A value as it is written in a message.
+fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

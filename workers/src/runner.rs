@@ -1,0 +1,51 @@
+//! Runs a step on the deliveries of its queue: decode, run, publish what follows, reply, tell, ack, in this order.
+//!
+//! Knows `Step` and no concrete one.
+
+pub(crate) mod emit;
+mod job;
+mod read;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealpost_shared::broker::Broker;
+use sealpost_shared::clock::Clock;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use sealpost_schemas::Queued;
+
+use crate::step::Step;
+
+/// What every runner needs.
+#[derive(Clone)]
+pub struct Runner<C> {
+    /// Where messages come from and go to.
+    pub broker: Broker,
+    /// The clock of deadlines.
+    pub clock: C,
+    /// Cancelled when no new message is to be taken.
+    pub stop: CancellationToken,
+    /// How long what is in flight may take after that.
+    pub grace: Duration,
+}
+
+impl<C: Clock + Clone> Runner<C> {
+    /// Works until `stop`, then finishes what is in flight within the grace period and gives the rest back.
+    pub async fn work<S: Step>(self, step: S) {
+        let queue = S::Input::QUEUE;
+        let (step, tasks) = (Arc::new(step), TaskTracker::new());
+        let mut deliveries = self.broker.consume(queue);
+        while let Some(Some(delivery)) = self.stop.run_until_cancelled(deliveries.recv()).await {
+            let (runner, step) = (self.clone(), step.clone());
+            tasks.spawn(async move { job::handle(&runner, &*step, delivery).await });
+        }
+        deliveries.stop().await;
+        tasks.close();
+        if timeout(self.grace, tasks.wait()).await.is_err() {
+            tracing::warn!(queue, unfinished = tasks.len(), "the grace period is over; what is unfinished goes back");
+        }
+    }
+}

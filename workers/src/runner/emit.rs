@@ -1,0 +1,167 @@
+//! What leaves a step: follow-ups that must arrive, replies that may, events that are told.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sealpost_schemas::codec::Encoding;
+use sealpost_schemas::{Answer, Code, FailureReport};
+use sealpost_shared::broker::{Delivery, Outgoing, PublishError, Route};
+use sealpost_shared::clock::Clock;
+use sealpost_shared::failure::Failure;
+use serde_json::Value;
+
+use super::Runner;
+use crate::step::Emission;
+use sealpost_shared::metrics::published;
+
+/// Between tries to hand over what must not be lost.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How long a full queue may stay full before what waits for it is put off.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it is put off then.
+const PUT_OFF: Duration = Duration::from_secs(5);
+
+/// A reply is tried this often: somebody else's forged address ends the connection, and with it this reply.
+const REPLY_TRIES: u32 = 3;
+
+/// Replies to such addresses are at most once by the broker's design, and a forged one is best not tried again.
+const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to.";
+
+impl<C: Clock> Runner<C> {
+    /// Publishes a step's messages, each confirmed.
+    pub(super) async fn follow_ups(&self, delivery: &Delivery, emission: &Emission) -> Result<(), Failure> {
+        for message in &emission.messages {
+            let outgoing = Outgoing { traceparent: delivery.traceparent.clone(), ..message.outgoing() };
+            self.follow_up(delivery, &Route::queue(message.queue), &outgoing).await?;
+        }
+        Ok(())
+    }
+
+    /// A full queue is waited for: to begin again would send those before it again, and never come further.
+    async fn follow_up(&self, delivery: &Delivery, route: &Route, outgoing: &Outgoing) -> Result<(), Failure> {
+        let began = self.clock.since_boot();
+        loop {
+            let sent = self.broker.publish(route, outgoing).await;
+            published("follow-up", label(&sent));
+            let Err(error) = sent else { return Ok(()) };
+            if !matches!(error, PublishError::Refused { .. }) {
+                return Err(Failure::retry(Code::BrokerUnavailable, error.to_string()));
+            }
+            let waited = self.clock.since_boot().saturating_sub(began);
+            if waited > PATIENCE || self.stop.is_cancelled() || !delivery.usable() {
+                return Err(Failure::defer(PUT_OFF, Code::BrokerUnavailable, error.to_string()));
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Sends the answer to whoever asked, and tells every event. Neither is a reason to do the work again.
+    pub(super) async fn tell<'a>(
+        &self,
+        delivery: &Delivery,
+        encoding: Encoding,
+        answers: impl Iterator<Item = &'a Answer>,
+        events: impl Iterator<Item = &'a Answer>,
+    ) {
+        for answer in answers {
+            let outgoing = outgoing(answer, encoding, &answer.reply, delivery);
+            if let (Some(reply_to), Some(outgoing)) = (&delivery.reply_to, outgoing) {
+                self.reply(reply_to, &outgoing).await;
+            }
+            self.event(answer, delivery).await;
+        }
+        for event in events {
+            self.event(event, delivery).await;
+        }
+    }
+
+    async fn reply(&self, to: &str, outgoing: &Outgoing) {
+        for _ in 0..REPLY_TRIES {
+            let sent = self.broker.reply(to, outgoing).await;
+            published("reply", label(&sent));
+            match sent {
+                Err(PublishError::Lost { .. } | PublishError::Unconfirmed { .. }) if !to.starts_with(DIRECT_REPLY) => {}
+                Err(PublishError::NotSent { .. }) => {}
+                _ => return,
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    async fn event(&self, event: &Answer, delivery: &Delivery) {
+        if let Some(outgoing) = outgoing(event, Encoding::Json, &event.event, delivery) {
+            let sent = self.broker.event(event.topic, &outgoing).await;
+            published("event", label(&sent));
+        }
+    }
+
+    /// Puts the message away, trying until the broker has it. `None`: the delivery is no longer ours, so that it is
+    /// delivered again.
+    pub(super) async fn put_away(&self, delivery: &Delivery, place: Place<'_>) -> Option<()> {
+        let mut outgoing = delivery.outgoing();
+        while delivery.usable() {
+            let (kind, sent) = match &place {
+                Place::Delay { attempt, after } => {
+                    outgoing.attempt = Some(*attempt);
+                    ("delay", self.broker.delay(delivery.queue, *after, &outgoing).await.map(|_| ()))
+                }
+                Place::DeadLetters { report, at } => {
+                    ("dead-letter", self.broker.dead_letter(&outgoing, report.code, &report.message, *at).await)
+                }
+            };
+            published(kind, label(&sent));
+            match sent {
+                Ok(()) => return Some(()),
+                Err(error) => tracing::warn!(kind, %error, "not taken by the broker; trying again"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        None
+    }
+}
+
+/// Where a message goes that is not done.
+pub(super) enum Place<'a> {
+    /// Into a delay tier, from where it comes back as this attempt.
+    Delay {
+        /// The attempt that it will be.
+        attempt: u32,
+        /// Not before this much time.
+        after: Duration,
+    },
+    /// Into `dead-letters`.
+    DeadLetters {
+        /// Why.
+        report: &'a FailureReport,
+        /// When.
+        at: Timestamp,
+    },
+}
+
+fn outgoing(answer: &Answer, encoding: Encoding, body: &Value, delivery: &Delivery) -> Option<Outgoing> {
+    let body = encoding.encode(body).ok()?;
+    Some(Outgoing {
+        type_name: Some(answer.type_name.clone()),
+        id: Some(answer.id.to_string()),
+        content_type: Some(encoding.content_type().into()),
+        correlation_id: delivery.correlation_id.clone(),
+        traceparent: delivery.traceparent.clone(),
+        body: body.into(),
+        ..Outgoing::default()
+    })
+}
+
+/// The metric label of how a publish ended.
+pub(crate) fn label(sent: &Result<(), PublishError>) -> &'static str {
+    match sent {
+        Ok(()) => "confirmed",
+        Err(PublishError::Unroutable { .. }) => "unroutable",
+        Err(PublishError::Refused { .. }) => "refused",
+        Err(PublishError::NotSent { .. }) => "not-sent",
+        Err(PublishError::Unconfirmed { .. }) => "unconfirmed",
+        Err(PublishError::Lost { .. }) => "lost",
+        Err(PublishError::ReplyTo { .. }) => "own-queue",
+    }
+}

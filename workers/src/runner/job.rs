@@ -1,0 +1,187 @@
+//! One delivery, from its decoding to its ack.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use jiff::SignedDuration;
+use sealpost_schemas::codec::Encoding;
+use sealpost_schemas::events::JobDeadLettered;
+use sealpost_schemas::{Answer, Code, FailureReport, Message, Queued};
+use sealpost_shared::broker::{Delivery, is_own_queue};
+use sealpost_shared::clock::Clock;
+use sealpost_shared::failure::{Failure, Verdict};
+use sealpost_shared::ids;
+use uuid::Uuid;
+
+use super::emit::Place;
+use super::{Runner, read};
+use crate::step::{Attempt, Emission, FollowUps, Step};
+use sealpost_shared::metrics::{self, InFlight, Left};
+
+/// How often a message is tried before an operator must look at it.
+const MAX_ATTEMPTS: u32 = 12;
+
+const DEFECT: &str = "the worker failed in its own code; its log names the line: report it, with the version";
+
+/// Handles one delivery. Whatever happens, the message is acked only once everything that follows is in safe hands.
+pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, delivery: Delivery) {
+    let _in_flight = InFlight::begin(S::Input::QUEUE);
+    let began = runner.clock.since_boot();
+    let read = catch_unwind(AssertUnwindSafe(|| read::input::<S::Input>(&delivery)));
+    let left = match read.unwrap_or_else(|_| Err(Failure::reject(Code::StepPanicked, DEFECT))) {
+        Ok((input, encoding)) => known(runner, step, &delivery, &input, encoding).await,
+        Err(failure) => unread::<S::Input, C>(runner, &delivery, failure).await,
+    };
+    let left = match left {
+        Some(left) if delivery.ack().await => left,
+        _ => Left::GivenBack,
+    };
+    metrics::job_left(S::Input::QUEUE, left, runner.clock.since_boot().saturating_sub(began));
+}
+
+/// A message that was read. `None`: the delivery is lost, and will be delivered again.
+async fn known<S: Step, C: Clock + Clone>(
+    runner: &Runner<C>,
+    step: &S,
+    delivery: &Delivery,
+    input: &S::Input,
+    encoding: Encoding,
+) -> Option<Left> {
+    let (now, id) = (runner.clock.now(), input.id());
+    let result = if delivery.reply_to.as_deref().is_some_and(is_own_queue) {
+        Err(Failure::reject(Code::ReplyToRefused, "reply_to names one of Sealpost's own queues; use your own"))
+    } else if input.deadline().is_some_and(|deadline| deadline < now) {
+        Ok(too_late(input))
+    } else {
+        match attempt(step, input, Attempt { number: delivery.attempt, now }).await {
+            Ok(emission) => match runner.follow_ups(delivery, &emission).await {
+                Ok(()) => Ok(emission),
+                // what happened is told all the same
+                Err(failure) => Err(Failure { events: emission.events, ..failure }),
+            },
+            Err(failure) => Err(failure),
+        }
+    };
+    let failure = match result {
+        Ok(emission) => {
+            tracing::info!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, outcome = emission.outcome);
+            runner.tell(delivery, encoding, emission.answer.iter(), emission.events.iter()).await;
+            return Some(Left::Done(emission.outcome));
+        }
+        Err(failure) => failure,
+    };
+    metrics::attempt_failed(S::Input::QUEUE, failure.code);
+    let (code, reason) = (failure.code.as_str(), failure.message.as_str());
+    tracing::warn!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, code, reason);
+    runner.tell(delivery, encoding, std::iter::empty(), failure.events.iter()).await;
+    let until_deadline = input.deadline().map(|deadline| time_until(deadline.duration_since(now)));
+    let wait = |wanted: Duration| until_deadline.map_or(wanted, |left| wanted.min(left));
+    match failure.verdict {
+        Verdict::Retry { after } if delivery.attempt < MAX_ATTEMPTS => {
+            let wanted = backoff(delivery.attempt).max(after.unwrap_or_default());
+            let place = Place::Delay { attempt: delivery.attempt + 1, after: wait(wanted) };
+            runner.put_away(delivery, place).await?;
+            Some(Left::Retried)
+        }
+        Verdict::Defer { after } => {
+            let place = Place::Delay { attempt: delivery.attempt, after: wait(after) };
+            runner.put_away(delivery, place).await?;
+            Some(Left::Deferred)
+        }
+        Verdict::Retry { .. } | Verdict::Reject => {
+            let report = last_word(&failure);
+            let answer = input.failed(result_id(input, report.code), report.clone());
+            put_aside::<S::Input, C>(runner, delivery, Some(encoding), Some(id), &report, answer).await
+        }
+    }
+}
+
+/// A message that could not be read: never again, and never lost.
+async fn unread<M: Queued, C: Clock + Clone>(
+    runner: &Runner<C>,
+    delivery: &Delivery,
+    failure: Failure,
+) -> Option<Left> {
+    let id = delivery.message_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
+    metrics::attempt_failed(M::QUEUE, failure.code);
+    tracing::warn!(job.id = ?id, queue = M::QUEUE, code = failure.code.as_str(), reason = failure.message);
+    let (report, known) = (failure.report(), id.unwrap_or_default());
+    let answer = M::unread(ids::follow_up(None, known, M::NAME, failure.code.as_str()), known, report.clone());
+    let encoding = Encoding::of(delivery.content_type.as_deref()).ok();
+    put_aside::<M, C>(runner, delivery, encoding, id, &report, answer).await
+}
+
+async fn put_aside<M: Queued, C: Clock + Clone>(
+    runner: &Runner<C>,
+    delivery: &Delivery,
+    encoding: Option<Encoding>,
+    message: Option<Uuid>,
+    report: &FailureReport,
+    answer: Option<Answer>,
+) -> Option<Left> {
+    let at = runner.clock.now();
+    runner.put_away(delivery, Place::DeadLetters { report, at }).await?;
+    let event = JobDeadLettered {
+        id: ids::follow_up(None, message.unwrap_or_default(), "job-dead-lettered", &at.to_string()),
+        queue: M::QUEUE.into(),
+        message,
+        code: report.code,
+        reason: report.message.clone(),
+        at,
+    };
+    let event = Answer::of(&event).ok();
+    runner.tell(delivery, encoding.unwrap_or(Encoding::Json), answer.iter(), event.iter()).await;
+    Some(Left::DeadLettered)
+}
+
+/// Runs the step; a panic in it is a failed attempt. What the panic said may hold a secret and is not repeated.
+async fn attempt<S: Step>(step: &S, input: &S::Input, at: Attempt) -> Result<Emission, Failure> {
+    let defect = || Failure::retry(Code::StepPanicked, DEFECT);
+    let output = AssertUnwindSafe(step.run(input, at)).catch_unwind().await.map_err(|_| defect())??;
+    output.emission().map_err(|_| defect())
+}
+
+fn too_late<M: Queued>(input: &M) -> Emission {
+    let message = "the deadline passed before the work was begun; send it anew if it is still wanted";
+    let report = FailureReport::new(Code::DeadlinePassed, message, true);
+    let answer = input.failed(result_id(input, report.code), report);
+    Emission { answer, outcome: Code::DeadlinePassed.as_str(), ..Emission::default() }
+}
+
+fn last_word(failure: &Failure) -> FailureReport {
+    match failure.verdict {
+        Verdict::Reject => failure.report(),
+        Verdict::Retry { .. } | Verdict::Defer { .. } => {
+            let (code, message) = (failure.code.as_str(), &failure.message);
+            let message = format!("{MAX_ATTEMPTS} attempts failed; the last with {code}: {message}");
+            FailureReport::new(Code::AttemptsExhausted, message, true)
+        }
+    }
+}
+
+fn result_id<M: Queued>(input: &M, code: Code) -> Uuid {
+    ids::follow_up(input.owner(), input.id(), M::NAME, code.as_str())
+}
+
+/// 1 s, 5 s, 30 s, 2 min, 10 min, then 1 h.
+fn backoff(attempt: u32) -> Duration {
+    const SECONDS: [u64; 6] = [1, 5, 30, 120, 600, 3600];
+    let index = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX).min(SECONDS.len() - 1);
+    Duration::from_secs(SECONDS[index])
+}
+
+fn time_until(left: SignedDuration) -> Duration {
+    Duration::try_from(left).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::backoff;
+
+    #[test]
+    fn the_wait_grows_to_an_hour_and_stays_there() {
+        let waits: Vec<u64> = [1, 2, 3, 4, 5, 6, 7, 12, u32::MAX].map(|n| backoff(n).as_secs()).into();
+        assert_eq!(waits, [1, 5, 30, 120, 600, 3600, 3600, 3600, 3600]);
+    }
+}

@@ -1,0 +1,32 @@
+//! A delivery into a step's input, or the reason why it is none.
+
+use sealpost_schemas::codec::{DecodeError, Encoding, decode};
+use sealpost_schemas::{Code, Queued};
+use sealpost_shared::broker::Delivery;
+use sealpost_shared::failure::Failure;
+
+use crate::step::is_version_of;
+use sealpost_shared::metrics;
+
+/// The input, and the encoding of its reply.
+pub(super) fn input<M: Queued>(delivery: &Delivery) -> Result<(M, Encoding), Failure> {
+    let malformed = |problem: String| Failure::reject(Code::MalformedMessage, problem);
+    if let Some(name) = &delivery.type_name {
+        match is_version_of::<M>(name) {
+            Some(true) => {}
+            Some(false) => {
+                let known = M::type_name();
+                let problem = format!("this worker knows {known}; replay the message where a newer worker runs");
+                return Err(Failure::reject(Code::UnknownVersion, problem));
+            }
+            None => return Err(malformed(format!("type: this queue takes {}", M::type_name()))),
+        }
+    }
+    let encoding = Encoding::of(delivery.content_type.as_deref()).map_err(|e| malformed(e.to_string()))?;
+    let decoded = decode::<M>(encoding, &delivery.body).map_err(|error| match error {
+        DecodeError::TooLarge(_) => Failure::reject(Code::MessageTooLarge, error.to_string()),
+        _ => malformed(error.to_string()),
+    })?;
+    metrics::unknown_fields(M::QUEUE, decoded.unknown_fields);
+    Ok((decoded.message, encoding))
+}

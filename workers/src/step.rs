@@ -1,0 +1,111 @@
+//! The centre: one message in, what follows out. A step never sees the broker.
+
+use jiff::Timestamp;
+use sealpost_schemas::codec::Encoding;
+use sealpost_schemas::{Announced, Answer, Message, Queued};
+use sealpost_shared::broker::Outgoing;
+use sealpost_shared::failure::Failure;
+use uuid::Uuid;
+
+/// What a worker does with one message. The runner decodes, times, publishes what follows, and acks.
+pub trait Step: Send + Sync + 'static {
+    /// The message, which knows its queue and version.
+    type Input: Queued;
+    /// The outgoing arrows of the step's diagram.
+    type Output: FollowUps;
+
+    /// Does the work. It must be safe to run twice.
+    fn run(&self, input: &Self::Input, at: Attempt) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+}
+
+/// Which try this is.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub number: u32,
+    /// When it began.
+    pub now: Timestamp,
+}
+
+/// What a step returns, in the general form that the runner publishes.
+pub trait FollowUps: Send + 'static {
+    /// # Errors
+    /// If a message does not serialize, which is a defect.
+    fn emission(self) -> Result<Emission, serde_json::Error>;
+}
+
+/// What leaves a step: first the messages, confirmed; then the answer; then the events.
+#[derive(Default)]
+pub struct Emission {
+    /// Follow-ups for work queues.
+    pub messages: Vec<FollowUp>,
+    /// The result, to `reply_to` and as an event.
+    pub answer: Option<Answer>,
+    /// Events beside the result.
+    pub events: Vec<Answer>,
+    /// How the job ended, as a metric label.
+    pub outcome: &'static str,
+}
+
+/// A message for a work queue, in JSON.
+pub struct FollowUp {
+    /// The queue.
+    pub queue: &'static str,
+    /// Name and version.
+    pub type_name: String,
+    /// The message's id.
+    pub id: Uuid,
+    /// The body, as JSON.
+    pub body: Vec<u8>,
+}
+
+impl FollowUp {
+    /// # Errors
+    /// If the message does not serialize, which is a defect.
+    pub fn of<M: Queued>(message: &M) -> Result<Self, serde_json::Error> {
+        let body = serde_json::to_vec(message)?;
+        Ok(Self { queue: M::QUEUE, type_name: M::type_name(), id: message.id(), body })
+    }
+
+    /// As the broker takes it.
+    #[must_use]
+    pub fn outgoing(&self) -> Outgoing {
+        Outgoing {
+            type_name: Some(self.type_name.clone()),
+            id: Some(self.id.to_string()),
+            content_type: Some(Encoding::Json.content_type().into()),
+            body: self.body.clone().into(),
+            ..Outgoing::default()
+        }
+    }
+}
+
+impl Emission {
+    /// A result and nothing else; its topic is the outcome.
+    ///
+    /// # Errors
+    /// If the message does not serialize, which is a defect.
+    pub fn answer<M: Announced>(result: &M) -> Result<Self, serde_json::Error> {
+        let answer = Answer::of(result)?;
+        Ok(Self { outcome: answer.topic, answer: Some(answer), ..Self::default() })
+    }
+}
+
+impl FollowUps for sealpost_schemas::ExchangeResult {
+    fn emission(self) -> Result<Emission, serde_json::Error> {
+        Emission::answer(&self)
+    }
+}
+
+impl FollowUps for sealpost_schemas::PublishResult {
+    fn emission(self) -> Result<Emission, serde_json::Error> {
+        Emission::answer(&self)
+    }
+}
+
+/// The AMQP `type` of a message, read apart.
+#[must_use]
+pub fn is_version_of<M: Message>(type_name: &str) -> Option<bool> {
+    let (name, version) = type_name.rsplit_once(".v")?;
+    (name == M::NAME).then(|| version.parse() == Ok(M::VERSION))
+}

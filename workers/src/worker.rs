@@ -1,0 +1,212 @@
+//! One worker process: connections, steps, operations port, and the way it ends.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use reqwest::Client;
+use sealpost_shared::broker::{Broker, BrokerConfig};
+use sealpost_shared::clock::SystemClock;
+use sealpost_shared::config::Config;
+use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
+use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
+use sealpost_shared::tokens::TokenKeeper;
+use sealpost_shared::{http, metrics};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::exchange::Exchange;
+use crate::ops_port::{self, Readiness};
+use crate::providers::Catalogue;
+use crate::publish::Publish;
+use crate::rotate::{Rotate, RotateShard};
+use crate::runner::Runner;
+use crate::{schedule, telemetry};
+
+/// Between two looks at a store that is not there yet.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Between two times of tidying up samples.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// A step that a worker runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StepName {
+    /// Consent into connections.
+    Exchange,
+    /// Content into posts.
+    Publish,
+    /// Ticks into shards.
+    Rotate,
+    /// Shards sealed anew.
+    RotateShard,
+    /// All of them.
+    All,
+}
+
+impl StepName {
+    fn chosen(self, chosen: &[Self]) -> bool {
+        chosen.contains(&self) || chosen.contains(&Self::All)
+    }
+}
+
+/// What every process of Sealpost has.
+struct Process {
+    config: Config,
+    broker: Broker,
+    store: Store,
+    keys: Keys,
+    stop: CancellationToken,
+}
+
+impl Process {
+    async fn start(config: &Path) -> Result<Self, String> {
+        telemetry::start();
+        let config = Config::read(config)?;
+        let keys = LocalKeys::open(&config.keys.file).map(Keys::Local).map_err(|e| e.to_string())?;
+        let index_key = keys.index_key().await.map_err(|e| e.to_string())?;
+        let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
+        let store = StoreConfig {
+            shards: config.store.shards,
+            ..StoreConfig::new(mode, [config.store.url.read().map_err(|why| format!("store.url: {why}"))?])
+        };
+        let store = Store::new(store, index_key).map_err(|e| e.to_string())?;
+        let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
+        let broker = BrokerConfig { urls: vec![url], prefetch: config.broker.prefetch, ..BrokerConfig::default() };
+        let broker = Broker::start(&broker).map_err(|e| e.to_string())?;
+        let stop = stop_signal()?;
+        let process = Self { config, broker, store, keys, stop };
+        process.serve().await?;
+        Ok(process)
+    }
+
+    async fn serve(&self) -> Result<(), String> {
+        let mut recorder = PrometheusBuilder::new();
+        for (name, buckets) in metrics::HISTOGRAMS {
+            recorder = recorder
+                .set_buckets_for_metric(Matcher::Full((*name).into()), buckets)
+                .map_err(|e| format!("metric {name}: {e}"))?;
+        }
+        let recorder = recorder.install_recorder().map_err(|e| format!("cannot begin to measure: {e}"))?;
+        metrics::describe();
+        tokio::spawn(upkeep(recorder.clone()));
+        let ready = Ready { broker: self.broker.clone(), store: self.store.clone() };
+        let address = ops_port::serve(self.config.ops.listen, recorder, Arc::new(ready)).await?;
+        tracing::info!(%address, "operations port: /metrics /livez /readyz");
+        Ok(())
+    }
+
+    /// Waits until broker and store are there, or until the process is to stop; both are rebuilt on their own whenever
+    /// they are lost after that.
+    async fn connected(&self) -> Result<(), String> {
+        match self.stop.run_until_cancelled(self.broker.connected()).await {
+            Some(connected) => connected.map_err(|e| e.to_string())?,
+            None => return Ok(()),
+        }
+        while let Err(error) = self.store.ready().await {
+            if let Trouble::Config(_) | Trouble::Mismatch(_) = error.trouble {
+                return Err(error.to_string());
+            }
+            tracing::warn!(%error, "waiting for the store");
+            if self.stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+                return Ok(());
+            }
+        }
+        for warning in self.store.durability().await.unwrap_or_default() {
+            tracing::warn!(warning, "durability");
+        }
+        Ok(())
+    }
+}
+
+/// Runs these steps until SIGTERM or Ctrl-C, and finishes what is in flight.
+///
+/// # Errors
+/// In words, for what an operator must mend before it can start.
+pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
+    let process = Process::start(config).await?;
+    let catalogue = Arc::new(Catalogue::read(&process.config.providers)?);
+    let key = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
+    let http: Client =
+        http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
+    process.connected().await?;
+    let Process { config, broker, store, keys, stop } = process;
+    let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace: config.ops.grace() };
+    let shards = store.shards();
+    let keeper = Arc::new(TokenKeeper::new(store, keys, key));
+    let running = TaskTracker::new();
+    if StepName::Exchange.chosen(steps) {
+        let step = Exchange { keeper: keeper.clone(), catalogue: catalogue.clone(), http: http.clone() };
+        running.spawn(runner.clone().work(step));
+    }
+    if StepName::Publish.chosen(steps) {
+        running.spawn(runner.clone().work(Publish { keeper: keeper.clone(), catalogue, http }));
+    }
+    if StepName::Rotate.chosen(steps) {
+        running.spawn(runner.clone().work(Rotate { shards }));
+    }
+    if StepName::RotateShard.chosen(steps) {
+        running.spawn(runner.work(RotateShard { keeper }));
+    }
+    tracing::info!(?steps, "working");
+    running.close();
+    running.wait().await;
+    broker.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Publishes rotation ticks on schedule until SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// In words, for what an operator must mend before it can start.
+pub async fn schedule(config: &Path) -> Result<(), String> {
+    let process = Process::start(config).await?;
+    let cron = process.config.schedule.rewrap.clone();
+    let cron = cron.ok_or("schedule.rewrap is not set, so there is nothing to schedule")?;
+    process.connected().await?;
+    let ended = schedule::rewrap(&process.broker, &SystemClock, &cron, &process.stop).await;
+    process.broker.close().await;
+    ended
+}
+
+struct Ready {
+    broker: Broker,
+    store: Store,
+}
+
+impl Readiness for Ready {
+    async fn check(&self) -> Result<(), String> {
+        self.broker.ready()?;
+        self.store.ready().await.map_err(|e| e.to_string())
+    }
+}
+
+/// Samples of histograms pile up until they are rendered; nobody may ever ask for that.
+async fn upkeep(recorder: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        recorder.run_upkeep();
+    }
+}
+
+/// Cancelled by SIGTERM or Ctrl-C.
+///
+/// # Errors
+/// If the signals cannot be listened to.
+pub fn stop_signal() -> Result<CancellationToken, String> {
+    let problem = |e| format!("cannot listen for signals: {e}");
+    let mut terminate = signal(SignalKind::terminate()).map_err(problem)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(problem)?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = terminate.recv() => {} _ = interrupt.recv() => {} }
+        tracing::info!("stopping: what is in flight is finished first");
+        token.cancel();
+    });
+    Ok(stop)
+}
