@@ -12,7 +12,6 @@ use sealpost_shared::broker::{Delivery, is_own_queue};
 use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ids;
-use tracing::field::display;
 use uuid::Uuid;
 
 use super::emit::Place;
