@@ -1,5 +1,4 @@
 //! Scenarios on real servers.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a scenario stops by panicking")]
 #![cfg(test)] // always true here; it tells clippy that helpers of tests are tests
 
 mod bad_input;
