@@ -32,7 +32,7 @@ async fn a_job_whose_outcome_nothing_proves_is_answered_as_unknown_and_not_tried
         json!({"kind": "status", "status": 409}),
         json!({"kind": "status", "status": 307, "headers": {"location": elsewhere}}),
         json!({"kind": "status", "status": 200, "body": "<html>welcome</html>"}),
-        json!({"kind": "status", "status": 201, "body": "x".repeat(400_000)}),
+        json!({"kind": "status", "status": 201, "body": json!({"id": "1", "x": "x".repeat(400_000)}).to_string()}),
     ] {
         pipeline.sandbox.fault(fault("/api/posts", &spoilt)).await;
         let asked = pipeline.sandbox.stats().await["faults_fired"].as_u64().unwrap();
