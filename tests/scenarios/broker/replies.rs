@@ -4,7 +4,7 @@ use futures_util::StreamExt;
 use lapin::BasicProperties;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
-use sealpost_shared::broker::{PublishError, is_own_queue};
+use sealpost_shared::broker::{PublishError, Route, is_own_queue};
 use sealpost_tests::{Rig, until};
 
 use super::{JOBS, SOON, connect, connected, message, next};
@@ -120,10 +120,23 @@ async fn a_forged_direct_reply_address_ends_the_reply_connection_alone_and_for_a
     let mut deliveries = broker.consume(JOBS);
     rig.broker.publish_raw(JOBS, b"job", BasicProperties::default()).await;
     let held = next(&mut deliveries).await;
-    let error = broker.reply("amq.rabbitmq.reply-to.x.y", &message("x")).await.unwrap_err();
-    assert!(matches!(error, PublishError::Lost { .. }), "{error}");
-    assert_eq!(error.code(), sealpost_schemas::Code::BrokerUnavailable);
-    broker.event("a.b", &message("the publishing connection goes on")).await.unwrap();
+    let forging = async {
+        for _ in 0..3 {
+            let error = broker.reply("amq.rabbitmq.reply-to.x.y", &message("x")).await.unwrap_err();
+            assert!(matches!(error, PublishError::Lost { .. }), "{error}");
+            assert_eq!(error.code(), sealpost_schemas::Code::BrokerUnavailable);
+        }
+    };
+    let publishing = async {
+        loop {
+            let sent = broker.publish(&Route::queue("rotation-ticks"), &message("x")).await;
+            sent.expect("the publishing connection goes on");
+        }
+    };
+    tokio::select! {
+        () = forging => {}
+        () = publishing => {}
+    }
     assert!(held.usable(), "the consuming connection goes on");
     assert!(held.ack().await);
     until("a reply arrives again", SOON, async || broker.reply("answers", &message("y")).await.is_ok()).await;
