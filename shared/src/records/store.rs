@@ -194,6 +194,10 @@ impl Store {
         self.inner.locator.provider(provider)
     }
 
+    pub(super) fn locator(&self) -> &Locator {
+        &self.inner.locator
+    }
+
     pub(super) fn link(&self) -> &Link {
         &self.inner.link
     }
