@@ -58,13 +58,7 @@ pub struct Ledger<C> {
 impl<C: Clock> Ledger<C> {
     /// A ledger whose results are sealed with the newest version of `key`. No call of its acts may take longer than
     /// `call_limit`.
-    pub fn new(
-        kind: &'static str,
-        store: Store,
-        (keys, key): (Keys, KeyId),
-        clock: C,
-        call_limit: Duration,
-    ) -> Self {
+    pub fn new(kind: &'static str, store: Store, (keys, key): (Keys, KeyId), clock: C, call_limit: Duration) -> Self {
         Self { kind, store, keys, key, clock, call_limit }
     }
 
@@ -81,7 +75,7 @@ impl<C: Clock> Ledger<C> {
         let (entry, of) = (self.store.entry(self.kind, owner, id), self.claim());
         let fingerprint = self.store.fingerprint(&result::plain(message)?);
         Ok(match self.store.ledger_begin((&entry, owner), &fingerprint, &of).await.map_err(later)? {
-            Begun::Act(epoch) => Turn::Act(Claim { entry, of, epoch }),
+            Begun::Act(epoch) => Turn::Act(Claim { entry, of, epoch, doubtful: false }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
             Begun::Doubt { left, since } => Turn::Doubt(Doubt { entry, left, since }),
             Begun::Reused => Turn::Reused,
@@ -97,7 +91,7 @@ impl<C: Clock> Ledger<C> {
     pub async fn repeat(&self, doubt: &Doubt, doubtful: bool) -> Result<Option<Claim>, Failure> {
         let of = self.claim();
         let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful).await.map_err(later)?;
-        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: 0 }))
+        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: 0, doubtful }))
     }
 
     /// Notes that a request is about to be sent; `None`: the claim is not ours any more, and nothing may be sent. What
@@ -116,7 +110,8 @@ impl<C: Clock> Ledger<C> {
         let began = self.clock.since_boot();
         let number = self.store.ledger_sending(&claim.entry, &claim.of).await.map_err(later)?;
         let until = began + claim.of.length;
-        Ok(number.map(|number| Sending { entry: claim.entry, owner: claim.of.owner, number, until, key }))
+        let Claim { entry, of, doubtful, .. } = *claim;
+        Ok(number.map(|number| Sending { entry, owner: of.owner, number, until, key, doubtful }))
     }
 
     /// Whether the call can end before the claim does. Asked right before the call.

@@ -7,6 +7,7 @@ mod delivery;
 mod dev;
 mod flows;
 mod import_rules;
+mod ledger;
 mod records;
 mod sealing;
 mod servers;

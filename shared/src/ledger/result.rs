@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use serde::{Serialize, de::DeserializeOwned};
 use sealpost_schemas::Code;
+use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
 use super::{Ledger, Standing};

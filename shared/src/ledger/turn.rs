@@ -40,6 +40,8 @@ pub struct Claim {
     pub(super) of: ClaimOf,
     /// The owner's epoch when the message was first claimed.
     pub epoch: u64,
+    /// An earlier request may have been carried out: that this one is not proves nothing.
+    pub doubtful: bool,
 }
 
 /// A request whose outcome nobody is there to tell.
@@ -59,4 +61,6 @@ pub struct Sending {
     /// When the claim ends, on the clock of [`crate::clock::Clock::since_boot`].
     pub(super) until: Duration,
     pub(super) key: (KeyRef, Arc<Key>),
+    /// As of the claim.
+    pub doubtful: bool,
 }

@@ -127,7 +127,8 @@ impl Store {
             ids::fresh().to_string().into(),
             id.key.to_string().into(),
         ];
-        let number = self.number(&SCRIPTS.sending, &keys, &args, || format!("mark ledger entry {id} as sending")).await?;
+        let number =
+            self.number(&SCRIPTS.sending, &keys, &args, || format!("mark ledger entry {id} as sending")).await?;
         Ok((number > 0).then_some(number))
     }
 

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sealpost_schemas::{Content, ProviderId};
+use reqwest::header::HeaderName;
+use sealpost_schemas::ProviderId;
 use sealpost_shared::config::read_toml;
 use sealpost_shared::oauth::OAuthProvider;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
+
+use super::errors::ErrorRule;
+use super::find::Find;
+use super::raw::RawAccess;
 
 /// Every provider, by name.
 #[derive(Debug, Default)]
@@ -20,12 +25,42 @@ pub struct Catalogue(BTreeMap<ProviderId, Provider>);
 pub struct Provider {
     /// Where tokens are had.
     pub oauth: OAuthProvider,
+    /// How its publishing API answers.
+    #[serde(default)]
+    pub(super) api: Api,
     /// How content is published, by its type.
     #[serde(default)]
-    publish: BTreeMap<String, Publishing>,
+    pub(super) publish: Publish,
 }
 
-/// How one type of content is published.
+/// What all calls of a provider's publishing API have in common.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// The header that takes an idempotency key: a second request of the user under the same key makes no second post.
+    pub idempotency_header: Option<String>,
+    /// For how many seconds after the first request the provider remembers its key.
+    pub idempotency_window: Option<u64>,
+    /// What its answers mean where they do not mean what HTTP says.
+    #[serde(default)]
+    pub errors: Vec<ErrorRule>,
+    /// JSON pointer to the code of a refusal in the answer.
+    pub error: Option<String>,
+    /// JSON pointer to the words of a refusal in the answer.
+    pub error_description: Option<String>,
+}
+
+/// How each type of content is published that the provider takes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Publish {
+    pub(super) post: Option<Publishing>,
+    pub(super) message: Option<Publishing>,
+    pub(super) email: Option<Publishing>,
+    pub(super) raw: Option<RawAccess>,
+}
+
+/// How a text is published.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publishing {
@@ -37,6 +72,11 @@ pub struct Publishing {
     pub remote_id: String,
     /// JSON pointer to the post's address in the answer.
     pub remote_url: Option<String>,
+    /// JSON pointers of the answer's fields that go into the result.
+    #[serde(default)]
+    pub response: Vec<String>,
+    /// How a post is looked up whose answer was lost.
+    pub find: Option<Find>,
 }
 
 impl Catalogue {
@@ -62,24 +102,34 @@ impl Catalogue {
 }
 
 impl Provider {
-    /// How this content is published, if the provider takes it.
-    #[must_use]
-    pub fn publishing(&self, content: &Content) -> Option<&Publishing> {
-        self.publish.get(content.type_name())
-    }
-
     fn check(&self) -> Result<(), String> {
         let urls = [("authorize_url", &self.oauth.authorize_url), ("token_url", &self.oauth.token_url)];
-        let publishing = self.publish.values().map(|publishing| ("publish url", &publishing.url));
+        let publishing = self.publish.urls();
         for (field, url) in urls.into_iter().chain(publishing) {
             if url.scheme() != "https" && !is_loopback(url) {
                 return Err(format!("{field} must be https (http only on loopback)"));
             }
         }
-        match self.publish.keys().find(|name| !Content::TYPE_NAMES.contains(&name.as_str())) {
-            Some(name) => Err(format!("publish.{name}: unknown content, expected one of {:?}", Content::TYPE_NAMES)),
-            None => Ok(()),
+        if self.api.idempotency_header.as_ref().is_some_and(|name| name.parse::<HeaderName>().is_err()) {
+            return Err("api.idempotency_header: not a header's name".into());
         }
+        if self.api.idempotency_header.is_some() != self.api.idempotency_window.is_some() {
+            return Err("api: idempotency_header and idempotency_window (seconds) go together".into());
+        }
+        Ok(())
+    }
+}
+
+impl Publish {
+    /// Every address that it calls.
+    fn urls(&self) -> Vec<(&'static str, &Url)> {
+        let texts = [&self.post, &self.message, &self.email].into_iter().flatten();
+        let mut urls: Vec<_> = self.raw.iter().map(|raw| ("publish.raw base", &raw.base)).collect();
+        for text in texts {
+            urls.push(("publish url", &text.url));
+            urls.extend(text.find.iter().map(|find| ("find url", &find.url)));
+        }
+        urls
     }
 }
 

@@ -25,7 +25,7 @@ end
 local e = redis.call('HMGET', entry, 'state', 'fingerprint', 'repeats', 'first', 'outcome', 'key_id', 'key_version',
   'sealed', 'epoch')
 local state = e[1]
-if state and e[2] ~= fingerprint then return {'reused'} end
+if e[2] and e[2] ~= fingerprint then return {'reused'} end
 if state == 'done' or state == 'told' or state == 'conflict' then
   return {'settled', state, e[5], e[6], e[7], e[8]}
 end

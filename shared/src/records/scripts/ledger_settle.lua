@@ -36,7 +36,7 @@ end
 -- earlier one may have been posted.
 if what == 'happened' or what == 'refused' then
   local settles = what == 'happened' or (newest and not repeats)
-  if not state or (state == 'done' and told == 'happened') or state == 'conflict' then -- the first truth stays
+  if (state == 'done' and told == 'happened') or state == 'conflict' then -- the first truth stays
   elseif not settles then
     if state == 'sending' and newest then redis.call('HSET', entry, 'state', 'unknown') end
   elseif state == 'told' and told ~= what then settle('conflict')

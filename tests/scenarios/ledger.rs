@@ -1,0 +1,5 @@
+//! At most one post, and never a guess: the publish ledger on real servers, with real workers.
+
+mod answers;
+mod doubts;
+mod world;
