@@ -15,6 +15,7 @@ mod fields;
 #[cfg(test)]
 mod golden;
 mod layout;
+mod lease;
 mod link;
 mod locate;
 mod meta;
@@ -27,6 +28,7 @@ pub use config::{StoreConfig, StoreMode};
 pub use content::{Content, ContentError, Subject, TokenSet};
 pub use error::StoreError;
 pub use fields::RecordError;
+pub use lease::Lease;
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;
 pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};

@@ -6,8 +6,8 @@
 pub mod broker;
 pub mod machine;
 pub mod own;
-pub mod processes;
 pub mod pipeline;
+pub mod processes;
 pub mod proxy;
 pub mod python;
 pub mod rig;
@@ -19,8 +19,8 @@ mod http;
 
 pub use broker::{Broker, Message};
 pub use own::Own;
-pub use processes::processes_in;
 pub use pipeline::{Pipeline, Setup};
+pub use processes::processes_in;
 pub use proxy::{Proxy, Weather};
 pub use rig::Rig;
 pub use sandbox::Sandbox;

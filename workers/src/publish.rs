@@ -9,8 +9,8 @@ use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ids;
 use sealpost_shared::tokens::{Access, TokenKeeper};
 
-use crate::providers::{Catalogue, Publication, PublishError, Publishing, publish};
-use crate::step::{Attempt, Step};
+use crate::providers::{Catalogue, Provider, Publication, PublishError, Publishing, publish};
+use crate::step::{Attempt, Step, Told};
 
 /// How long a job waits when the provider asks for fewer requests without saying how long.
 const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(30);
@@ -27,23 +27,27 @@ pub struct Publish {
 
 impl Step for Publish {
     type Input = PublishJob;
-    type Output = PublishResult;
+    type Output = Told<PublishResult>;
 
-    async fn run(&self, job: &PublishJob, at: Attempt) -> Result<PublishResult, Failure> {
-        let publishing = self.publishing(job)?;
-        let token = match self.keeper.access_token(&job.connection(), at.now).await? {
-            Access::Granted(token) => token,
-            Access::Refused(report) => return Ok(failed(job, report)),
+    async fn run(&self, job: &PublishJob, _: Attempt) -> Result<Self::Output, Failure> {
+        let (provider, publishing) = self.publishing(job)?;
+        let (token, events) = match self.keeper.access_token(&job.connection(), &provider.oauth).await? {
+            Access::Granted { token, events, .. } => (token, events),
+            Access::Refused { report, events } => return Ok(Told { result: failed(job, report), events }),
         };
-        match publish(&self.http, publishing, &job.content, &token).await {
+        let result = match publish(&self.http, publishing, &job.content, &token).await {
             Ok(post) => Ok(published(job, post)),
             Err(error) => not_published(job, &error),
+        };
+        match result {
+            Ok(result) => Ok(Told { result, events }),
+            Err(failure) => Err(failure.with_events(events)),
         }
     }
 }
 
 impl Publish {
-    fn publishing(&self, job: &PublishJob) -> Result<&Publishing, Failure> {
+    fn publishing(&self, job: &PublishJob) -> Result<(&Provider, &Publishing), Failure> {
         if job.device_tokens.is_some() || job.notify.is_some() {
             let message = "device_tokens and notify are not done by this version";
             return Err(Failure::reject(Code::NotSupported, message));
@@ -52,10 +56,11 @@ impl Publish {
             let message = format!("provider {} is not in the catalogue; add its entry, then replay", job.provider);
             Failure::reject(Code::UnknownProvider, message)
         })?;
-        provider.publishing(&job.content).ok_or_else(|| {
+        let publishing = provider.publishing(&job.content).ok_or_else(|| {
             let message = format!("provider {} takes no content of type {}", job.provider, job.content.type_name());
             Failure::reject(Code::NotSupported, message)
-        })
+        })?;
+        Ok((provider, publishing))
     }
 }
 

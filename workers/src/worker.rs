@@ -12,7 +12,7 @@ use sealpost_shared::clock::SystemClock;
 use sealpost_shared::config::Config;
 use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
-use sealpost_shared::tokens::TokenKeeper;
+use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
 use sealpost_shared::{http, metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -136,7 +136,8 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     let Process { config, broker, store, keys, stop } = process;
     let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace: config.ops.grace() };
     let shards = store.shards();
-    let keeper = Arc::new(TokenKeeper::new(store, keys, key));
+    let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock) };
+    let keeper = Arc::new(TokenKeeper::new(store, keys, key, calls));
     let running = TaskTracker::new();
     if StepName::Exchange.chosen(steps) {
         let step = Exchange { keeper: keeper.clone(), catalogue: catalogue.clone(), http: http.clone() };

@@ -7,6 +7,7 @@
 //! {sp:017}:owner:<tag>                          set: the owner's records
 //! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
 //! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>"
+//! {sp:017}:lease:<record>                       string: who may refresh it now, until it expires
 //! {sp:017}:due                                  sorted set: records by the time of their next refresh, in ms
 //! ```
 
@@ -25,6 +26,10 @@ const RECORD: &str = "record:";
 
 pub(super) fn record(id: &RecordId) -> String {
     format!("{{sp:{:03}}}:record:{}", id.shard, id.key)
+}
+
+pub(super) fn lease(id: &RecordId) -> String {
+    format!("{{sp:{:03}}}:lease:{}", id.shard, id.key)
 }
 
 pub(super) fn owner(shard: u16, owner: &Tag) -> String {

@@ -44,6 +44,12 @@ impl Standing {
         Self { state: State::Active, since, code: None }
     }
 
+    /// Cannot be used until consent is given again.
+    #[must_use]
+    pub const fn needs_consent(since: Timestamp, code: Code) -> Self {
+        Self { state: State::NeedsConsent, since, code: Some(code) }
+    }
+
     /// Does not open, and is left alone from now on.
     #[must_use]
     pub const fn quarantined(since: Timestamp, code: Code) -> Self {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sealpost_schemas::{Connection, Name, ProviderId};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use super::config::StoreConfig;
 use super::content::{Content, ContentError};
@@ -34,6 +36,7 @@ struct Inner {
     locator: Locator,
     write: Script,
     finish: Script,
+    release: Script,
 }
 
 /// What a save asks of what is stored.
@@ -43,6 +46,9 @@ pub enum Expected {
     Absent,
     /// The record, unmoved since it had this revision.
     Revision(Revision),
+    /// The record, with the token set of this generation, whatever else moved: a refreshed token asks only that its
+    /// parent is still stored.
+    Generation(Uuid),
 }
 
 /// How a conditional write ended.
@@ -64,7 +70,8 @@ impl Store {
             Link::new(config, locator.clone()).map_err(|trouble| StoreError::new("set up the store", trouble))?;
         let write = Script::new(include_str!("scripts/write.lua"));
         let finish = Script::new(include_str!("scripts/finish.lua"));
-        Ok(Self { inner: Arc::new(Inner { link, locator, write, finish }) })
+        let release = Script::new(include_str!("scripts/release.lua"));
+        Ok(Self { inner: Arc::new(Inner { link, locator, write, finish, release }) })
     }
 
     /// A store that was reached and is ours.
@@ -90,6 +97,12 @@ impl Store {
     #[must_use]
     pub fn locate(&self, connection: &Connection) -> RecordId {
         self.inner.locator.locate(connection)
+    }
+
+    /// The keyed hash by which a refresh token is known that a newer one replaced.
+    #[must_use]
+    pub fn hash_of(&self, refresh_token: &SecretString) -> [u8; 32] {
+        self.inner.locator.refresh_token(refresh_token.expose_secret().as_bytes())
     }
 
     /// A record for the content's connection, sealed for its place under `key`, which was found as `name`.
@@ -134,7 +147,7 @@ impl Store {
     }
 
     /// One conditional write. When its answer is lost it is sent again, since it knows itself by its random id.
-    async fn write(
+    pub(super) async fn write(
         &self,
         doing: String,
         id: &RecordId,
@@ -153,6 +166,7 @@ impl Store {
         let (condition, wanted) = match expected {
             Expected::Absent => ("absent", String::new()),
             Expected::Revision(revision) => ("revision", revision.0.to_string()),
+            Expected::Generation(generation) => ("generation", generation.to_string()),
         };
         let mut args: Vec<Vec<u8>> = vec![
             condition.into(),
@@ -200,6 +214,10 @@ impl Store {
 
     pub(super) fn finish_script(&self) -> &Script {
         &self.inner.finish
+    }
+
+    pub(super) fn release_script(&self) -> &Script {
+        &self.inner.release
     }
 
     pub(super) async fn query<T: redis::FromRedisValue>(

@@ -54,7 +54,7 @@ impl TokenKeeper {
             connection: prepared.connection.clone(),
             subject: None,
             tokens: TokenSet {
-                access_token: Some(tokens.access_token.clone()),
+                access_token: tokens.keep_access_token.then(|| tokens.access_token.clone()),
                 refresh_token: tokens.refresh_token.clone(),
                 token_type: tokens.token_type.clone(),
             },

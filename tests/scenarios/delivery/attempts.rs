@@ -1,8 +1,8 @@
 //! Attempts: what spends one, what does not, and where they end.
 
 use lapin::types::AMQPValue;
-use sealpost_tests::{Pipeline, until};
 use sealpost_tests::pipeline::{SOON, attempt, properties, publish_job};
+use sealpost_tests::{Pipeline, until};
 use serde_json::json;
 
 #[tokio::test]
