@@ -67,15 +67,20 @@ pub async fn refresh(
 ) -> Result<TokenAnswer, RefreshError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose_secret())];
     match send(authenticated(client, provider, secret, &form).timeout(limit)).await {
-        Ok(answer) => read(provider, &answer, now),
+        Ok(answer) => read(provider, &answer, &[token.expose_secret(), secret.expose_secret()], now),
         Err(NoAnswer::NotSent) => Err(RefreshError::NotSent),
         Err(lost) => Err(RefreshError::Lost(lost.to_string())),
     }
 }
 
-fn read(provider: &OAuthProvider, answer: &Answered, now: Timestamp) -> Result<TokenAnswer, RefreshError> {
+fn read(
+    provider: &OAuthProvider,
+    answer: &Answered,
+    sent: &[&str],
+    now: Timestamp,
+) -> Result<TokenAnswer, RefreshError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let said = said(answer.status, &body);
+    let said = said(answer.status, &body, sent);
     if provider.says_dead(&said) {
         return Err(RefreshError::Dead(said));
     }
@@ -105,7 +110,7 @@ mod tests {
 
     fn answer(entry: &str, status: u16, body: &str) -> Result<TokenAnswer, RefreshError> {
         let answered = Answered { status, retry_after: None, body: body.into() };
-        read(&provider(entry), &answered, Timestamp::UNIX_EPOCH)
+        read(&provider(entry), &answered, &["the-token"], Timestamp::UNIX_EPOCH)
     }
 
     fn label(entry: &str, status: u16, body: &str) -> &'static str {
