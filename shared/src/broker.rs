@@ -6,6 +6,7 @@ mod consume;
 mod dead;
 mod error;
 mod link;
+mod mend;
 mod message;
 mod open;
 mod pool;

@@ -179,6 +179,21 @@ impl<C: Clock> Ledger<C> {
         self.store.ledger_settle(&sending.entry, sending.owner, word, true).await.map_err(later).map(|_| ())
     }
 
+    /// Notes that a request is known not to have been carried out, and keeps the claim for another one; `None`: somebody
+    /// else came between.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn take_back(&self, sending: &Sending) -> Result<Option<Claim>, Failure> {
+        let (entry, doubtful) = (sending.entry, sending.doubtful);
+        let of = ClaimOf { owner: sending.owner, ..self.claim() };
+        let word = Word::Unsent(sending.number);
+        self.store.ledger_settle(&entry, of.owner, word, false).await.map_err(later)?;
+        // what was in doubt before is so again, and is claimed anew
+        let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true).await.map_err(later)?;
+        Ok(ours.then_some(Claim { entry, of, epoch: 0, doubtful }))
+    }
+
     /// Lets a claim go under which nothing was sent. If that fails it runs out by itself.
     pub async fn give_up(&self, claim: &Claim) {
         let given_up = self.store.ledger_settle(&claim.entry, claim.of.owner, Word::GivenUp, true).await;

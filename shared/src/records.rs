@@ -15,6 +15,7 @@ mod fields;
 #[cfg(test)]
 mod golden;
 mod layout;
+mod lease;
 mod ledger;
 mod link;
 mod locate;
@@ -28,6 +29,7 @@ pub use config::{StoreConfig, StoreMode};
 pub use content::{Content, ContentError, Subject, TokenSet};
 pub use error::StoreError;
 pub use fields::RecordError;
+pub use lease::Lease;
 pub use ledger::{Begun, ClaimOf, EntryId, Fingerprint, Outcome, SealedResult, Settled, Word};
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;

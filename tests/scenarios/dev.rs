@@ -30,7 +30,7 @@ impl Dev {
                 return Self { child, said };
             }
         }
-        panic!("dev ended: {said}");
+        panic!("dev ended, {:?}: {said}", child.wait());
     }
 
     /// What it said after this mark, up to the end of the line.

@@ -1,6 +1,7 @@
 //! A worker process: the real binary on a configuration that the test wrote.
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
 };
@@ -115,7 +116,8 @@ impl Drop for Worker {
         if std::thread::panicking() {
             let log = self.log();
             let lines: Vec<_> = log.lines().collect();
-            eprintln!("the end of the worker's log:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+            let end = lines[lines.len().saturating_sub(60)..].join("\n");
+            let _ = writeln!(std::io::stderr(), "the end of the worker's log:\n{end}");
         }
         self.process.kill9();
         self.process.wait();

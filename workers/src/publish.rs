@@ -3,20 +3,23 @@
 mod act;
 mod doubt;
 mod results;
+mod tokens;
 
 use std::sync::Arc;
 
 use reqwest::Client;
-use sealpost_schemas::{Code, Content, PublishJob, PublishResult};
+use sealpost_schemas::{Answer, Code, Content, PublishJob, PublishResult};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
 use sealpost_shared::ledger::{Ledger, Turn};
+use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::tokens::TokenKeeper;
 
 use self::results::{answer, busy, failed};
+use self::tokens::Tokens;
 use crate::providers::{Catalogue, Request, RequestError};
-use crate::step::{Attempt, Step, deadline_passed};
+use crate::step::{Attempt, Step, Told, deadline_passed};
 
 /// The name of its ledger.
 pub const LEDGER: &str = "publish-job";
@@ -35,19 +38,30 @@ pub struct Publish {
 
 impl Step for Publish {
     type Input = PublishJob;
-    type Output = PublishResult;
+    type Output = Told<PublishResult>;
     const JUDGES_DEADLINE: bool = true;
 
-    async fn run(&self, job: &PublishJob, at: Attempt) -> Result<PublishResult, Failure> {
-        let request = self.request(job)?;
+    async fn run(&self, job: &PublishJob, at: Attempt) -> Result<Self::Output, Failure> {
+        let mut events = Vec::new();
+        match self.turn(job, at, &mut events).await {
+            Ok(result) => Ok(Told { result, events }),
+            Err(failure) => Err(failure.with_events(events)),
+        }
+    }
+}
+
+impl Publish {
+    /// What this delivery has to do; what happens to the connection on the way goes into `events`.
+    async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
+        let (request, oauth) = self.request(job)?;
         match self.ledger.begin(&job.owner, job.id, &decoded(job)).await? {
             Turn::Act(claim) if job.deadline.is_some_and(|deadline| deadline < at.now) => {
                 self.ledger.give_up(&claim).await;
                 Ok(failed(job, deadline_passed()))
             }
-            Turn::Act(claim) => self.act(job, &request, &claim, at).await,
+            Turn::Act(claim) => self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, events)).await,
             Turn::Settled(standing) => answer(job, standing),
-            Turn::Doubt(doubt) => self.doubt(job, &request, &doubt, at).await,
+            Turn::Doubt(doubt) => self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, events)).await,
             Turn::Busy(after) => Err(busy(job, after)),
             Turn::Reused => {
                 let message = "another job of this owner has this id; give each job an id of its own";
@@ -55,10 +69,8 @@ impl Step for Publish {
             }
         }
     }
-}
 
-impl Publish {
-    fn request(&self, job: &PublishJob) -> Result<Request<'_>, Failure> {
+    fn request(&self, job: &PublishJob) -> Result<(Request<'_>, &OAuthProvider), Failure> {
         if job.device_tokens.is_some() || job.notify.is_some() {
             let message = "device_tokens and notify are not done by this version";
             return Err(Failure::reject(Code::NotSupported, message));
@@ -68,13 +80,14 @@ impl Publish {
             Failure::reject(Code::UnknownProvider, message)
         })?;
         let key = ids::follow_up(Some(&job.owner), job.id, "publish-request", "");
-        provider.request(&job.content, key).map_err(|error| {
+        let request = provider.request(&job.content, key).map_err(|error| {
             let code = match error {
                 RequestError::NotAllowed(_) => Code::NotSupported,
                 RequestError::Malformed(_) => Code::MalformedMessage,
             };
             Failure::reject(code, format!("publishing at {}: {error}", job.provider))
-        })
+        })?;
+        Ok((request, &provider.oauth))
     }
 }
 

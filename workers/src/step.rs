@@ -113,6 +113,22 @@ pub fn deadline_passed() -> FailureReport {
     FailureReport::new(Code::DeadlinePassed, message, true)
 }
 
+/// A result, and what happened on the way to it.
+pub struct Told<R> {
+    /// The result.
+    pub result: R,
+    /// Events beside it.
+    pub events: Vec<Answer>,
+}
+
+impl<R: FollowUps> FollowUps for Told<R> {
+    fn emission(self) -> Result<Emission, serde_json::Error> {
+        let mut emission = self.result.emission()?;
+        emission.events.extend(self.events);
+        Ok(emission)
+    }
+}
+
 /// The AMQP `type` of a message, read apart.
 #[must_use]
 pub fn is_version_of<M: Message>(type_name: &str) -> Option<bool> {

@@ -14,13 +14,13 @@ use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
 use sealpost_shared::seal::KeyId;
-use sealpost_shared::tokens::TokenKeeper;
+use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
 use sealpost_shared::{http, metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::exchange::Exchange;
+use crate::exchange::{self, Exchange};
 use crate::ops_port::{self, Readiness};
 use crate::providers::Catalogue;
 use crate::publish::{self, Publish};
@@ -140,11 +140,17 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     let shards = store.shards();
     let ledger =
         |kind| Ledger::new(kind, store.clone(), (keys.clone(), key_id.clone()), SystemClock, config.http.limit());
-    let publish_ledger = ledger(publish::LEDGER);
-    let keeper = Arc::new(TokenKeeper::new(store.clone(), keys.clone(), key_id.clone()));
+    let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
+    let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock) };
+    let keeper = Arc::new(TokenKeeper::new(store.clone(), keys.clone(), key_id.clone(), calls));
     let running = TaskTracker::new();
     if StepName::Exchange.chosen(steps) {
-        let step = Exchange { keeper: keeper.clone(), catalogue: catalogue.clone(), http: http.clone() };
+        let step = Exchange {
+            keeper: keeper.clone(),
+            ledger: exchange_ledger,
+            catalogue: catalogue.clone(),
+            http: http.clone(),
+        };
         running.spawn(runner.clone().work(step));
     }
     if StepName::Publish.chosen(steps) {

@@ -20,9 +20,11 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const DECLARE_WITHIN: Duration = Duration::from_mins(1);
 /// In seconds; a broker that says nothing for twice as long is gone.
 const HEARTBEAT: u16 = 5;
-/// lapin keeps 64 frames' worth of buffers per connection. The smallest that RabbitMQ 4 accepts will do for publishing;
-/// what is consumed may have one large frame of headers, which is never split, so there the broker's limit stays.
-const FRAME_MAX: u32 = 8192;
+/// lapin keeps 64 frames' worth of buffers per connection, and touches them as they are used; named here, since it fills
+/// what it makes larger later. The smallest that RabbitMQ 4 accepts will do for publishing.
+const SMALL_FRAMES: u32 = 8192;
+/// What is consumed may have one large frame of headers, which is never split: RabbitMQ's default limit.
+const LARGE_FRAMES: u32 = 131_072;
 /// The oldest version with dead-lettering at least once, and TTL, on quorum queues.
 const OLDEST: (u32, u32) = (3, 10);
 
@@ -68,9 +70,7 @@ pub(super) async fn open(purpose: Purpose, target: &Target, declaring: &Mutex<()
     let grasp = Grasp(grip.clone());
     let mut uri = target.uri.clone();
     uri.query.heartbeat = Some(HEARTBEAT);
-    if purpose != Purpose::Consume {
-        uri.query.frame_max = Some(FRAME_MAX);
-    }
+    uri.query.frame_max = Some(if purpose == Purpose::Consume { LARGE_FRAMES } else { SMALL_FRAMES });
     let socket = {
         let grip = grip.clone();
         async move |uri, _| {
@@ -81,14 +81,13 @@ pub(super) async fn open(purpose: Purpose, target: &Target, declaring: &Mutex<()
     let name = format!("sealpost {}", purpose.as_str());
     let properties = ConnectionProperties::default().with_connection_name(name.as_str().into());
     let connecting = Connection::connector(uri, Kit::current(), socket, properties);
-    let connection = tokio::time::timeout(CONNECT_WITHIN, connecting)
-        .await
-        .map_err(|_| unreachable(format!("no AMQP handshake within {} s", CONNECT_WITHIN.as_secs())))?
-        .map_err(|error| unreachable(error.to_string()))?;
-    let version = version(&grip.first_bytes()).unwrap_or_else(|| "of unknown version".to_owned());
-    if !is_new_enough(&version) {
+    let connected = tokio::time::timeout(CONNECT_WITHIN, connecting).await;
+    if let Some(version) = version(&grip.first_bytes()).filter(|version| !is_new_enough(version)) {
         return Err(BrokerError::TooOld { at: at.to_string(), version });
     }
+    let connection = connected
+        .map_err(|_| unreachable(format!("no AMQP handshake within {} s", CONNECT_WITHIN.as_secs())))?
+        .map_err(|error| unreachable(error.to_string()))?;
     if purpose != Purpose::Reply {
         let _alone = declaring.lock().await;
         let declaring = async {
@@ -122,14 +121,46 @@ fn is_new_enough(version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, is_new_enough};
+    use std::time::Duration;
+
+    use super::{Target, is_new_enough, open};
+    use crate::broker::link::Purpose;
+
+    /// lapin's threads of this process.
+    fn threads() -> usize {
+        let names = std::fs::read_dir("/proc/self/task").unwrap().flatten();
+        let names = names.filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("lapin-io-loop")).count()
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_is_given_up_leaves_no_thread_behind() {
+        // Takes connections, and says nothing.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("amqp://127.0.0.1:{}", silent.local_addr().unwrap().port());
+        let target = Target::read(&url.into()).unwrap();
+        let alone = tokio::sync::Mutex::default();
+        let mut attempt = Box::pin(open(Purpose::Publish, &target, &alone));
+        while threads() == 0 {
+            assert!(tokio::time::timeout(Duration::from_millis(10), &mut attempt).await.is_err());
+        }
+        let _socket = silent.accept().unwrap();
+        drop(attempt);
+        for _ in 0..3000 {
+            if threads() == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("lapin's thread waits for ever");
+    }
 
     #[test]
     fn versions_from_3_10_on_are_new_enough() {
         for version in ["3.10.0", "3.10.8", "3.13.7-rc.1", "4.0.5", "4.2.1+6.gabc", "10.0"] {
             assert!(is_new_enough(version), "{version}");
         }
-        for version in ["3.9.29", "2.11.0", "of unknown version", "", "3"] {
+        for version in ["3.9.29", "2.11.0", "unknown", "", "3"] {
             assert!(!is_new_enough(version), "{version}");
         }
     }

@@ -1,6 +1,6 @@
 //! The socket under lapin: what lapin does not let us do with it. It can be cut from outside (lapin has an I/O thread
 //! per connection that waits for ever when a broker accepts a connection and says nothing), and it keeps the first
-//! bytes that the broker says, which hold its version.
+//! bytes that the broker says, which hold its version. What comes in is mended on the way.
 
 use std::fmt;
 use std::io;
@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use async_rs::traits::{Executor, Reactor, RuntimeKit};
@@ -19,6 +19,10 @@ use futures_util::task::AtomicWaker;
 use lapin::tcp::{AMQPUriTcpExt, AsyncTcpStream, OwnedTLSConfig};
 use lapin::uri::AMQPUri;
 
+use super::mend::Mender;
+
+/// How much is read from the socket at once.
+const READ_AT_ONCE: usize = 16 * 1024;
 /// `Connection.Start` with its table of server properties; RabbitMQ's has about 500 bytes.
 const FIRST_BYTES: usize = 4096;
 
@@ -31,6 +35,7 @@ struct GripInner {
     cut: AtomicBool,
     waker: AtomicWaker,
     first: Mutex<Vec<u8>>,
+    heard: AtomicBool,
 }
 
 impl Grip {
@@ -53,9 +58,13 @@ impl Grip {
     }
 
     fn keep(&self, bytes: &[u8]) {
+        if self.0.heard.load(Ordering::Relaxed) {
+            return;
+        }
         let mut first = self.0.first.lock().unwrap_or_else(PoisonError::into_inner);
         let room = FIRST_BYTES.saturating_sub(first.len()).min(bytes.len());
         first.extend_from_slice(&bytes[..room]);
+        self.0.heard.store(first.len() == FIRST_BYTES, Ordering::Relaxed);
     }
 }
 
@@ -63,7 +72,8 @@ impl Grip {
 pub(super) struct Gripped {
     stream: AsyncTcpStream<<Tokio as Reactor>::TcpStream>,
     grip: Grip,
-    listening: bool,
+    mender: Mender,
+    buffer: Box<[u8]>,
 }
 
 impl Gripped {
@@ -74,20 +84,27 @@ impl Gripped {
             AMQPUriTcpExt::connect_with_config_async(uri, tls.as_ref(), &TokioRuntime::tokio_current()).await
         };
         let stream = tokio::time::timeout(within, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
-        Ok(Self { stream, grip, listening: true })
+        Ok(Self { stream, grip, mender: Mender::default(), buffer: vec![0; READ_AT_ONCE].into() })
     }
 }
 
 impl AsyncRead for Gripped {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.grip.0.waker.register(cx.waker());
-        self.grip.check()?;
-        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if let (true, Poll::Ready(Ok(bytes))) = (self.listening, &read) {
-            self.grip.keep(&buf[..*bytes]);
-            self.listening = self.grip.first_bytes().len() < FIRST_BYTES;
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        let Self { stream, grip, mender, buffer } = self.get_mut();
+        loop {
+            let taken = mender.take(into);
+            if taken > 0 {
+                return Poll::Ready(Ok(taken));
+            }
+            grip.0.waker.register(cx.waker());
+            grip.check()?;
+            let read = ready!(Pin::new(&mut *stream).poll_read(cx, buffer))?;
+            if read == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            grip.keep(&buffer[..read]);
+            mender.feed(&buffer[..read]);
         }
-        read
     }
 }
 

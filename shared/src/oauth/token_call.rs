@@ -15,6 +15,9 @@ use crate::http::{self, Answered, NoAnswer};
 /// The most that is kept of a provider's words, in characters.
 const MAX_WORDS: usize = 300;
 
+/// The most scopes that are kept.
+const MAX_SCOPES: usize = 200;
+
 /// An authorization code and what it is spent with.
 pub struct CodeGrant<'a> {
     /// The code.
@@ -36,6 +39,8 @@ pub struct TokenAnswer {
     pub token_type: Option<String>,
     /// When the access token expires, counted from before the call; unknown if the provider does not say.
     pub expires_at: Option<Timestamp>,
+    /// Whether the access token may be stored.
+    pub keep_access_token: bool,
     /// The scopes that were granted; `None`: those that were asked for (RFC 6749 §5.1).
     pub scopes: Option<Vec<String>>,
 }
@@ -80,10 +85,16 @@ pub async fn exchange_code(
         ("redirect_uri", grant.redirect_uri),
         ("code_verifier", grant.code_verifier.expose_secret()),
     ];
-    call(authenticated(client, provider, secret, &form), now).await
+    let sent = [grant.code.expose_secret(), grant.code_verifier.expose_secret(), secret.expose_secret()];
+    match send(authenticated(client, provider, secret, &form)).await {
+        Ok(answer) => read(provider, &answer, &sent, now),
+        Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
+        Err(lost) => Err(TokenError::Lost(lost.to_string())),
+    }
 }
 
-fn authenticated(
+/// A request to the token endpoint from us.
+pub(super) fn authenticated(
     client: &Client,
     provider: &OAuthProvider,
     secret: &SecretString,
@@ -105,31 +116,21 @@ fn authenticated(
     }
 }
 
-async fn call(request: RequestBuilder, now: Timestamp) -> Result<TokenAnswer, TokenError> {
-    let answered = match request.send().await {
+pub(super) async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> {
+    match request.send().await {
         Ok(response) => http::read(response).await,
         Err(error) => Err(NoAnswer::from(&error)),
-    };
-    match answered {
-        Ok(answer) => read(&answer, now),
-        Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
-        Err(lost) => Err(TokenError::Lost(lost.to_string())),
     }
 }
 
-fn read(answer: &Answered, now: Timestamp) -> Result<TokenAnswer, TokenError> {
+fn read(provider: &OAuthProvider, answer: &Answered, sent: &[&str], now: Timestamp) -> Result<TokenAnswer, TokenError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.status {
-        200..=299 => tokens(&body, now)
+        200..=299 => tokens(provider, &body, now)
             .ok_or_else(|| TokenError::Lost(format!("status {} without an access token", answer.status))),
         429 => Err(TokenError::RateLimited { after: answer.retry_after }),
         400..=499 => {
-            let said = |field: &str| body[field].as_str().map(bounded);
-            let error = ProviderError {
-                status: Some(answer.status),
-                error: said("error"),
-                description: said("error_description"),
-            };
+            let error = said(answer.status, &body, sent);
             match (error.error.as_deref(), answer.status) {
                 // RFC 6749 §5.2: 401 speaks of the client, also where no words say so
                 (Some("invalid_client" | "unauthorized_client"), _) | (None, 401) => {
@@ -143,26 +144,41 @@ fn read(answer: &Answered, now: Timestamp) -> Result<TokenAnswer, TokenError> {
     }
 }
 
-fn tokens(body: &Value, now: Timestamp) -> Option<TokenAnswer> {
+/// What an answer says of an error (RFC 6749 §5.2), without the secrets that were sent.
+pub(super) fn said(status: u16, body: &Value, sent: &[&str]) -> ProviderError {
+    let said = |field: &str| body[field].as_str().map(|words| bounded(words, sent));
+    ProviderError { status: Some(status), error: said("error"), description: said("error_description") }
+}
+
+/// The tokens of an answer; `None` if it has no access token.
+pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> Option<TokenAnswer> {
     let token = |field: &str| body[field].as_str().filter(|token| !token.is_empty()).map(SecretString::from);
-    let lifetime = &body["expires_in"];
-    let lifetime = lifetime.as_i64().or_else(|| lifetime.as_str()?.parse().ok()).filter(|seconds| *seconds > 0);
+    let number = |field: &str| body[field].as_i64().or_else(|| body[field].as_str()?.parse().ok());
+    let lifetime = match &provider.expires_in_ms {
+        Some(field) => number(field).map(|milliseconds| milliseconds / 1000),
+        None => number("expires_in"),
+    };
+    let lifetime = lifetime.filter(|seconds| *seconds > 0);
     Some(TokenAnswer {
         access_token: token("access_token")?,
         refresh_token: token("refresh_token"),
-        token_type: body["token_type"].as_str().map(bounded),
+        token_type: body["token_type"].as_str().map(|words| bounded(words, &[])),
         // in whole seconds, as lifetimes are
         expires_at: lifetime.and_then(|seconds| Timestamp::from_second(now.as_second().checked_add(seconds)?).ok()),
-        scopes: body["scope"].as_str().map(|scopes| scopes.split_whitespace().map(str::to_owned).collect()),
+        keep_access_token: provider.keep_access_token,
+        scopes: body["scope"]
+            .as_str()
+            .map(|scopes| scopes.split_whitespace().take(MAX_SCOPES).map(|scope| bounded(scope, &[])).collect()),
     })
 }
 
-/// A provider's words: bounded, and without what could act on a terminal or a log.
-fn bounded(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect()
+/// A provider's words: bounded, without what could act on a terminal or a log, and without the secrets that it was sent.
+fn bounded(text: &str, sent: &[&str]) -> String {
+    let plain: String = text.chars().filter(|c| !c.is_control()).collect();
+    http::scrubbed(&plain, sent).chars().take(MAX_WORDS).collect()
 }
 
-fn words(error: &ProviderError) -> String {
+pub(super) fn words(error: &ProviderError) -> String {
     let status = error.status.map(|status| status.to_string()).unwrap_or_default();
     [Some(status), error.error.clone(), error.description.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -171,11 +187,13 @@ fn words(error: &ProviderError) -> String {
 mod tests {
     use jiff::Timestamp;
 
+    use super::super::provider::tests::provider;
     use super::{TokenError, read};
     use crate::http::Answered;
 
     fn answer(status: u16, body: &str) -> Result<super::TokenAnswer, TokenError> {
-        read(&Answered { status, retry_after: None, body: body.into() }, Timestamp::UNIX_EPOCH)
+        let answered = Answered { status, retry_after: None, body: body.into() };
+        read(&provider(""), &answered, &["hunter2 &"], Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -206,6 +224,14 @@ mod tests {
         assert!(matches!(answer(401, r#"{"error":"invalid_grant"}"#), Err(TokenError::Refused(_))));
         assert!(matches!(answer(429, ""), Err(TokenError::RateLimited { after: None })));
         assert!(matches!(answer(408, ""), Err(TokenError::Lost(_))));
+    }
+
+    #[test]
+    fn a_provider_that_repeats_what_it_was_sent_is_not_repeated() {
+        let body =
+            r#"{"error":"invalid_grant","error_description":"bad code hunter2 & or hunter2+%26, hunt\u0001er2 &"}"#;
+        let Err(TokenError::Refused(error)) = answer(400, body) else { panic!("not refused") };
+        assert_eq!(error.description.unwrap(), "bad code [removed] or [removed], [removed]");
     }
 
     #[test]

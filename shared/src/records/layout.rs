@@ -11,6 +11,8 @@
 //! {sp:017}:ledger:<entry>:claim                 the random owner of a living claim, which expires
 //! {sp:017}:forget                               sorted set: ledger entries by the time they may be forgotten, in ms
 //! {sp:017}:epoch:<tag>                          counts the revocations of an owner
+//! {sp:017}:lease:<record>                       string: who may refresh it now, until it expires
+//! {sp:017}:probe                               nothing, for a minute: whether the shard takes writes
 //! {sp:017}:due                                  sorted set: records by the time of their next refresh, in ms
 //! ```
 
@@ -30,6 +32,10 @@ const LEDGER: &str = "ledger:";
 
 pub(super) fn record(id: &RecordId) -> String {
     format!("{{sp:{:03}}}:record:{}", id.shard, id.key)
+}
+
+pub(super) fn lease(id: &RecordId) -> String {
+    format!("{{sp:{:03}}}:lease:{}", id.shard, id.key)
 }
 
 pub(super) fn owner(shard: u16, owner: &Tag) -> String {
@@ -64,6 +70,10 @@ pub(super) fn versions(shard: u16) -> String {
 
 pub(super) fn due(shard: u16) -> String {
     format!("{{sp:{shard:03}}}:due")
+}
+
+pub(super) fn probe(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:probe")
 }
 
 /// The start of the names of a shard's held sets, which a [`version`] completes.

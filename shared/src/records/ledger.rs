@@ -89,8 +89,8 @@ impl Store {
         fingerprint: &Fingerprint,
         claim: &ClaimOf,
     ) -> Result<Begun, StoreError> {
-        let epoch = layout::epoch(id.shard, &self.locator().owner(&owner.tenant, &owner.user));
-        let keys = [entry(id), claim_of(id), layout::forget(id.shard), layout::versions(id.shard), epoch];
+        let (versions, epoch) = (layout::versions(id.shard), self.epoch_of(owner));
+        let keys = [entry(id), claim_of(id), layout::forget(id.shard), versions, epoch];
         let args = [
             claim.owner.to_string().into(),
             millis(claim.length),
@@ -174,6 +174,23 @@ impl Store {
         ];
         let keys = self.with_result(id, Some(result), &mut args);
         self.number(&SCRIPTS.tell, &keys, &args, || format!("resolve ledger entry {id}")).await.map(|told| told == 1)
+    }
+
+    /// The owner's epoch, which a revocation moves: what was begun in an earlier one is not stored any more.
+    pub async fn epoch(&self, owner: &Owner) -> Result<u64, StoreError> {
+        let epoch: Option<u64> =
+            self.query("read an owner's epoch", redis::cmd("GET").arg(self.epoch_of(owner))).await?;
+        Ok(epoch.unwrap_or_default())
+    }
+
+    /// Moves the owner's epoch on.
+    pub async fn move_epoch(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.query("move an owner's epoch", redis::cmd("INCR").arg(self.epoch_of(owner))).await
+    }
+
+    fn epoch_of(&self, owner: &Owner) -> String {
+        let (locator, tenant, user) = (self.locator(), &owner.tenant, &owner.user);
+        layout::epoch(locator.shard(tenant, user), &locator.owner(tenant, user))
     }
 
     fn with_result(&self, id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 5] {

@@ -119,6 +119,10 @@ impl Locator {
         }
     }
 
+    pub(super) fn refresh_token(&self, token: &[u8]) -> [u8; 32] {
+        self.key.hash("sealpost refresh token", &[token])
+    }
+
     pub(super) fn tenant(&self, tenant: &Name) -> Tag {
         Tag(self.key.hash("sealpost tenant", &[tenant.as_str().as_bytes()]))
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sealpost_schemas::{Code, Connection};
+use sealpost_schemas::{Code, Connection, Owner};
 use uuid::Uuid;
 
 use super::TokenKeeper;
@@ -18,10 +18,12 @@ const SAVES: usize = 4;
 /// How long a message waits when a record moved under every save.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A connection that tokens can be stored for: its key is there and Redis answers.
+/// A connection that tokens can be stored for: its key is there and Redis takes writes.
 pub struct Prepared {
     connection: Connection,
     current: Option<Record>,
+    /// The owner's epoch in which the consent was asked to be stored.
+    epoch: u64,
 }
 
 impl Prepared {
@@ -35,10 +37,13 @@ impl Prepared {
 
 impl TokenKeeper {
     /// Makes sure that tokens could be stored, before a code is spent on them.
-    pub async fn prepare(&self, connection: &Connection) -> Result<Prepared, Failure> {
+    /// What was begun in an earlier `epoch` of the owner is refused when it is stored.
+    pub async fn prepare(&self, connection: &Connection, epoch: u64) -> Result<Prepared, Failure> {
         self.newest().await?;
-        let current = self.store.load(&self.store.locate(connection)).await?;
-        Ok(Prepared { connection: connection.clone(), current })
+        let id = self.store.locate(connection);
+        let current = self.store.load(&id).await?;
+        self.store.writable(&id).await?;
+        Ok(Prepared { connection: connection.clone(), current, epoch })
     }
 
     /// Seals and saves what the consent of this request brought. The newest consent wins over whatever is stored.
@@ -54,7 +59,7 @@ impl TokenKeeper {
             connection: prepared.connection.clone(),
             subject: None,
             tokens: TokenSet {
-                access_token: Some(tokens.access_token.clone()),
+                access_token: tokens.keep_access_token.then(|| tokens.access_token.clone()),
                 refresh_token: tokens.refresh_token.clone(),
                 token_type: tokens.token_type.clone(),
             },
@@ -75,10 +80,15 @@ impl TokenKeeper {
         let mut revision = prepared.current.as_ref().map(|record| record.revision);
         for _ in 0..SAVES {
             let (name, key) = self.newest().await?;
-            let draft = self.store.draft(&content, metadata.clone(), &name, &key)?;
+            let draft = self.store.draft(&content, metadata.clone(), &name, &key)?.in_epoch(prepared.epoch);
             let expected = revision.map_or(Expected::Absent, Expected::Revision);
             if let Saved::Written(_) = self.store.save(&draft, expected).await? {
                 return Ok(());
+            }
+            let Connection { tenant, user, .. } = prepared.connection.clone();
+            if self.store.epoch(&Owner { tenant, user }).await? != prepared.epoch {
+                let message = "the owner's connections were revoked after this consent was sent; ask for consent again";
+                return Err(Failure::reject(Code::Revoked, message));
             }
             revision = self.store.load(&draft.id()).await?.map(|record| record.revision);
         }

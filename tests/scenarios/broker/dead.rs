@@ -1,6 +1,7 @@
 //! What was put aside, by us or by the broker.
 
 use jiff::Timestamp;
+use lapin::BasicProperties;
 use lapin::options::{BasicGetOptions, BasicNackOptions};
 use sealpost_schemas::Code;
 use sealpost_shared::broker::{Outgoing, PublishError, Route};
@@ -38,7 +39,7 @@ async fn what_the_broker_gave_up_delivering_shows_as_delivery_limit_with_its_que
         let rig = Rig::start().await;
         let broker = connect(rig.amqp_url()).await;
         if queue == JOBS {
-            rig.broker.publish_raw(JOBS, b"m", Default::default()).await;
+            rig.broker.publish_raw(JOBS, b"m", BasicProperties::default()).await;
         } else {
             // The first death of this one is its rest in a tier.
             broker.delay(JOBS, std::time::Duration::ZERO, &message("m")).await.unwrap();

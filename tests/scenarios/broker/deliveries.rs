@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lapin::BasicProperties;
+use lapin::options::QueueDeleteOptions;
 use lapin::types::{AMQPValue, FieldTable};
 use sealpost_shared::broker::{Outgoing, Route};
 use sealpost_tests::{Rig, until};
@@ -79,7 +80,7 @@ async fn a_message_whose_home_was_deleted_waits_and_comes_when_the_home_is_back(
     let rig = Rig::start().await;
     let broker = connect(rig.amqp_url()).await;
     let channel = rig.broker.channel().await;
-    channel.queue_delete("publish-jobs.retries".into(), Default::default()).await.unwrap();
+    channel.queue_delete("publish-jobs.retries".into(), QueueDeleteOptions::default()).await.unwrap();
     broker.delay(JOBS, Duration::ZERO, &message("x")).await.unwrap();
     // Nothing consumes here, so only a new connection declares it again.
     broker.close().await;

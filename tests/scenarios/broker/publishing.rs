@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
 use lapin::types::FieldTable;
-use sealpost_shared::broker::{PublishError, Route};
+use sealpost_shared::broker::{Outgoing, PublishError, Route};
 use sealpost_tests::Rig;
 use serde_json::json;
 
-use super::{JOBS, connect, message, start};
+use super::{JOBS, connect, message, next, start};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn among_hundreds_of_publishes_at_once_every_verdict_is_right() {
@@ -68,11 +69,10 @@ async fn a_large_body_arrives_whole() {
     let rig = Rig::start().await;
     let broker = connect(rig.amqp_url()).await;
     let body = "b".repeat(1 << 20);
-    let large = sealpost_shared::broker::Outgoing { id: Some("large".into()), ..message(&body[..200]) };
-    let large = sealpost_shared::broker::Outgoing { body: body.clone().into_bytes().into(), ..large };
+    let large = Outgoing { body: body.clone().into_bytes().into(), ..message("large") };
     broker.publish(&Route::queue(JOBS), &large).await.unwrap();
     let mut deliveries = broker.consume(JOBS);
-    let delivery = super::next(&mut deliveries).await;
+    let delivery = next(&mut deliveries).await;
     assert!(*delivery.body == *body.as_bytes());
     assert!(delivery.ack().await);
 }
@@ -82,11 +82,11 @@ async fn a_queue_of_ours_that_was_deleted_is_declared_again() {
     let rig = Rig::start().await;
     let broker = connect(rig.amqp_url()).await;
     let channel = rig.broker.channel().await;
-    channel.queue_delete("rotation-ticks".into(), Default::default()).await.unwrap();
+    channel.queue_delete("rotation-ticks".into(), QueueDeleteOptions::default()).await.unwrap();
     let lost = broker.publish(&Route::queue("rotation-ticks"), &message("x")).await.unwrap_err();
     assert!(matches!(lost, PublishError::Unroutable { .. }), "{lost}");
     broker.publish(&Route::queue("rotation-ticks"), &message("x")).await.unwrap();
-    channel.exchange_delete("delay.1s".into(), Default::default()).await.unwrap();
+    channel.exchange_delete("delay.1s".into(), ExchangeDeleteOptions::default()).await.unwrap();
     let lost = broker.delay(JOBS, Duration::ZERO, &message("x")).await.unwrap_err();
     assert!(matches!(lost, PublishError::Lost { .. }), "{lost}");
     broker.delay(JOBS, Duration::ZERO, &message("x")).await.unwrap();

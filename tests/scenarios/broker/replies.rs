@@ -1,6 +1,7 @@
 //! Answers to producers, and events for whoever listens.
 
 use futures_util::StreamExt;
+use lapin::BasicProperties;
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable};
 use sealpost_shared::broker::{PublishError, is_own_queue};
@@ -26,7 +27,7 @@ async fn a_reply_reaches_a_queue_and_an_event_every_bound_queue() {
         rig.broker.declare(queue, FieldTable::default()).await;
         let options = QueueBindOptions::default();
         channel
-            .queue_bind(queue.into(), "sealpost.events".into(), key.into(), options, Default::default())
+            .queue_bind(queue.into(), "sealpost.events".into(), key.into(), options, FieldTable::default())
             .await
             .unwrap();
     }
@@ -48,7 +49,7 @@ async fn an_event_that_one_reader_refuses_is_tried_three_times_and_reaches_the_o
     for queue in ["full", "patient"] {
         let options = QueueBindOptions::default();
         channel
-            .queue_bind(queue.into(), "sealpost.events".into(), "#".into(), options, Default::default())
+            .queue_bind(queue.into(), "sealpost.events".into(), "#".into(), options, FieldTable::default())
             .await
             .unwrap();
     }
@@ -90,8 +91,8 @@ async fn a_direct_reply_reaches_who_waits_for_it() {
     let channel = rig.broker.channel().await;
     let pseudo = "amq.rabbitmq.reply-to";
     let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
-    let mut answers = channel.basic_consume(pseudo.into(), "".into(), options, Default::default()).await.unwrap();
-    let properties = lapin::BasicProperties::default().with_reply_to(pseudo.into()).with_correlation_id("c".into());
+    let mut answers = channel.basic_consume(pseudo.into(), "".into(), options, FieldTable::default()).await.unwrap();
+    let properties = BasicProperties::default().with_reply_to(pseudo.into()).with_correlation_id("c".into());
     let options = BasicPublishOptions::default();
     let request = channel.basic_publish("".into(), JOBS.into(), options, b"job", properties).await.unwrap();
     request.await.unwrap();
@@ -115,9 +116,9 @@ async fn a_forged_direct_reply_address_ends_the_reply_connection_alone_and_for_a
     let rig = Rig::start().await;
     let broker = connect(rig.amqp_url()).await;
     let options = QueueDeclareOptions::durable();
-    rig.broker.channel().await.queue_declare("answers".into(), options, Default::default()).await.unwrap();
+    rig.broker.channel().await.queue_declare("answers".into(), options, FieldTable::default()).await.unwrap();
     let mut deliveries = broker.consume(JOBS);
-    rig.broker.publish_raw(JOBS, b"job", Default::default()).await;
+    rig.broker.publish_raw(JOBS, b"job", BasicProperties::default()).await;
     let held = next(&mut deliveries).await;
     let error = broker.reply("amq.rabbitmq.reply-to.x.y", &message("x")).await.unwrap_err();
     assert!(matches!(error, PublishError::Lost { .. }), "{error}");

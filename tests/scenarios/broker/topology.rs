@@ -1,5 +1,6 @@
 //! What every process declares.
 
+use lapin::types::FieldTable;
 use reqwest::Method;
 use sealpost_shared::broker::BrokerError;
 use sealpost_tests::Rig;
@@ -54,7 +55,7 @@ async fn queues_are_declared_with_what_never_changes_and_nothing_else() {
 #[tokio::test]
 async fn a_queue_with_other_arguments_is_named_and_not_passed_over() {
     let rig = Rig::start().await;
-    rig.broker.declare("publish-jobs.retries", Default::default()).await;
+    rig.broker.declare("publish-jobs.retries", FieldTable::default()).await;
     let broker = start(rig.amqp_url(), SOON);
     let error = tokio::time::timeout(SOON, broker.connected()).await.unwrap().unwrap_err();
     assert!(matches!(&error, BrokerError::Mismatch { what, .. } if what == "queue publish-jobs.retries"), "{error}");

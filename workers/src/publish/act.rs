@@ -6,12 +6,11 @@ use sealpost_schemas::{Code, FailureReport, PublishJob, PublishResult};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Claim, Sending};
 use sealpost_shared::records::Outcome;
-use sealpost_shared::tokens::Access;
 
 use super::Publish;
 use super::results::{answer, busy, failed, published, unknown};
-use crate::providers::{PublishError, Request, publish};
-use crate::step::Attempt;
+use super::tokens::Tokens;
+use crate::providers::{Publication, PublishError, Request, publish};
 
 /// How long a job waits when the provider asks for fewer requests without saying how long.
 const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(30);
@@ -20,42 +19,61 @@ const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Publish {
-    /// Sends the request, unless the claim is over by then.
+    /// Sends the request, unless the claim is over by then. An access token that the platform refuses means one newer
+    /// token and one more request.
     pub(super) async fn act(
         &self,
         job: &PublishJob,
         request: &Request<'_>,
-        claim: &Claim,
-        at: Attempt,
+        claim: Claim,
+        tokens: &mut Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
-        let token = match self.keeper.access_token(&job.connection(), at.now).await {
-            Ok(Access::Granted(token)) => token,
-            Ok(Access::Refused(report)) => {
-                self.ledger.give_up(claim).await;
-                return Ok(not_sent(job, report, claim.doubtful));
-            }
-            Err(failure) => {
-                self.ledger.give_up(claim).await;
-                return Err(failure);
-            }
-        };
-        let Some(sending) = self.ledger.sending(claim).await? else { return Err(busy(job, LOOK_AGAIN)) };
-        if !self.ledger.in_time(&sending) {
-            self.ledger.unsent(&sending).await?;
-            return Err(busy(job, LOOK_AGAIN));
-        }
-        match publish(&self.http, request, &token).await {
-            Ok(post) => {
-                let result = published(job, post);
-                match self.ledger.settle(&sending, Outcome::Happened, &result).await {
-                    Ok(standing) => answer(job, standing),
-                    Err(failure) => {
-                        tracing::error!(job.id = %job.id, reason = failure.message, "posted, and not written down");
-                        Ok(result)
-                    }
+        let (mut claim, mut token) = (claim, tokens.token().await);
+        let mut refused = false;
+        loop {
+            let token_now = match token {
+                Ok(Ok(token)) => token,
+                Ok(Err(report)) => {
+                    self.ledger.give_up(&claim).await;
+                    return Ok(not_sent(job, report, claim.doubtful));
                 }
+                Err(failure) => {
+                    self.ledger.give_up(&claim).await;
+                    return Err(failure);
+                }
+            };
+            let Some(sending) = self.ledger.sending(&claim).await? else { return Err(busy(job, LOOK_AGAIN)) };
+            if !self.ledger.in_time(&sending) {
+                self.ledger.unsent(&sending).await?;
+                return Err(busy(job, LOOK_AGAIN));
             }
-            Err(error) => self.not_published(job, request, &sending, &error).await,
+            match publish(&self.http, request, &token_now).await {
+                Ok(post) => return self.published(job, post, &sending).await,
+                Err(PublishError::TokenRefused { .. }) if !refused => {
+                    refused = true;
+                    let taken_back = self.ledger.take_back(&sending).await?;
+                    claim = taken_back.ok_or_else(|| busy(job, LOOK_AGAIN))?;
+                    token = tokens.newer().await;
+                }
+                Err(error) => return self.not_published(job, request, &sending, &error).await,
+            }
+        }
+    }
+
+    /// That the post exists is told, also when it could not be written down.
+    async fn published(
+        &self,
+        job: &PublishJob,
+        post: Publication,
+        sending: &Sending,
+    ) -> Result<PublishResult, Failure> {
+        let result = published(job, post);
+        match self.ledger.settle(sending, Outcome::Happened, &result).await {
+            Ok(standing) => answer(job, standing),
+            Err(failure) => {
+                tracing::error!(job.id = %job.id, reason = failure.message, "posted, and not written down");
+                Ok(result)
+            }
         }
     }
 

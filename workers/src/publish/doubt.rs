@@ -6,12 +6,11 @@ use std::time::Duration;
 use sealpost_schemas::{PublishJob, PublishResult};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::Doubt;
-use sealpost_shared::tokens::Access;
 
 use super::Publish;
 use super::results::{answer, busy, published, unknown};
+use super::tokens::Tokens;
 use crate::providers::{Found, Request, find};
-use crate::step::Attempt;
 
 /// How long after the first request a look-up is tried that gives no proof.
 const LOOK_FOR: Duration = Duration::from_hours(1);
@@ -26,7 +25,7 @@ impl Publish {
         job: &PublishJob,
         request: &Request<'_>,
         doubt: &Doubt,
-        at: Attempt,
+        tokens: &mut Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
         let no_proof = || Ok(unknown(job, format!("publishing at {}: the request's answer was lost", job.provider)));
         let repeatable = request.repeatable_for().is_some_and(|window| doubt.since < window);
@@ -37,9 +36,9 @@ impl Publish {
         if !doubt.left.is_zero() {
             return Err(busy(job, doubt.left.min(LOOK_AGAIN)));
         }
-        let token = match self.keeper.access_token(&job.connection(), at.now).await {
-            Ok(Access::Granted(token)) => token,
-            Ok(Access::Refused(_)) => return no_proof(),
+        let token = match tokens.token().await {
+            Ok(Ok(token)) => token,
+            Ok(Err(_)) => return no_proof(),
             Err(failure) => return again(job, failure),
         };
         let doubtful = match find(&self.http, request, &token).await {
@@ -53,7 +52,7 @@ impl Publish {
         };
         // a new act, with a claim and a mark of its own
         let Some(claim) = self.ledger.repeat(doubt, doubtful).await? else { return Err(busy(job, LOOK_AGAIN)) };
-        match self.act(job, request, &claim, at).await {
+        match self.act(job, request, claim, tokens).await {
             Err(failure) if doubtful => again(job, failure),
             other => other,
         }
