@@ -21,7 +21,8 @@
 Code and verifier are read from the environment, else from standard input (a line each), and never from the command
 line, where every user of the machine could see them. They travel in plain text here, as a development setup takes them.
 
-The same id is the same request, however often it is sent: when no reply came, say --id with the id of before.
+When no reply came, send the same request again under its id (--id). Workers know an exchange again and spend its code
+only once. A post they may, as yet, publish a second time: look first.
 
 Exit status: 0 done; 1 failed, and the reply says why; 2 wrong usage; 3 nobody knows whether it was done; 4 not sent, or
 no reply in time.
@@ -62,7 +63,7 @@ def main():
     try:
         reply = ask(args, queue, type_name, body)
     except NoReply as problem:
-        print(f"producer.py: {problem}\nTo go on with the same request: --id {body['id']}", file=sys.stderr)
+        print(f"producer.py: {problem}\nTo send the same request again: --id {body['id']}", file=sys.stderr)
         return NO_REPLY
     show(reply)
     if failure := reply.get("failure"):

@@ -14,6 +14,7 @@ use url::Url;
 use super::errors::ErrorRule;
 use super::find::Find;
 use super::raw::RawAccess;
+use super::template;
 
 /// Every provider, by name.
 #[derive(Debug, Default)]
@@ -110,6 +111,16 @@ impl Provider {
                 return Err(format!("{field} must be https (http only on loopback)"));
             }
         }
+        let Api { errors, error, error_description, .. } = &self.api;
+        let pointers = errors.iter().filter_map(|rule| rule.at.as_ref()).chain(error).chain(error_description);
+        pointers.map(String::as_str).try_for_each(|at| is_pointer("api", at))?;
+        let Publish { post, message, email, raw } = &self.publish;
+        for (name, publishing) in [("post", post), ("message", message), ("email", email)] {
+            let checked = publishing.as_ref().map_or(Ok(()), Publishing::check);
+            checked.map_err(|problem| format!("publish.{name}: {problem}"))?;
+        }
+        let checked = raw.as_ref().map_or(Ok(()), RawAccess::check);
+        checked.map_err(|problem| format!("publish.raw: {problem}"))?;
         if self.api.idempotency_header.as_ref().is_some_and(|name| name.parse::<HeaderName>().is_err()) {
             return Err("api.idempotency_header: not a header's name".into());
         }
@@ -133,11 +144,69 @@ impl Publish {
     }
 }
 
+impl Publishing {
+    fn check(&self) -> Result<(), String> {
+        is_pointer("remote_id", &self.remote_id)?;
+        self.remote_url.iter().try_for_each(|at| is_pointer("remote_url", at))?;
+        self.response.iter().try_for_each(|at| is_pointer("response", at))?;
+        self.find.iter().try_for_each(|find| is_pointer("find.list", &find.list))?;
+        template::check(&self.body).map_err(|problem| format!("body: {problem}"))
+    }
+}
+
+/// RFC 6901; a pointer that is none finds nothing, and every post would count as unknown.
+pub(super) fn is_pointer(field: &str, at: &str) -> Result<(), String> {
+    if at.starts_with('/') { Ok(()) } else { Err(format!("{field} must be a JSON pointer, as in \"/id\"")) }
+}
+
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Provider;
+
+    const GOOD: &str = "oauth = { authorize_url = 'https://p.example/a', token_url = 'https://p.example/t', \
+                        client_id = 'c', client_secret = { env = 'S' } }\n\
+                        publish.post = { url = 'http://127.0.0.1/p', body = { t = '{text}' }, remote_id = '/id' }\n";
+
+    fn check(old: &str, new: &str) -> Result<(), String> {
+        assert!(GOOD.contains(old));
+        let provider: Provider = toml::from_str(&GOOD.replace(old, new)).map_err(|error| error.to_string())?;
+        provider.check()
+    }
+
+    #[test]
+    fn an_entry_that_cannot_work_is_refused_where_it_is_wrong() {
+        assert_eq!(check("", ""), Ok(()));
+        for (old, new, names) in [
+            ("https://p.example/t", "http://p.example/t", "token_url must be https"),
+            ("http://127.0.0.1/p", "http://127.0.0.1.example/p", "publish url must be https"),
+            ("publish.post", "publish.poem", "unknown field `poem`"),
+            ("publish.post", "publish.raw", "missing field `base`"),
+            ("'/id'", "'id'", "publish.post: remote_id must be a JSON pointer"),
+            ("{text}", "{txt}", "publish.post: body: \"{txt}\""),
+            ("client_id", "client", "unknown field `client`"),
+            ("publish.post", "api.idempotency_header = 'Key'\npublish.post", "idempotency_window"),
+            (
+                "publish.post",
+                "api.errors = [{ status = 400, at = 'code', means = 'rejected' }]\npublish.post",
+                "api must be",
+            ),
+            (
+                "publish.post",
+                "publish.raw = { base = 'https://p.example', allow = [{ method = 'GET', path = '//evil' }] }\npublish.post",
+                "publish.raw: allow",
+            ),
+        ] {
+            let error = check(old, new).unwrap_err();
+            assert!(error.contains(names), "{error}");
+        }
     }
 }

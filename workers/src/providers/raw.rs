@@ -1,9 +1,11 @@
 //! `raw` content: any call that the entry allows, and no other.
 
+use reqwest::Method;
 use serde::Deserialize;
 use url::Url;
 
 use super::call::RequestError;
+use super::catalogue::is_pointer;
 
 /// Which calls of an API may be made as they are.
 #[derive(Clone, Debug, Deserialize)]
@@ -29,6 +31,19 @@ pub(super) struct Allowed {
 }
 
 impl RawAccess {
+    pub(super) fn check(&self) -> Result<(), String> {
+        let plain = |allowed: &Allowed| {
+            segments(&allowed.path).is_some() && Method::from_bytes(allowed.method.as_bytes()).is_ok()
+        };
+        if let Some(allowed) = self.allow.iter().find(|allowed| !plain(allowed)) {
+            return Err(format!(
+                "allow: {} {}: not a method and a plain path, as in POST /posts/*",
+                allowed.method, allowed.path
+            ));
+        }
+        self.response.iter().try_for_each(|at| is_pointer("response", at))
+    }
+
     /// The fields that a job asks for and may have, as JSON pointers. A job may leave the first slash out.
     pub(super) fn asked_for(&self, accept: &[String]) -> Vec<String> {
         let asked = |listed: &&String| {
