@@ -189,7 +189,7 @@ mod tests {
             ("https://p.example/t", "http://p.example/t", "token_url must be https"),
             ("http://127.0.0.1/p", "http://127.0.0.1.example/p", "publish url must be https"),
             ("publish.post", "publish.poem", "unknown field `poem`"),
-            ("publish.post", "publish.raw", "missing field `base`"),
+            ("publish.post", "publish.raw", "unknown field `body`, expected one of `base`"),
             ("'/id'", "'id'", "publish.post: remote_id must be a JSON pointer"),
             ("{text}", "{txt}", "publish.post: body: \"{txt}\""),
             ("client_id", "client", "unknown field `client`"),
