@@ -10,6 +10,7 @@
 //!   that is nearly over is not used.
 //! - `sending` whose claim is over is a doubt. It is never acted on again, unless as a new act with a claim and a mark of
 //!   its own, where the caller has a proof that this is safe.
+//! - What was learnt about a doubt counts only if nobody acted since the doubt was met.
 //! - That the act was done counts, however late. A refusal counts only if it answers the newest request, and none before
 //!   it may have been carried out.
 
@@ -77,7 +78,7 @@ impl<C: Clock> Ledger<C> {
         Ok(match self.store.ledger_begin((&entry, owner), &fingerprint, &of).await.map_err(later)? {
             Begun::Act(epoch) => Turn::Act(Claim { entry, of, epoch, doubtful: false }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
-            Begun::Doubt { left, since } => Turn::Doubt(Doubt { entry, left, since }),
+            Begun::Doubt { left, since, sent } => Turn::Doubt(Doubt { entry, left, since, sent }),
             Begun::Reused => Turn::Reused,
             Begun::Settled(settled) => Turn::Settled(self.standing(&entry, settled).await?),
         })
@@ -90,7 +91,7 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer.
     pub async fn repeat(&self, doubt: &Doubt, doubtful: bool) -> Result<Option<Claim>, Failure> {
         let of = self.claim();
-        let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful).await.map_err(later)?;
+        let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful, doubt.sent).await.map_err(later)?;
         Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: 0, doubtful }))
     }
 
@@ -190,7 +191,7 @@ impl<C: Clock> Ledger<C> {
         let word = Word::Unsent(sending.number);
         self.store.ledger_settle(&entry, of.owner, word, false).await.map_err(later)?;
         // what was in doubt before is so again, and is claimed anew
-        let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true).await.map_err(later)?;
+        let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true, sending.number).await.map_err(later)?;
         Ok(ours.then_some(Claim { entry, of, epoch: 0, doubtful }))
     }
 

@@ -51,6 +51,8 @@ pub struct Doubt {
     pub left: Duration,
     /// How long ago the first request was marked.
     pub since: Duration,
+    /// How many requests were sent when it was met.
+    pub(super) sent: u64,
 }
 
 /// A request that is marked as sent.

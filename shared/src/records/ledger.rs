@@ -108,10 +108,16 @@ impl Store {
     }
 
     /// Makes an unknown outcome a new act; `false`: somebody else does, or it is not unknown any more. `doubtful`: an
-    /// earlier request may have been posted.
-    pub async fn ledger_repeat(&self, id: &EntryId, claim: &ClaimOf, doubtful: bool) -> Result<bool, StoreError> {
+    /// earlier request may have been posted. `sent`: how many requests were sent when the doubt was met.
+    pub async fn ledger_repeat(
+        &self,
+        id: &EntryId,
+        claim: &ClaimOf,
+        doubtful: bool,
+        sent: u64,
+    ) -> Result<bool, StoreError> {
         let doubtful = if doubtful { "1" } else { "0" };
-        let args = [claim.owner.to_string().into(), millis(claim.length), doubtful.into()];
+        let args = [claim.owner.to_string().into(), millis(claim.length), doubtful.into(), sent.to_string().into()];
         self.number(&SCRIPTS.repeat, &[entry(id), claim_of(id)], &args, || format!("repeat ledger entry {id}"))
             .await
             .map(|taken| taken == 1)

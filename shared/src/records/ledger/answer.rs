@@ -64,6 +64,8 @@ pub enum Begun {
         left: Duration,
         /// How long ago the first request was marked.
         since: Duration,
+        /// How many requests were sent.
+        sent: u64,
     },
     /// Another message has this id.
     Reused,
@@ -89,7 +91,9 @@ pub(super) fn begun(reply: Value) -> Result<Begun, Trouble> {
     Ok(match parts.text("turn")?.as_str() {
         "act" => Begun::Act(parts.number("epoch")?),
         "busy" => Begun::Busy(parts.millis("claim")?),
-        "doubt" => Begun::Doubt { left: parts.millis("claim")?, since: parts.millis("first")? },
+        "doubt" => {
+            Begun::Doubt { left: parts.millis("claim")?, since: parts.millis("first")?, sent: parts.number("sent")? }
+        }
         "reused" => Begun::Reused,
         "settled" => Begun::Settled(read(parts)?),
         _ => return Err(malformed("turn")),
