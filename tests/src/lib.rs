@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a harness stops a test by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "everything here panics when the world is not as the test needs it")]
 
+pub mod breakpoint;
 pub mod broker;
 pub mod machine;
 pub mod own;

@@ -123,12 +123,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> 
     }
 }
 
-fn read(
-    provider: &OAuthProvider,
-    answer: &Answered,
-    sent: &[&str],
-    now: Timestamp,
-) -> Result<TokenAnswer, TokenError> {
+fn read(provider: &OAuthProvider, answer: &Answered, sent: &[&str], now: Timestamp) -> Result<TokenAnswer, TokenError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.status {
         200..=299 => tokens(provider, &body, now)
