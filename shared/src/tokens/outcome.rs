@@ -17,7 +17,7 @@ use super::turn::put_off;
 use crate::failure::Failure;
 use crate::ids;
 use crate::oauth::TokenAnswer;
-use crate::records::{Content, Expected, Metadata, Saved, Standing, State, TokenSet};
+use crate::records::{Content, Expected, Marker, Metadata, Saved, Standing, State, TokenSet};
 
 /// How long new tokens that cannot be saved are held on to: the provider has replaced the old ones already.
 const HOLD_ON: Duration = Duration::from_mins(2);
@@ -154,7 +154,7 @@ impl TokenKeeper {
         }
         for _ in 0..LOOKS {
             let written = match self.store.load(&attempt.record.id).await {
-                Ok(Some(record)) if record.metadata.marker == Some(attempt.marker) => {
+                Ok(Some(record)) if is_of(attempt, record.metadata.marker) => {
                     self.store.set_marker(&record, None).await
                 }
                 Ok(_) => return,
@@ -170,6 +170,11 @@ impl TokenKeeper {
             }
         }
     }
+}
+
+/// Whether this attempt wrote the marker. Its time is stored in milliseconds only.
+fn is_of(attempt: &Attempt<'_>, marker: Option<Marker>) -> bool {
+    marker.is_some_and(|marker| marker.attempt == attempt.marker.attempt)
 }
 
 fn event_id(attempt: &Attempt<'_>, name: &str, generation: Uuid) -> Uuid {

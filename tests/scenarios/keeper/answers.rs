@@ -21,7 +21,7 @@ async fn an_answer_that_proves_nothing_is_tried_again_and_the_connection_works()
             true,
         ),
         (json!({"kind": "status", "status": 200, "body": "<html>sign in</html>"}), Code::ProviderUnavailable, true),
-        (json!({"kind": "status", "status": 200, "body": "x".repeat(2 << 20)}), Code::ProviderUnavailable, true),
+        (json!({"kind": "status", "status": 200, "body": "x".repeat(300 << 10)}), Code::ProviderUnavailable, true),
         (json!({"kind": "status", "status": 302, "headers": {"location": "/token"}}), Code::ProviderUnavailable, true),
         (json!({"kind": "status", "status": 403}), Code::ProviderUnavailable, true),
         (
