@@ -130,6 +130,10 @@ impl TokenKeeper {
             if !is_sent || record.metadata.standing.state != State::Active {
                 return self.adopt(attempt.wanted).await;
             }
+            if !is_of(attempt, record.metadata.marker) {
+                // somebody took this attempt for lost: what the token is worth, the answer to the newest one says
+                return Err(put_off(&record.id, "another attempt was begun meanwhile"));
+            }
             let standing = Standing::needs_consent(self.calls.clock.now(), code);
             if let Saved::Moved = self.store.end_refresh(&record, &standing).await? {
                 continue;

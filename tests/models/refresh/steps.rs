@@ -201,7 +201,7 @@ fn step(model: &Protocol, world: &mut World, worker: u8) {
         At::Has(attempt, answer) => {
             match answer {
                 Answer::New(token) => save(model, world, attempt, token),
-                Answer::Denied => deny(model, world, attempt),
+                Answer::Denied => deny(model, world, worker, attempt),
                 Answer::NotSent => unmark(model, world, worker, attempt),
             }
             At::GivesBack
@@ -232,10 +232,12 @@ fn save(model: &Protocol, world: &mut World, attempt: Attempt, token: u8) {
     }
 }
 
-fn deny(model: &Protocol, world: &mut World, attempt: Attempt) {
-    let blindly = model.left_out == Some(Rule::RefusalCountsForTheStoredTokenOnly);
+fn deny(model: &Protocol, world: &mut World, worker: u8, attempt: Attempt) {
+    let without = |rule| model.left_out == Some(rule);
     let Some(record) = &mut world.record else { return };
-    if record.standing == Standing::Active && (record.token == attempt.token || blindly) {
+    let stored = record.token == attempt.token || without(Rule::RefusalCountsForTheStoredTokenOnly);
+    let newest = record.marker == Some(worker) || without(Rule::RefusalCountsForTheNewestAttemptOnly);
+    if record.standing == Standing::Active && stored && newest {
         record.revision += 1;
         record.marker = None;
         record.standing = if attempt.predecessor { Standing::OutcomeLost } else { Standing::Refused };

@@ -12,8 +12,9 @@ use sealpost_schemas::{Code, Connection};
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     failure::{Failure, Verdict},
+    ids,
     keys::KeySource,
-    records::{Saved, Standing, State},
+    records::{Marker, Saved, Standing, State},
     tokens::Access,
 };
 use sealpost_tests::{pipeline::SOON, until};
@@ -85,6 +86,25 @@ async fn a_refusal_that_comes_after_a_new_consent_does_not_count() {
     assert_eq!(token, tokens.access_token.expose_secret());
     assert_eq!(world.refreshes().await, json!({"invalid_grant": 1}));
     assert_eq!(world.record("ada").await.metadata.standing.state, State::Active);
+}
+
+#[tokio::test]
+async fn a_refusal_that_comes_after_another_attempt_was_begun_leaves_the_word_to_that_one() {
+    let world = World::start().await;
+    let mut unknown = world.tokens("ada").await;
+    unknown.refresh_token = Some("never issued".into());
+    world.store("ada", &unknown).await;
+    let connection = sealpost_tests::pipeline::connection("acme", "ada");
+    answers_late(&world).await;
+    let result = late(&world, &connection, async || {
+        let (keeper, record) = (world.keeper(PATIENT).await, world.record("ada").await);
+        let other = Marker { attempt: ids::fresh(), at: SystemClock.now() };
+        assert!(matches!(keeper.store().set_marker(&record, Some(other)).await.unwrap(), Saved::Written(_)));
+    });
+    assert!(matches!(failed(result.await).verdict, Verdict::Defer { .. }));
+    assert_eq!(world.record("ada").await.metadata.standing.state, State::Active);
+    let (keeper, provider) = (world.keeper(PATIENT).await, world.provider(""));
+    assert_eq!(refused(keeper.access_token(&connection, &provider).await).0.code, Code::RefreshOutcomeLost);
 }
 
 #[tokio::test]
