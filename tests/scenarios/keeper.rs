@@ -4,6 +4,7 @@
 mod answers;
 mod expiry;
 mod meanwhile;
+mod peers;
 mod points;
 mod processes;
 mod quirks;

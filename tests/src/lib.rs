@@ -6,6 +6,7 @@
 pub mod breakpoint;
 pub mod broker;
 pub mod machine;
+pub mod oidc_peer;
 pub mod own;
 pub mod pipeline;
 pub mod processes;

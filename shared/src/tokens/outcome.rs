@@ -53,7 +53,7 @@ impl TokenKeeper {
             // also after an answer of Redis that was lost: the tokens that moved it may be these
             Saved::Moved => match self.store.load(&id).await? {
                 Some(record) => record.metadata.generation == metadata.generation,
-                None => return Ok(self.orphaned(attempt)),
+                None => return Ok(orphaned(attempt)),
             },
         };
         if !ours {
@@ -108,12 +108,6 @@ impl TokenKeeper {
         let draft = self.store.draft(content, metadata.clone(), &name, &key)?;
         let parent = Expected::Generation(attempt.record.metadata.generation);
         Ok(self.store.save(&draft, parent).await?)
-    }
-
-    /// New tokens of a connection that was deleted meanwhile: the record is not made again.
-    fn orphaned(&self, attempt: &Attempt<'_>) -> Access {
-        tracing::warn!(record = %attempt.record.id, "refreshed tokens of a deleted connection were dropped");
-        access::no_connection()
     }
 
     /// The provider no longer takes the token that was sent. That counts only while it is still the one that is stored.
@@ -174,6 +168,12 @@ impl TokenKeeper {
             }
         }
     }
+}
+
+/// New tokens of a connection that was deleted meanwhile: the record is not made again.
+fn orphaned(attempt: &Attempt<'_>) -> Access {
+    tracing::warn!(record = %attempt.record.id, "refreshed tokens of a deleted connection were dropped");
+    access::no_connection()
 }
 
 /// Whether this attempt wrote the marker. Its time is stored in milliseconds only.

@@ -56,7 +56,8 @@ async fn an_answer_that_proves_nothing_is_tried_again_and_the_connection_works()
             (stays, State::Active),
             "{fault}"
         );
-        // the lease of a lost answer runs out first
+        // the lease of a lost answer runs out first, so that a late request meets no new one
+        assert_eq!(world.is_leased(&user).await, stays, "{fault}");
         let again =
             until("the connection works", SOON, async || keeper.access_token(&connection, &provider).await.ok());
         assert!(world.is_taken(&granted(Ok(again.await)).0).await, "{fault}");

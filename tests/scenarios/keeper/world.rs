@@ -95,16 +95,13 @@ impl World {
 
     /// Tokens of the platform for a user; the access token counts as expired.
     pub(super) async fn tokens(&self, user: &str) -> TokenAnswer {
-        let minted = self.sandbox.mint_tokens(user).await;
-        let token = |field: &str| SecretString::from(minted[field].as_str().unwrap());
-        TokenAnswer {
-            access_token: token("access_token"),
-            refresh_token: Some(token("refresh_token")),
-            token_type: Some("Bearer".into()),
-            expires_at: Some(SystemClock.now() - SignedDuration::from_secs(5)),
-            keep_access_token: true,
-            scopes: None,
-        }
+        read(&self.sandbox.mint_tokens(user).await)
+    }
+
+    /// Stores a connection with what a platform gave; the access token counts as expired.
+    pub(super) async fn expired_with(&self, user: &str, minted: &Value) -> Connection {
+        self.store(user, &read(minted)).await;
+        connection("acme", user)
     }
 
     /// Stores what a consent brought.
@@ -131,6 +128,14 @@ impl World {
     pub(super) async fn content(&self, user: &str) -> Content {
         let record = self.record(user).await;
         record.open(&self.keys().get(record.key()).await.unwrap()).unwrap()
+    }
+
+    /// Whether somebody has the lease of this user's connection.
+    pub(super) async fn is_leased(&self, user: &str) -> bool {
+        let id = self.record(user).await.id;
+        let key = format!("{{sp:{:03}}}:lease:{}", id.shard, id.key);
+        let client = redis::Client::open(self.redis.url()).unwrap();
+        redis::AsyncCommands::exists(&mut client.get_multiplexed_async_connection().await.unwrap(), key).await.unwrap()
     }
 
     /// Token calls of grant `refresh_token`, by outcome.
@@ -175,6 +180,18 @@ impl KeeperConfig {
 impl Drop for World {
     fn drop(&mut self) {
         remove_folder(&self.folder);
+    }
+}
+
+fn read(minted: &Value) -> TokenAnswer {
+    let token = |field: &str| SecretString::from(minted[field].as_str().unwrap());
+    TokenAnswer {
+        access_token: token("access_token"),
+        refresh_token: Some(token("refresh_token")),
+        token_type: Some("Bearer".into()),
+        expires_at: Some(SystemClock.now() - SignedDuration::from_secs(5)),
+        keep_access_token: true,
+        scopes: None,
     }
 }
 
