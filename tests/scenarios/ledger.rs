@@ -1,5 +1,6 @@
 //! At most one post, and never a guess: the publish ledger on real servers, with real workers.
 
 mod answers;
+mod crashes;
 mod doubts;
 mod world;

@@ -17,7 +17,7 @@ use super::turn::put_off;
 use crate::failure::Failure;
 use crate::ids;
 use crate::oauth::TokenAnswer;
-use crate::records::{Content, Expected, Metadata, Saved, Standing, State, TokenSet};
+use crate::records::{Content, Expected, Marker, Metadata, Saved, Standing, State, TokenSet};
 
 /// How long new tokens that cannot be saved are held on to: the provider has replaced the old ones already.
 const HOLD_ON: Duration = Duration::from_mins(2);
@@ -53,7 +53,7 @@ impl TokenKeeper {
             // also after an answer of Redis that was lost: the tokens that moved it may be these
             Saved::Moved => match self.store.load(&id).await? {
                 Some(record) => record.metadata.generation == metadata.generation,
-                None => return Ok(self.orphaned(attempt)),
+                None => return Ok(orphaned(attempt)),
             },
         };
         if !ours {
@@ -110,12 +110,6 @@ impl TokenKeeper {
         Ok(self.store.save(&draft, parent).await?)
     }
 
-    /// New tokens of a connection that was deleted meanwhile: the record is not made again.
-    fn orphaned(&self, attempt: &Attempt<'_>) -> Access {
-        tracing::warn!(record = %attempt.record.id, "refreshed tokens of a deleted connection were dropped");
-        access::no_connection()
-    }
-
     /// The provider no longer takes the token that was sent. That counts only while it is still the one that is stored.
     pub(super) async fn denied(&self, attempt: &Attempt<'_>, said: ProviderError) -> Result<Access, Failure> {
         let code = match said.error.as_deref() {
@@ -129,6 +123,10 @@ impl TokenKeeper {
             let is_sent = record.metadata.generation == attempt.record.metadata.generation;
             if !is_sent || record.metadata.standing.state != State::Active {
                 return self.adopt(attempt.wanted).await;
+            }
+            if !is_of(attempt, record.metadata.marker) {
+                // somebody took this attempt for lost: what the token is worth, the answer to the newest one says
+                return Err(put_off(&record.id, "another attempt was begun meanwhile"));
             }
             let standing = Standing::needs_consent(self.calls.clock.now(), code);
             if let Saved::Moved = self.store.end_refresh(&record, &standing).await? {
@@ -154,7 +152,7 @@ impl TokenKeeper {
         }
         for _ in 0..LOOKS {
             let written = match self.store.load(&attempt.record.id).await {
-                Ok(Some(record)) if record.metadata.marker == Some(attempt.marker) => {
+                Ok(Some(record)) if is_of(attempt, record.metadata.marker) => {
                     self.store.set_marker(&record, None).await
                 }
                 Ok(_) => return,
@@ -170,6 +168,17 @@ impl TokenKeeper {
             }
         }
     }
+}
+
+/// New tokens of a connection that was deleted meanwhile: the record is not made again.
+fn orphaned(attempt: &Attempt<'_>) -> Access {
+    tracing::warn!(record = %attempt.record.id, "refreshed tokens of a deleted connection were dropped");
+    access::no_connection()
+}
+
+/// Whether this attempt wrote the marker. Its time is stored in milliseconds only.
+fn is_of(attempt: &Attempt<'_>, marker: Option<Marker>) -> bool {
+    marker.is_some_and(|marker| marker.attempt == attempt.marker.attempt)
 }
 
 fn event_id(attempt: &Attempt<'_>, name: &str, generation: Uuid) -> Uuid {
