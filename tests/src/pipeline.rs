@@ -241,7 +241,7 @@ impl Pipeline {
                 keep_access_token: true,
                 scopes: None,
             };
-            let place = keeper.prepare(&connection("acme", &format!("user-{user}")), 0).await;
+            let place = keeper.prepare(&connection("acme", &format!("user-{user}"))).await;
             let place = place.map_err(|failure| failure.message).expect("a place");
             let stored = keeper.store_consent(&place, ids::fresh(), &tokens, &[], now).await;
             stored.map_err(|failure| failure.message).expect("a stored record");

@@ -96,7 +96,7 @@ impl Exchange {
         epoch: u64,
     ) -> Result<(SecretString, Prepared), Failure> {
         let secret = oauth.client_secret().map_err(|why| Failure::retry(Code::InvalidClient, why))?;
-        Ok((secret, self.keeper.prepare(&request.connection(), epoch).await?))
+        Ok((secret, self.keeper.prepare(&request.connection()).await?.in_epoch(epoch)))
     }
 
     /// Spends the code, under the claim and marked as sent, and stores what it brings.
@@ -150,7 +150,7 @@ impl Exchange {
         if !doubt.left.is_zero() {
             return Err(busy(request, doubt.left.min(LOOK_AGAIN)));
         }
-        let place = self.keeper.prepare(&request.connection(), 0).await?;
+        let place = self.keeper.prepare(&request.connection()).await?;
         if let Some(stored) = place.stored_by(request.id) {
             let result = stored_as(request, stored.scopes.clone(), stored.access_expires_at);
             return answer(request, self.ledger.found(doubt, &result).await?);

@@ -143,10 +143,10 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// To be saved only while the owner's epoch is this one.
+    /// To be saved only while the owner's epoch is this one; `None`: in any.
     #[must_use]
-    pub fn in_epoch(self, epoch: u64) -> Self {
-        Self { epoch: Some(epoch), ..self }
+    pub fn in_epoch(self, epoch: Option<u64>) -> Self {
+        Self { epoch, ..self }
     }
 
     pub(super) fn seal(

@@ -22,11 +22,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Prepared {
     connection: Connection,
     current: Option<Record>,
-    /// The owner's epoch in which the consent was asked to be stored.
-    epoch: u64,
+    /// The owner's epoch in which the consent was sent; `None`: any.
+    epoch: Option<u64>,
 }
 
 impl Prepared {
+    /// To be stored only while the owner's epoch is this one: a revocation moves it.
+    #[must_use]
+    pub fn in_epoch(self, epoch: u64) -> Self {
+        Self { epoch: Some(epoch), ..self }
+    }
+
     /// What is stored, if this very request stored it: it was delivered again, and its code is spent.
     #[must_use]
     pub fn stored_by(&self, request: Uuid) -> Option<&Metadata> {
@@ -37,13 +43,12 @@ impl Prepared {
 
 impl TokenKeeper {
     /// Makes sure that tokens could be stored, before a code is spent on them.
-    /// What was begun in an earlier `epoch` of the owner is refused when it is stored.
-    pub async fn prepare(&self, connection: &Connection, epoch: u64) -> Result<Prepared, Failure> {
+    pub async fn prepare(&self, connection: &Connection) -> Result<Prepared, Failure> {
         self.newest().await?;
         let id = self.store.locate(connection);
         let current = self.store.load(&id).await?;
         self.store.writable(&id).await?;
-        Ok(Prepared { connection: connection.clone(), current, epoch })
+        Ok(Prepared { connection: connection.clone(), current, epoch: None })
     }
 
     /// Seals and saves what the consent of this request brought. The newest consent wins over whatever is stored.
@@ -86,7 +91,8 @@ impl TokenKeeper {
                 return Ok(());
             }
             let Connection { tenant, user, .. } = prepared.connection.clone();
-            if self.store.epoch(&Owner { tenant, user }).await? != prepared.epoch {
+            let now = self.store.epoch(&Owner { tenant, user }).await?;
+            if prepared.epoch.is_some_and(|epoch| epoch != now) {
                 let message = "the owner's connections were revoked after this consent was sent; ask for consent again";
                 return Err(Failure::reject(Code::Revoked, message));
             }
