@@ -21,7 +21,8 @@
 Code and verifier are read from the environment, else from standard input (a line each), and never from the command
 line, where every user of the machine could see them. They travel in plain text here, as a development setup takes them.
 
-The same id is the same request, however often it is sent: when no reply came, say --id with the id of before.
+When no reply came, send the same request again under its id (--id). Workers know an exchange again and spend its code
+only once. A post they may, as yet, publish a second time: look first.
 
 Exit status: 0 done; 1 failed, and the reply says why; 2 wrong usage; 3 nobody knows whether it was done; 4 not sent, or
 no reply in time.
@@ -62,7 +63,7 @@ def main():
     try:
         reply = ask(args, queue, type_name, body)
     except NoReply as problem:
-        print(f"producer.py: {problem}\nTo go on with the same request: --id {body['id']}", file=sys.stderr)
+        print(f"producer.py: {problem}\nTo send the same request again: --id {body['id']}", file=sys.stderr)
         return NO_REPLY
     show(reply)
     if failure := reply.get("failure"):
@@ -113,7 +114,7 @@ def ask(args, queue, type_name, body):
     except Exception:
         # What the library says quotes the address, and with it the password.
         raise NoReply("SEALPOST_AMQP_URL is not an address like amqp://user:password@host:5672/%2f") from None
-    # A broker that is short of memory or disk takes nothing and says nothing; do not wait for it longer than for a reply.
+    # A broker that is short of memory or disk takes nothing and says nothing: wait for it as long as for a reply.
     parameters.blocked_connection_timeout = args.timeout
     try:
         connection = pika.BlockingConnection(parameters)
@@ -143,7 +144,8 @@ def listen(channel, correlation_id):
 
     def on_message(_channel, _method, properties, body):
         if properties.correlation_id == correlation_id:
-            reply.append(msgpack.unpackb(body) if properties.content_type == "application/msgpack" else json.loads(body))
+            unpack = msgpack.unpackb if properties.content_type == "application/msgpack" else json.loads
+            reply.append(unpack(body))
 
     channel.basic_consume(REPLIES, on_message, auto_ack=True)
     return reply

@@ -19,7 +19,8 @@ pub fn client(limit: Duration) -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(concat!("sealpost/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
-        .connect_timeout(limit.min(Duration::from_secs(5)))
+        // well before the limit for all: what could not connect was not sent
+        .connect_timeout((limit / 2).min(Duration::from_secs(5)))
         .timeout(limit)
         .tcp_nodelay(true)
         .build()

@@ -64,6 +64,9 @@ fn cases() -> Vec<Case> {
         with(|properties| properties.with_type("publish-job.v2".into()), "unknown-version", &[TYPE, "newer"]),
         with(|properties| properties.with_content_type("text/plain".into()), "malformed-message", &["content type"]),
         with(msgpack, "malformed-message", &["MessagePack"]),
+        Case { properties: msgpack(properties(TYPE, ID)), ..case(vec![0xdd, 255, 255, 255, 255], &["MessagePack"]) },
+        Case { properties: msgpack(properties(TYPE, ID)), ..case(vec![0x91; MAX_BODY], &["MessagePack"]) },
+        case(vec![b'['; MAX_BODY], &["JSON"]),
         large,
     ]
 }

@@ -75,14 +75,7 @@ async fn a_redis_that_is_still_loading_is_waited_for() {
     let worker = pipeline.worker().await;
     pipeline.connect("ada").await;
     let mut direct = redis(&pipeline).await;
-    for number in 0..3000 {
-        let _: () = redis::cmd("SET")
-            .arg(format!("filler:{number}"))
-            .arg("x".repeat(64))
-            .query_async(&mut direct)
-            .await
-            .unwrap();
-    }
+    tell(&mut direct, &["DEBUG", "POPULATE", "5000"]).await;
     tell(&mut direct, &["CONFIG", "SET", "key-load-delay", "1000"]).await;
     let mut other = redis(&pipeline).await;
     let reload =

@@ -159,18 +159,13 @@ async fn no_secret_is_in_logs_measures_answers_events_headers_or_the_stores_file
     until("three are put aside", SOON, async || pipeline.rig.broker.depth("dead-letters").await == 3).await;
 
     // A job that is done, and one whose provider repeats the token.
-    let stored = until("the record is there", SOON, async || {
-        let log = worker.log();
-        log.contains("connection.stored").then_some(())
-    });
-    stored.await;
+    worker.logged("connection.stored").await;
     let tokens = tokens(&pipeline, "ada").await;
     let echo = json!({"id": tokens[0], "url": format!("https://x.example/?t={}", tokens[0])}).to_string();
     pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "x")).await;
     pipeline.sandbox.fault(json!({"path": "/api/posts", "kind": "status", "status": 201, "body": echo})).await;
     pipeline.send("publish-job.v1", &publish_job("acme", "ada", "x")).await;
-    until("both are done", SOON, async || worker.metric("sealpost_jobs_total", &["publish.published"]).await > 1.5)
-        .await;
+    worker.measured("sealpost_jobs_total", &["publish.published"], 2).await;
     secrets.extend(codes);
     secrets.extend(tokens);
 
