@@ -114,7 +114,7 @@ def ask(args, queue, type_name, body):
     except Exception:
         # What the library says quotes the address, and with it the password.
         raise NoReply("SEALPOST_AMQP_URL is not an address like amqp://user:password@host:5672/%2f") from None
-    # A broker that is short of memory or disk takes nothing and says nothing; do not wait for it longer than for a reply.
+    # A broker that is short of memory or disk takes nothing and says nothing: wait for it as long as for a reply.
     parameters.blocked_connection_timeout = args.timeout
     try:
         connection = pika.BlockingConnection(parameters)
@@ -144,7 +144,8 @@ def listen(channel, correlation_id):
 
     def on_message(_channel, _method, properties, body):
         if properties.correlation_id == correlation_id:
-            reply.append(msgpack.unpackb(body) if properties.content_type == "application/msgpack" else json.loads(body))
+            unpack = msgpack.unpackb if properties.content_type == "application/msgpack" else json.loads
+            reply.append(unpack(body))
 
     channel.basic_consume(REPLIES, on_message, auto_ack=True)
     return reply

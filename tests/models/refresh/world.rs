@@ -65,6 +65,7 @@ pub(super) enum At {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says of a run that something happened in it")]
 pub(super) struct World {
     pub(super) record: Option<Record>,
     pub(super) lease: Option<u8>,

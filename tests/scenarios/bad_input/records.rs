@@ -35,7 +35,9 @@ async fn a_flipped_bit_puts_the_record_into_quarantine_once_and_a_new_consent_he
     let _: () = redis.hset(&key, "sealed", sealed).await.unwrap();
     for _ in 0..2 {
         failed(&pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "x")).await, "quarantined");
-        put_aside(&pipeline.dead_letter().await, "quarantined", "publish-jobs", &["record", "restore", "consent"]);
+        let dead = pipeline.dead_letter().await;
+        put_aside(&dead, "quarantined", "publish-jobs", &["record", "restore", "consent"]);
+        assert_eq!(dead.header("sealpost-attempt").as_deref(), Some("1"), "another attempt would change nothing");
     }
     let told = pipeline.event("connection.quarantined").await.json();
     assert_eq!((&told["code"], &told["connection"]["user"]), (&"quarantined".into(), &"ada".into()), "{told}");

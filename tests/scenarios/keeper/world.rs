@@ -107,10 +107,14 @@ impl World {
     /// Stores what a consent brought.
     pub(super) async fn store(&self, user: &str, tokens: &TokenAnswer) {
         let keeper = self.keeper(PATIENT).await;
-        let place = keeper.prepare(&connection("acme", user)).await.map_err(words).unwrap();
+        let place = keeper.prepare(&connection("acme", user)).await.map_err(|failure| words(&failure)).unwrap();
         let scopes = ["posts.read".to_owned(), "posts.write".to_owned()];
         let now = SystemClock.now();
-        keeper.store_consent(&place, ids::fresh(), tokens, &scopes, now).await.map_err(words).unwrap();
+        keeper
+            .store_consent(&place, ids::fresh(), tokens, &scopes, now)
+            .await
+            .map_err(|failure| words(&failure))
+            .unwrap();
     }
 
     /// A connection of this user whose access token has expired.
@@ -195,13 +199,13 @@ fn read(minted: &Value) -> TokenAnswer {
     }
 }
 
-pub(super) fn words(failure: Failure) -> String {
+pub(super) fn words(failure: &Failure) -> String {
     format!("{:?} {}: {}", failure.verdict, failure.code, failure.message)
 }
 
 /// What was granted: the token, and the topics of the events.
 pub(super) fn granted(result: Result<Access, Failure>) -> (String, Vec<&'static str>) {
-    match result.map_err(words).unwrap() {
+    match result.map_err(|failure| words(&failure)).unwrap() {
         Access::Granted { token, events, .. } => (token.expose_secret().into(), topics(&events)),
         Access::Refused { report, .. } => panic!("refused: {report:?}"),
     }
@@ -209,7 +213,7 @@ pub(super) fn granted(result: Result<Access, Failure>) -> (String, Vec<&'static 
 
 /// What was refused: why, and the topics of the events.
 pub(super) fn refused(result: Result<Access, Failure>) -> (FailureReport, Vec<&'static str>) {
-    match result.map_err(words).unwrap() {
+    match result.map_err(|failure| words(&failure)).unwrap() {
         Access::Refused { report, events } => (report, topics(&events)),
         Access::Granted { .. } => panic!("granted"),
     }
