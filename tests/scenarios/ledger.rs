@@ -3,4 +3,6 @@
 mod answers;
 mod crashes;
 mod doubts;
+mod exchanges;
+mod quirks;
 mod world;

@@ -2,6 +2,7 @@
 //! sent.
 
 use sealpost_schemas::{ProviderError, Remote};
+use sealpost_shared::http;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -11,8 +12,6 @@ const MAX_REMOTE: usize = 2048;
 const MAX_WORDS: usize = 300;
 /// The most that is kept of the fields that the entry or the job lists, in bytes of JSON.
 const MAX_RESPONSE: usize = 4096;
-/// What is put where a token or a sent text stood.
-const SCRUBBED: &str = "[scrubbed]";
 /// Shorter texts than this, in bytes, are words and not echoes.
 const SHORTEST_ECHO: usize = 8;
 
@@ -84,12 +83,10 @@ fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     }
 }
 
-fn clean(text: &str, max: usize, echoes: &[&str]) -> String {
-    let mut text = text.to_owned();
-    for echo in echoes.iter().filter(|echo| !echo.is_empty()) {
-        text = text.replace(echo, SCRUBBED);
-    }
-    text.chars().filter(|c| !c.is_control()).take(max).collect()
+/// Control characters go first, so that none of them hides what was sent.
+fn clean(text: &str, max: usize, sent: &[&str]) -> String {
+    let plain: String = text.chars().filter(|c| !c.is_control()).collect();
+    http::scrubbed(&plain, sent).chars().take(max).collect()
 }
 
 #[cfg(test)]
@@ -107,7 +104,7 @@ mod tests {
         let body = json!({"id": 7, "note": "a\u{1b}[2J secret-token", "deep": {"list": ["secret-token"]}, "more": 1});
         assert_eq!(
             response(&body, &["/id", "/note", "/deep/list", "/absent"]).unwrap(),
-            json!({"id": 7, "note": "a[2J [scrubbed]", "list": ["[scrubbed]"]})
+            json!({"id": 7, "note": "a[2J [removed]", "list": ["[removed]"]})
         );
         assert_eq!(response(&body, &["/absent"]), None);
     }
@@ -126,6 +123,6 @@ mod tests {
         let said = words(422, &body, (Some("/error"), Some("/message")), Some(&sent), &"secret-token".into());
         let description = said.description.unwrap();
         assert_eq!(said.error.as_deref(), Some("bad"));
-        assert!(description.starts_with("no: [scrubbed] xxx") && description.len() == 300, "{description}");
+        assert!(description.starts_with("no: [removed] xxx") && description.len() == 300, "{description}");
     }
 }
