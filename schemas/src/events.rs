@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Announced, Code, Connection, Message, RotationMode};
+use crate::{Announced, Code, Connection, Message, ProviderError, RotationMode};
 
 /// A stored record does not open with its key and is left alone from now on.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +19,34 @@ pub struct ConnectionQuarantined {
     pub record: String,
     /// Why.
     pub code: Code,
+}
+
+/// The provider no longer takes a connection's tokens. Told once.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectionNeedsConsent {
+    /// The event's id.
+    pub id: Uuid,
+    /// Which one.
+    pub connection: Connection,
+    /// Why.
+    pub code: Code,
+    /// What the provider said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_error: Option<ProviderError>,
+}
+
+/// A connection's tokens were replaced by newer ones.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct ConnectionRefreshed {
+    /// The event's id.
+    pub id: Uuid,
+    /// Which one.
+    pub connection: Connection,
+    /// The scopes that it has now.
+    pub scopes: Vec<String>,
+    /// When the new access token expires, where the provider tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
 }
 
 /// One shard of a rotation is done.
@@ -87,6 +115,8 @@ macro_rules! events {
 }
 
 events! {
+    ConnectionNeedsConsent = "connection-needs-consent" at "connection.needs-consent",
+    ConnectionRefreshed = "connection-refreshed" at "connection.refreshed",
     ConnectionQuarantined = "connection-quarantined" at "connection.quarantined",
     RotationShardDone = "rotation-shard-done" at "rotation.shard-done",
     RotationDone = "rotation-done" at "rotation.done",

@@ -5,7 +5,10 @@ use serde_json::Value;
 
 use crate::{
     ExchangeRequest, ExchangeResult, Message, PublishJob, PublishResult, RotationShard, RotationTick,
-    events::{ConnectionQuarantined, JobDeadLettered, RotationDone, RotationShardDone},
+    events::{
+        ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, RotationDone,
+        RotationShardDone,
+    },
 };
 
 /// File name and JSON Schema (draft 2020-12) of every message.
@@ -21,6 +24,8 @@ pub fn schemas() -> Vec<(String, Value)> {
         one::<PublishResult>(),
         one::<RotationTick>(),
         one::<RotationShard>(),
+        one::<ConnectionNeedsConsent>(),
+        one::<ConnectionRefreshed>(),
         one::<ConnectionQuarantined>(),
         one::<RotationShardDone>(),
         one::<RotationDone>(),

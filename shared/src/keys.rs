@@ -43,7 +43,8 @@ pub trait KeySource: Send + Sync {
     fn index_key(&self) -> impl Future<Output = Result<Arc<IndexKey>, KeyError>> + Send;
 }
 
-/// The key source that configuration chose.
+/// The key source that configuration chose. Clones share it.
+#[derive(Clone)]
 pub enum Keys {
     /// A keyring file.
     Local(LocalKeys),

@@ -1,6 +1,6 @@
 //! What two Sealpost processes must agree on.
 //!
-//! Owns sealing, keys, records, the broker, the token calls and the words for failure. Knows no step.
+//! Owns sealing, keys, records, the ledger, the broker, the token calls and the words for failure. Knows no step.
 
 pub mod broker;
 pub mod clock;
@@ -9,6 +9,7 @@ pub mod failure;
 pub mod http;
 pub mod ids;
 pub mod keys;
+pub mod ledger;
 pub mod metrics;
 pub mod oauth;
 pub mod records;

@@ -14,6 +14,10 @@ const UNKNOWN_FIELDS: &str = "sealpost_unknown_fields_total";
 const QUARANTINES: &str = "sealpost_quarantines_total";
 const RESEALED: &str = "sealpost_records_resealed_total";
 
+const TOKEN_CALLS: &str = "sealpost_token_calls_total";
+const COALESCED: &str = "sealpost_refreshes_coalesced_total";
+const RACES_ADOPTED: &str = "sealpost_refresh_races_adopted_total";
+
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
 /// The histograms, with their buckets.
@@ -28,6 +32,9 @@ pub fn describe() {
     describe_counter!(PUBLISHES, "Messages that were to be published, by kind and result.");
     describe_counter!(UNKNOWN_FIELDS, "Fields of messages that this version does not know, by queue.");
     describe_counter!(QUARANTINES, "Records that did not open and were put into quarantine.");
+    describe_counter!(TOKEN_CALLS, "Calls of token endpoints, by provider of the catalogue, grant and outcome.");
+    describe_counter!(COALESCED, "Refreshes that were saved since one was under way in the same worker.");
+    describe_counter!(RACES_ADOPTED, "Refreshes whose tokens were dropped for those that somebody else had saved.");
     describe_counter!(RESEALED, "Records that a rotation looked at, by result.");
 }
 
@@ -98,6 +105,21 @@ pub fn unknown_fields(queue: &'static str, fields: usize) {
     if fields > 0 {
         counter!(UNKNOWN_FIELDS, "queue" => queue).increment(fields as u64);
     }
+}
+
+/// A token endpoint of the catalogue was called. Outcomes: `ok`, and the labels of `oauth::RefreshError`.
+pub fn token_call(provider: &str, grant: &'static str, outcome: &'static str) {
+    counter!(TOKEN_CALLS, "provider" => provider.to_owned(), "grant" => grant, "outcome" => outcome).increment(1);
+}
+
+/// A refresh was waited for instead of begun.
+pub fn refresh_coalesced() {
+    counter!(COALESCED).increment(1);
+}
+
+/// What another refresh had saved was used.
+pub fn race_adopted() {
+    counter!(RACES_ADOPTED).increment(1);
 }
 
 /// A record was put into quarantine.

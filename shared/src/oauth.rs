@@ -5,8 +5,10 @@
 
 mod consent;
 mod provider;
+mod refresh;
 mod token_call;
 
 pub use consent::Consent;
-pub use provider::{ClientAuth, OAuthProvider};
+pub use provider::{ClientAuth, DeadToken, OAuthProvider};
+pub use refresh::{RefreshError, refresh};
 pub use token_call::{CodeGrant, TokenAnswer, TokenError, exchange_code};

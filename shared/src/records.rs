@@ -15,6 +15,8 @@ mod fields;
 #[cfg(test)]
 mod golden;
 mod layout;
+mod lease;
+mod ledger;
 mod link;
 mod locate;
 mod meta;
@@ -27,6 +29,8 @@ pub use config::{StoreConfig, StoreMode};
 pub use content::{Content, ContentError, Subject, TokenSet};
 pub use error::StoreError;
 pub use fields::RecordError;
+pub use lease::Lease;
+pub use ledger::{Begun, ClaimOf, EntryId, Fingerprint, Outcome, SealedResult, Settled, Word};
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;
 pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};

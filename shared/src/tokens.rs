@@ -1,17 +1,24 @@
 //! The token keeper: records, keys and what a provider gave, brought together. Steps know connections; only the keeper
-//! knows how they are stored and sealed.
+//! knows how they are stored, sealed and refreshed.
 
 mod access;
 mod consent;
+mod flights;
+mod outcome;
 mod quarantine;
+mod refresh;
 mod rewrap;
+mod turn;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use access::Access;
 pub use consent::Prepared;
 pub use rewrap::{Page, Position, Rewrap};
 
+use self::flights::Flights;
+use crate::clock::Clock;
 use crate::keys::{KeyError, KeySource, Keys};
 use crate::records::Store;
 use crate::seal::{Key, KeyId, KeyRef};
@@ -21,13 +28,25 @@ pub struct TokenKeeper {
     store: Store,
     keys: Keys,
     key: KeyId,
+    calls: TokenCalls,
+    flights: Flights,
+}
+
+/// What token calls are made with.
+pub struct TokenCalls {
+    /// The HTTP client.
+    pub http: reqwest::Client,
+    /// How long one call may take, answer included.
+    pub limit: Duration,
+    /// What leases and expiries are measured with.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl TokenKeeper {
     /// Keeps tokens in `store`, sealed with the newest version of `key`.
     #[must_use]
-    pub fn new(store: Store, keys: Keys, key: KeyId) -> Self {
-        Self { store, keys, key }
+    pub fn new(store: Store, keys: Keys, key: KeyId, calls: TokenCalls) -> Self {
+        Self { store, keys, key, calls, flights: Flights::default() }
     }
 
     /// The store, for what is not about one connection.

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use jsonschema::Validator;
 use sealpost_schemas::codec::{Encoding, decode};
-use sealpost_schemas::events::{ConnectionQuarantined, JobDeadLettered, RotationDone, RotationShardDone};
+use sealpost_schemas::events::{
+    ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, RotationDone,
+    RotationShardDone,
+};
 use sealpost_schemas::{
     ExchangeRequest, ExchangeResult, Message, PublishJob, PublishResult, RotationShard, RotationTick,
 };
@@ -39,6 +42,8 @@ fn kinds() -> Vec<Kind> {
         kind::<PublishResult>(),
         kind::<RotationTick>(),
         kind::<RotationShard>(),
+        kind::<ConnectionNeedsConsent>(),
+        kind::<ConnectionRefreshed>(),
         kind::<ConnectionQuarantined>(),
         kind::<RotationShardDone>(),
         kind::<RotationDone>(),
@@ -259,6 +264,8 @@ fn a_wrong_value_deep_inside_is_refused_by_schema_and_type_alike() {
         ("rotation-shard.v1.rewrap", "/shard", json!(65_536)),
         ("rotation-shard-done.v1.rewrap", "/resealed", json!(-1)),
         ("rotation-done.v1.rewrap", "/shards", json!(1.5)),
+        ("connection-needs-consent.v1.refused", "/code", json!("tired")),
+        ("connection-refreshed.v1.bounded", "/scopes", json!("posts.write")),
         ("connection-quarantined.v1.named", "/connection", json!({"tenant": "acme", "user": "u-42"})),
         ("job-dead-lettered.v1.refused", "/code", json!("Unknown-Provider")),
     ];

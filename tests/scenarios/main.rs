@@ -8,6 +8,8 @@ mod delivery;
 mod dev;
 mod flows;
 mod import_rules;
+mod keeper;
+mod ledger;
 mod operations;
 mod producer_in_python;
 mod records;

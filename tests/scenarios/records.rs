@@ -7,6 +7,7 @@ mod fixed;
 mod indexes;
 mod lost_answers;
 mod names;
+mod refreshes;
 mod risks;
 mod world;
 mod writes;

@@ -3,8 +3,10 @@
 #![expect(clippy::expect_used, reason = "a harness stops a test by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "everything here panics when the world is not as the test needs it")]
 
+pub mod breakpoint;
 pub mod broker;
 pub mod machine;
+pub mod oidc_peer;
 pub mod own;
 pub mod pipeline;
 pub mod processes;

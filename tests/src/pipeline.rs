@@ -8,6 +8,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -25,7 +26,7 @@ use sealpost_shared::{
     oauth::TokenAnswer,
     records::{Store, StoreConfig, StoreMode},
     seal::{KeyRef, KeyVersion},
-    tokens::TokenKeeper,
+    tokens::{TokenCalls, TokenKeeper},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -155,10 +156,18 @@ impl Pipeline {
         held
     }
 
+    /// A token keeper as workers have one.
+    pub async fn keeper(&self) -> TokenKeeper {
+        let keys = Keys::Local(LocalKeys::open(&self.keyring()).expect("the keyring"));
+        let limit = Duration::from_secs(20);
+        let http = sealpost_shared::http::client(limit).expect("an HTTP client");
+        let calls = TokenCalls { http, limit, clock: Arc::new(SystemClock) };
+        TokenKeeper::new(self.store().await, keys, KEY.parse().expect("a key id"), calls)
+    }
+
     /// Stores connections of users `user-0`, `user-1`, … of tenant `acme` with made-up tokens, as an exchange does.
     pub async fn seed(&self, users: usize) {
-        let keys = Keys::Local(LocalKeys::open(&self.keyring()).expect("the keyring"));
-        let keeper = TokenKeeper::new(self.store().await, keys, KEY.parse().expect("a key id"));
+        let keeper = self.keeper().await;
         let now = SystemClock.now();
         let one = async |user: usize| {
             let tokens = TokenAnswer {
@@ -166,6 +175,7 @@ impl Pipeline {
                 refresh_token: Some(format!("refresh-{user}").into()),
                 token_type: None,
                 expires_at: None,
+                keep_access_token: true,
                 scopes: None,
             };
             let place = keeper.prepare(&connection("acme", &format!("user-{user}"))).await;

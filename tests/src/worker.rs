@@ -98,6 +98,16 @@ impl Worker {
         }
     }
 
+    /// SIGSTOP: it holds still, and its connections stay.
+    pub fn stop(&self) {
+        self.process.sigstop();
+    }
+
+    /// SIGCONT.
+    pub fn go_on(&self) {
+        self.process.sigcont();
+    }
+
     /// Waits until it ended.
     pub async fn ended(&self) -> ExitStatus {
         let ended = tokio::time::timeout(SOON, self.process.exited()).await;

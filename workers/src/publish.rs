@@ -1,24 +1,35 @@
-//! `publish-jobs`: content in, a post out.
+//! `publish-jobs`: content in, a post out, at most one however often the job is delivered.
+
+mod act;
+mod doubt;
+mod results;
+mod tokens;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use reqwest::Client;
-use sealpost_schemas::{Code, FailureReport, Message, PublishJob, PublishOutcome, PublishResult};
-use sealpost_shared::failure::{Failure, Verdict};
+use sealpost_schemas::{Answer, Code, Content, PublishJob, PublishResult};
+use sealpost_shared::clock::SystemClock;
+use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
-use sealpost_shared::tokens::{Access, TokenKeeper};
+use sealpost_shared::ledger::{Ledger, Turn};
+use sealpost_shared::oauth::OAuthProvider;
+use sealpost_shared::tokens::TokenKeeper;
 
-use crate::providers::{Catalogue, Publication, PublishError, Publishing, publish};
-use crate::step::{Attempt, Step};
+use self::results::{answer, busy, failed};
+use self::tokens::Tokens;
+use crate::providers::{Catalogue, Request, RequestError};
+use crate::step::{Attempt, Step, Told, deadline_passed};
 
-/// How long a job waits when the provider asks for fewer requests without saying how long.
-const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(30);
+/// The name of its ledger.
+pub const LEDGER: &str = "publish-job";
 
 /// The step.
 pub struct Publish {
     /// Where connections are kept.
     pub keeper: Arc<TokenKeeper>,
+    /// What became of each job.
+    pub ledger: Ledger<SystemClock>,
     /// The providers.
     pub catalogue: Arc<Catalogue>,
     /// The HTTP client.
@@ -27,23 +38,39 @@ pub struct Publish {
 
 impl Step for Publish {
     type Input = PublishJob;
-    type Output = PublishResult;
+    type Output = Told<PublishResult>;
+    const JUDGES_DEADLINE: bool = true;
 
-    async fn run(&self, job: &PublishJob, at: Attempt) -> Result<PublishResult, Failure> {
-        let publishing = self.publishing(job)?;
-        let token = match self.keeper.access_token(&job.connection(), at.now).await? {
-            Access::Granted(token) => token,
-            Access::Refused(report) => return Ok(failed(job, report)),
-        };
-        match publish(&self.http, publishing, &job.content, &token).await {
-            Ok(post) => Ok(published(job, post)),
-            Err(error) => not_published(job, &error),
+    async fn run(&self, job: &PublishJob, at: Attempt) -> Result<Self::Output, Failure> {
+        let mut events = Vec::new();
+        match self.turn(job, at, &mut events).await {
+            Ok(result) => Ok(Told { result, events }),
+            Err(failure) => Err(failure.with_events(events)),
         }
     }
 }
 
 impl Publish {
-    fn publishing(&self, job: &PublishJob) -> Result<&Publishing, Failure> {
+    /// What this delivery has to do; what happens to the connection on the way goes into `events`.
+    async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
+        let (request, oauth) = self.request(job)?;
+        match self.ledger.begin(&job.owner, job.id, &decoded(job)).await? {
+            Turn::Act(claim) if job.deadline.is_some_and(|deadline| deadline < at.now) => {
+                self.ledger.give_up(&claim).await;
+                Ok(failed(job, deadline_passed()))
+            }
+            Turn::Act(claim) => self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, events)).await,
+            Turn::Settled(standing) => answer(job, standing),
+            Turn::Doubt(doubt) => self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, events)).await,
+            Turn::Busy(after) => Err(busy(job, after)),
+            Turn::Reused => {
+                let message = "another job of this owner has this id; give each job an id of its own";
+                Err(Failure::reject(Code::IdReused, message))
+            }
+        }
+    }
+
+    fn request(&self, job: &PublishJob) -> Result<(Request<'_>, &OAuthProvider), Failure> {
         if job.device_tokens.is_some() || job.notify.is_some() {
             let message = "device_tokens and notify are not done by this version";
             return Err(Failure::reject(Code::NotSupported, message));
@@ -52,47 +79,25 @@ impl Publish {
             let message = format!("provider {} is not in the catalogue; add its entry, then replay", job.provider);
             Failure::reject(Code::UnknownProvider, message)
         })?;
-        provider.publishing(&job.content).ok_or_else(|| {
-            let message = format!("provider {} takes no content of type {}", job.provider, job.content.type_name());
-            Failure::reject(Code::NotSupported, message)
-        })
+        let key = ids::follow_up(Some(&job.owner), job.id, "publish-request", "");
+        let request = provider.request(&job.content, key).map_err(|error| {
+            let code = match error {
+                RequestError::NotAllowed(_) => Code::NotSupported,
+                RequestError::Malformed(_) => Code::MalformedMessage,
+            };
+            Failure::reject(code, format!("publishing at {}: {error}", job.provider))
+        })?;
+        Ok((request, &provider.oauth))
     }
 }
 
-fn published(job: &PublishJob, post: Publication) -> PublishResult {
-    PublishResult { remote: Some(post.0), ..result(job, PublishOutcome::Published, "published") }
-}
-
-/// What a failed call means for the job: only what is known not to be posted is tried again.
-fn not_published(job: &PublishJob, error: &PublishError) -> Result<PublishResult, Failure> {
-    let message = format!("publishing at {}: {error}", job.provider);
-    match error {
-        PublishError::NotSent => Err(Failure::retry(Code::ProviderUnavailable, message)),
-        PublishError::RateLimited { after, .. } => {
-            let after = after.unwrap_or(RATE_LIMIT_PAUSE);
-            Err(Failure::new(Verdict::Defer { after }, Code::RateLimited, message))
-        }
-        PublishError::TokenRefused => {
-            let message = format!("{message}; consent must be given again");
-            Ok(failed(job, FailureReport::new(Code::NeedsConsent, message, false)))
-        }
-        PublishError::Rejected(said) => {
-            let report = FailureReport::new(Code::ProviderRejected, message, false);
-            Ok(failed(job, FailureReport { provider_error: Some(said.clone()), ..report }))
-        }
-        PublishError::Unknown(_) => {
-            let report = FailureReport::new(Code::OutcomeUnknown, message, false);
-            let result = result(job, PublishOutcome::Unknown, report.code.as_str());
-            Ok(PublishResult { failure: Some(report), ..result })
-        }
+/// The job as its ledger knows it: the order of fields in a JSON body says nothing.
+fn decoded(job: &PublishJob) -> PublishJob {
+    let mut job = job.clone();
+    if let Content::Raw(raw) = &mut job.content
+        && let Some(body) = &mut raw.body
+    {
+        body.sort_all_objects();
     }
-}
-
-fn failed(job: &PublishJob, failure: FailureReport) -> PublishResult {
-    let result = result(job, PublishOutcome::Failed, failure.code.as_str());
-    PublishResult { failure: Some(failure), ..result }
-}
-
-fn result(job: &PublishJob, outcome: PublishOutcome, name: &str) -> PublishResult {
-    job.result(ids::follow_up(Some(&job.owner), job.id, PublishResult::NAME, name), outcome)
+    job
 }

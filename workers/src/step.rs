@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sealpost_schemas::codec::Encoding;
-use sealpost_schemas::{Announced, Answer, Message, Queued};
+use sealpost_schemas::{Announced, Answer, Code, FailureReport, Message, Queued};
 use sealpost_shared::broker::Outgoing;
 use sealpost_shared::failure::Failure;
 use uuid::Uuid;
@@ -13,6 +13,9 @@ pub trait Step: Send + Sync + 'static {
     type Input: Queued;
     /// The outgoing arrows of the step's diagram.
     type Output: FollowUps;
+
+    /// Whether the step looks at the deadline itself: what it began before must be answered after it too.
+    const JUDGES_DEADLINE: bool = false;
 
     /// Does the work. It must be safe to run twice.
     fn run(&self, input: &Self::Input, at: Attempt) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
@@ -100,6 +103,29 @@ impl FollowUps for sealpost_schemas::ExchangeResult {
 impl FollowUps for sealpost_schemas::PublishResult {
     fn emission(self) -> Result<Emission, serde_json::Error> {
         Emission::answer(&self)
+    }
+}
+
+/// What a producer is told whose message came too late.
+#[must_use]
+pub fn deadline_passed() -> FailureReport {
+    let message = "the deadline passed before the work was begun; send it anew if it is still wanted";
+    FailureReport::new(Code::DeadlinePassed, message, true)
+}
+
+/// A result, and what happened on the way to it.
+pub struct Told<R> {
+    /// The result.
+    pub result: R,
+    /// Events beside it.
+    pub events: Vec<Answer>,
+}
+
+impl<R: FollowUps> FollowUps for Told<R> {
+    fn emission(self) -> Result<Emission, serde_json::Error> {
+        let mut emission = self.result.emission()?;
+        emission.events.extend(self.events);
+        Ok(emission)
     }
 }
 

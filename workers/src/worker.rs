@@ -11,17 +11,19 @@ use sealpost_shared::broker::{Broker, BrokerConfig};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::config::Config;
 use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
+use sealpost_shared::ledger::Ledger;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
-use sealpost_shared::tokens::TokenKeeper;
+use sealpost_shared::seal::KeyId;
+use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
 use sealpost_shared::{http, metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::exchange::Exchange;
+use crate::exchange::{self, Exchange};
 use crate::ops_port::{self, Readiness};
 use crate::providers::Catalogue;
-use crate::publish::Publish;
+use crate::publish::{self, Publish};
 use crate::rotate::{Rotate, RotateShard};
 use crate::runner::Runner;
 use crate::{schedule, telemetry};
@@ -129,21 +131,30 @@ impl Process {
 pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     let process = Process::start(config).await?;
     let catalogue = Arc::new(Catalogue::read(&process.config.providers)?);
-    let key = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
+    let key_id: KeyId = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
     let http: Client =
         http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
     let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace: config.ops.grace() };
     let shards = store.shards();
-    let keeper = Arc::new(TokenKeeper::new(store, keys, key));
+    let ledger =
+        |kind| Ledger::new(kind, store.clone(), (keys.clone(), key_id.clone()), SystemClock, config.http.limit());
+    let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
+    let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock) };
+    let keeper = Arc::new(TokenKeeper::new(store.clone(), keys.clone(), key_id.clone(), calls));
     let running = TaskTracker::new();
     if StepName::Exchange.chosen(steps) {
-        let step = Exchange { keeper: keeper.clone(), catalogue: catalogue.clone(), http: http.clone() };
+        let step = Exchange {
+            keeper: keeper.clone(),
+            ledger: exchange_ledger,
+            catalogue: catalogue.clone(),
+            http: http.clone(),
+        };
         running.spawn(runner.clone().work(step));
     }
     if StepName::Publish.chosen(steps) {
-        running.spawn(runner.clone().work(Publish { keeper: keeper.clone(), catalogue, http }));
+        running.spawn(runner.clone().work(Publish { keeper: keeper.clone(), ledger: publish_ledger, catalogue, http }));
     }
     if StepName::Rotate.chosen(steps) {
         running.spawn(runner.clone().work(Rotate { shards }));

@@ -24,10 +24,11 @@ use ring::{Entry, Keyring};
 /// Keys from a keyring file.
 ///
 /// The file is JSON, format 1, readable by its owner only: an index key, and versions of keys in the order they were
-/// made; the last one of an id is its latest. It may be a symbolic link.
+/// made; the last one of an id is its latest. It may be a symbolic link. Clones share what was read.
+#[derive(Clone)]
 pub struct LocalKeys {
     path: PathBuf,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 struct State {
@@ -49,7 +50,7 @@ impl LocalKeys {
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
         let seen = Stamp::of(path);
         let ring = Arc::new(Keyring::parse(path, &disk::read(path)?.text)?);
-        Ok(Self { path: path.to_owned(), state: Mutex::new(State { ring, seen, trouble: None }) })
+        Ok(Self { path: path.to_owned(), state: Arc::new(Mutex::new(State { ring, seen, trouble: None })) })
     }
 
     /// Adds a new version, the latest from then on, of the key `id`, which may be new itself.

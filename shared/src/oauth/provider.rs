@@ -1,5 +1,6 @@
 //! The catalogue's OAuth half of one provider.
 
+use sealpost_schemas::ProviderError;
 use secrecy::SecretString;
 use serde::Deserialize;
 use url::Url;
@@ -37,9 +38,52 @@ pub struct OAuthProvider {
     /// The scopes that are asked for.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Whether access tokens are stored beside the refresh token. Without, none is, and every use costs a refresh.
+    #[serde(default = "yes")]
+    pub keep_access_token: bool,
+    /// The answer's field that holds the access token's lifetime in milliseconds, where it is not the `expires_in` in
+    /// seconds of RFC 6749 §5.1 (Matrix: `expires_in_ms`).
+    pub expires_in_ms: Option<String>,
+    /// How the token endpoint says that a refresh token is no good for ever, beside the words of the standards.
+    #[serde(default)]
+    pub dead_token: Vec<DeadToken>,
+}
+
+/// One way of saying that a refresh token is no good for ever. All that is given must be met.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeadToken {
+    /// The HTTP status; some platforms answer errors with 200.
+    pub status: Option<u16>,
+    /// The `error` of the answer.
+    pub error: String,
+    /// A part of the `error_description`, where the same `error` also says something else.
+    pub description: Option<String>,
+}
+
+impl DeadToken {
+    fn is_said_by(&self, said: &ProviderError) -> bool {
+        let described = |part: &String| said.description.as_ref().is_some_and(|description| description.contains(part));
+        self.status.is_none_or(|status| said.status == Some(status))
+            && said.error.as_ref() == Some(&self.error)
+            && self.description.as_ref().is_none_or(described)
+    }
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl OAuthProvider {
+    /// Whether an answer says that the refresh token is no good for ever: with the words of RFC 6749 §5.2 (and of `OpenID`
+    /// Connect Core §3.1.2.6, where the user must sign in again), or with those of the entry.
+    pub(super) fn says_dead(&self, said: &ProviderError) -> bool {
+        const WORDS: [&str; 4] = ["invalid_grant", "interaction_required", "login_required", "consent_required"];
+        let refused = said.status.is_some_and(|status| (400..=499).contains(&status));
+        refused && said.error.as_deref().is_some_and(|error| WORDS.contains(&error))
+            || self.dead_token.iter().any(|dead| dead.is_said_by(said))
+    }
+
     /// Our secret at the provider.
     ///
     /// # Errors
@@ -51,5 +95,17 @@ impl OAuthProvider {
     /// Secrets are read from files beside `folder`.
     pub fn resolve(&mut self, folder: &std::path::Path) {
         self.client_secret.resolve(folder);
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::OAuthProvider;
+
+    /// A provider with these lines in its entry.
+    pub(in super::super) fn provider(lines: &str) -> OAuthProvider {
+        let entry = "authorize_url = 'https://p/authorize'\ntoken_url = 'https://p/token'\nclient_id = 'us'\n\
+                     client_secret = { env = 'NONE' }\n";
+        toml::from_str(&format!("{entry}{lines}")).unwrap()
     }
 }

@@ -39,6 +39,8 @@ pub struct TokenAnswer {
     pub token_type: Option<String>,
     /// When the access token expires, counted from before the call; unknown if the provider does not say.
     pub expires_at: Option<Timestamp>,
+    /// Whether the access token may be stored.
+    pub keep_access_token: bool,
     /// The scopes that were granted; `None`: those that were asked for (RFC 6749 §5.1).
     pub scopes: Option<Vec<String>>,
 }
@@ -84,10 +86,15 @@ pub async fn exchange_code(
         ("code_verifier", grant.code_verifier.expose_secret()),
     ];
     let sent = [grant.code.expose_secret(), grant.code_verifier.expose_secret(), secret.expose_secret()];
-    call(authenticated(client, provider, secret, &form), &sent, now).await
+    match send(authenticated(client, provider, secret, &form)).await {
+        Ok(answer) => read(provider, &answer, &sent, now),
+        Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
+        Err(lost) => Err(TokenError::Lost(lost.to_string())),
+    }
 }
 
-fn authenticated(
+/// A request to the token endpoint from us.
+pub(super) fn authenticated(
     client: &Client,
     provider: &OAuthProvider,
     secret: &SecretString,
@@ -109,31 +116,21 @@ fn authenticated(
     }
 }
 
-async fn call(request: RequestBuilder, sent: &[&str], now: Timestamp) -> Result<TokenAnswer, TokenError> {
-    let answered = match request.send().await {
+pub(super) async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> {
+    match request.send().await {
         Ok(response) => http::read(response).await,
         Err(error) => Err(NoAnswer::from(&error)),
-    };
-    match answered {
-        Ok(answer) => read(&answer, sent, now),
-        Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
-        Err(lost) => Err(TokenError::Lost(lost.to_string())),
     }
 }
 
-fn read(answer: &Answered, sent: &[&str], now: Timestamp) -> Result<TokenAnswer, TokenError> {
+fn read(provider: &OAuthProvider, answer: &Answered, sent: &[&str], now: Timestamp) -> Result<TokenAnswer, TokenError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.status {
-        200..=299 => tokens(&body, now)
+        200..=299 => tokens(provider, &body, now)
             .ok_or_else(|| TokenError::Lost(format!("status {} without an access token", answer.status))),
         429 => Err(TokenError::RateLimited { after: answer.retry_after }),
         400..=499 => {
-            let said = |field: &str| body[field].as_str().map(|words| bounded(words, sent));
-            let error = ProviderError {
-                status: Some(answer.status),
-                error: said("error"),
-                description: said("error_description"),
-            };
+            let error = said(answer.status, &body, sent);
             match (error.error.as_deref(), answer.status) {
                 // RFC 6749 §5.2: 401 speaks of the client, also where no words say so
                 (Some("invalid_client" | "unauthorized_client"), _) | (None, 401) => {
@@ -147,16 +144,28 @@ fn read(answer: &Answered, sent: &[&str], now: Timestamp) -> Result<TokenAnswer,
     }
 }
 
-fn tokens(body: &Value, now: Timestamp) -> Option<TokenAnswer> {
+/// What an answer says of an error (RFC 6749 §5.2), without the secrets that were sent.
+pub(super) fn said(status: u16, body: &Value, sent: &[&str]) -> ProviderError {
+    let said = |field: &str| body[field].as_str().map(|words| bounded(words, sent));
+    ProviderError { status: Some(status), error: said("error"), description: said("error_description") }
+}
+
+/// The tokens of an answer; `None` if it has no access token.
+pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> Option<TokenAnswer> {
     let token = |field: &str| body[field].as_str().filter(|token| !token.is_empty()).map(SecretString::from);
-    let lifetime = &body["expires_in"];
-    let lifetime = lifetime.as_i64().or_else(|| lifetime.as_str()?.parse().ok()).filter(|seconds| *seconds > 0);
+    let number = |field: &str| body[field].as_i64().or_else(|| body[field].as_str()?.parse().ok());
+    let lifetime = match &provider.expires_in_ms {
+        Some(field) => number(field).map(|milliseconds| milliseconds / 1000),
+        None => number("expires_in"),
+    };
+    let lifetime = lifetime.filter(|seconds| *seconds > 0);
     Some(TokenAnswer {
         access_token: token("access_token")?,
         refresh_token: token("refresh_token"),
         token_type: body["token_type"].as_str().map(|words| bounded(words, &[])),
         // in whole seconds, as lifetimes are
         expires_at: lifetime.and_then(|seconds| Timestamp::from_second(now.as_second().checked_add(seconds)?).ok()),
+        keep_access_token: provider.keep_access_token,
         scopes: body["scope"]
             .as_str()
             .map(|scopes| scopes.split_whitespace().take(MAX_SCOPES).map(|scope| bounded(scope, &[])).collect()),
@@ -169,7 +178,7 @@ fn bounded(text: &str, sent: &[&str]) -> String {
     http::scrubbed(&plain, sent).chars().take(MAX_WORDS).collect()
 }
 
-fn words(error: &ProviderError) -> String {
+pub(super) fn words(error: &ProviderError) -> String {
     let status = error.status.map(|status| status.to_string()).unwrap_or_default();
     [Some(status), error.error.clone(), error.description.clone()].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
@@ -178,11 +187,13 @@ fn words(error: &ProviderError) -> String {
 mod tests {
     use jiff::Timestamp;
 
+    use super::super::provider::tests::provider;
     use super::{TokenError, read};
     use crate::http::Answered;
 
     fn answer(status: u16, body: &str) -> Result<super::TokenAnswer, TokenError> {
-        read(&Answered { status, retry_after: None, body: body.into() }, &["hunter2 &"], Timestamp::UNIX_EPOCH)
+        let answered = Answered { status, retry_after: None, body: body.into() };
+        read(&provider(""), &answered, &["hunter2 &"], Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -54,15 +54,19 @@ pub(super) fn of_draft(draft: &Draft) -> Fields {
         ("created_at", millis(data.created_at)),
         ("refreshed_at", millis(data.refreshed_at)),
         ("request", id(data.request)),
-        ("marker", id(data.marker.map(|marker| marker.attempt))),
-        ("marker_at", time(data.marker.map(|marker| marker.at))),
         ("superseded", data.superseded.iter().map(hex::encode).collect::<Vec<_>>().join(" ")),
     ]
     .map(|(name, value)| (name, value.into_bytes()))
     .into();
+    fields.extend(of_marker(data.marker));
     fields.extend(of_standing(&data.standing));
     fields.extend(of_sealed(&draft.sealed));
     fields
+}
+
+pub(super) fn of_marker(marker: Option<Marker>) -> Fields {
+    let (attempt, at) = marker.map(|marker| (marker.attempt.to_string(), millis(marker.at))).unwrap_or_default();
+    vec![("marker", attempt.into()), ("marker_at", at.into())]
 }
 
 pub(super) fn of_standing(standing: &Standing) -> Fields {

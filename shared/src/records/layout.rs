@@ -6,7 +6,12 @@
 //! {sp:017}:record:<record>                      hash: one record
 //! {sp:017}:owner:<tag>                          set: the owner's records
 //! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
-//! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>"
+//! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>" and "ledger:<entry>"
+//! {sp:017}:ledger:<entry>                       hash: what became of one job or request
+//! {sp:017}:ledger:<entry>:claim                 the random owner of a living claim, which expires
+//! {sp:017}:forget                               sorted set: ledger entries by the time they may be forgotten, in ms
+//! {sp:017}:epoch:<tag>                          counts the revocations of an owner
+//! {sp:017}:lease:<record>                       string: who may refresh it now, until it expires
 //! {sp:017}:probe                               nothing, for a minute: whether the shard takes writes
 //! {sp:017}:due                                  sorted set: records by the time of their next refresh, in ms
 //! ```
@@ -23,13 +28,40 @@ pub(super) const META: &str = "{sp:meta}";
 
 /// What kinds of sealed things a held set names.
 const RECORD: &str = "record:";
+const LEDGER: &str = "ledger:";
 
 pub(super) fn record(id: &RecordId) -> String {
     format!("{{sp:{:03}}}:record:{}", id.shard, id.key)
 }
 
+pub(super) fn lease(id: &RecordId) -> String {
+    format!("{{sp:{:03}}}:lease:{}", id.shard, id.key)
+}
+
 pub(super) fn owner(shard: u16, owner: &Tag) -> String {
     format!("{{sp:{shard:03}}}:owner:{owner}")
+}
+
+/// The start of the names of a shard's ledger entries.
+pub(super) fn entries_prefix(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:ledger:")
+}
+
+pub(super) fn entry(shard: u16, entry: &str) -> String {
+    entries_prefix(shard) + entry
+}
+
+pub(super) fn forget(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:forget")
+}
+
+pub(super) fn epoch(shard: u16, owner: &Tag) -> String {
+    format!("{{sp:{shard:03}}}:epoch:{owner}")
+}
+
+/// A ledger entry as a held set names it.
+pub(super) fn entry_member(entry: &str) -> String {
+    format!("{LEDGER}{entry}")
 }
 
 pub(super) fn versions(shard: u16) -> String {

@@ -85,24 +85,42 @@ impl Locator {
         self.key.fingerprint()
     }
 
-    pub(super) fn locate(&self, connection: &Connection) -> RecordId {
-        let (tenant, user) = (connection.tenant.as_str().as_bytes(), connection.user.as_str().as_bytes());
-        let (provider, label) = (connection.provider.as_str().as_bytes(), connection.label.as_str().as_bytes());
+    /// The shard that everything of an owner lies in.
+    pub(super) fn shard(&self, tenant: &Name, user: &Name) -> u16 {
+        let (tenant, user) = (tenant.as_str().as_bytes(), user.as_str().as_bytes());
         let spread = self.key.hash("sealpost shard", &[tenant, user]);
         let number = spread.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte));
         // A remainder of a u16 is a u16.
-        let shard = u16::try_from(number % u64::from(self.shards.max(1))).unwrap_or_default();
+        u16::try_from(number % u64::from(self.shards.max(1))).unwrap_or_default()
+    }
+
+    pub(super) fn locate(&self, connection: &Connection) -> RecordId {
+        let shard = self.shard(&connection.tenant, &connection.user);
+        let (tenant, user) = (connection.tenant.as_str().as_bytes(), connection.user.as_str().as_bytes());
+        let (provider, label) = (connection.provider.as_str().as_bytes(), connection.label.as_str().as_bytes());
         let key = self.key.hash("sealpost record", &[tenant, user, provider, label]);
         RecordId { shard, key: RecordKey::from_bytes(key) }
     }
 
+    /// A keyed hash in a domain of its own, for what hides its names elsewhere.
+    pub(super) fn hash(&self, domain: &str, parts: &[&[u8]]) -> [u8; 32] {
+        self.key.hash(domain, parts)
+    }
+
+    pub(super) fn owner(&self, tenant: &Name, user: &Name) -> Tag {
+        Tag(self.key.hash("sealpost owner", &[tenant.as_str().as_bytes(), user.as_str().as_bytes()]))
+    }
+
     pub(super) fn tags(&self, connection: &Connection) -> Tags {
-        let (tenant, user) = (connection.tenant.as_str().as_bytes(), connection.user.as_str().as_bytes());
         Tags {
-            owner: Tag(self.key.hash("sealpost owner", &[tenant, user])),
+            owner: self.owner(&connection.tenant, &connection.user),
             tenant: self.tenant(&connection.tenant),
             provider: self.provider(&connection.provider),
         }
+    }
+
+    pub(super) fn refresh_token(&self, token: &[u8]) -> [u8; 32] {
+        self.key.hash("sealpost refresh token", &[token])
     }
 
     pub(super) fn tenant(&self, tenant: &Name) -> Tag {

@@ -44,6 +44,12 @@ impl Standing {
         Self { state: State::Active, since, code: None }
     }
 
+    /// Cannot be used until consent is given again.
+    #[must_use]
+    pub const fn needs_consent(since: Timestamp, code: Code) -> Self {
+        Self { state: State::NeedsConsent, since, code: Some(code) }
+    }
+
     /// Does not open, and is left alone from now on.
     #[must_use]
     pub const fn quarantined(since: Timestamp, code: Code) -> Self {
@@ -132,9 +138,17 @@ pub struct Draft {
     pub(super) tags: Tags,
     pub(super) metadata: Metadata,
     pub(super) sealed: Sealed,
+    /// The owner's epoch that it belongs to; `None`: any.
+    pub(super) epoch: Option<u64>,
 }
 
 impl Draft {
+    /// To be saved only while the owner's epoch is this one; `None`: in any.
+    #[must_use]
+    pub fn in_epoch(self, epoch: Option<u64>) -> Self {
+        Self { epoch, ..self }
+    }
+
     pub(super) fn seal(
         (id, tags): (RecordId, Tags),
         metadata: Metadata,
@@ -142,7 +156,7 @@ impl Draft {
         (name, key): (&KeyRef, &Key),
     ) -> Result<Self, ContentError> {
         let sealed = Sealed::seal(&id, name, key, &content.to_bytes()?)?;
-        Ok(Self { id, tags, metadata, sealed })
+        Ok(Self { id, tags, metadata, sealed, epoch: None })
     }
 
     /// Where it will lie.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sealpost_schemas::{Connection, Name, ProviderId};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 use super::config::StoreConfig;
 use super::content::{Content, ContentError};
@@ -34,6 +36,7 @@ struct Inner {
     locator: Locator,
     write: Script,
     finish: Script,
+    release: Script,
 }
 
 /// What a save asks of what is stored.
@@ -43,6 +46,9 @@ pub enum Expected {
     Absent,
     /// The record, unmoved since it had this revision.
     Revision(Revision),
+    /// The record, with the token set of this generation, whatever else moved: a refreshed token asks only that its
+    /// parent is still stored.
+    Generation(Uuid),
 }
 
 /// How a conditional write ended.
@@ -64,7 +70,8 @@ impl Store {
             Link::new(config, locator.clone()).map_err(|trouble| StoreError::new("set up the store", trouble))?;
         let write = Script::new(include_str!("scripts/write.lua"));
         let finish = Script::new(include_str!("scripts/finish.lua"));
-        Ok(Self { inner: Arc::new(Inner { link, locator, write, finish }) })
+        let release = Script::new(include_str!("scripts/release.lua"));
+        Ok(Self { inner: Arc::new(Inner { link, locator, write, finish, release }) })
     }
 
     /// A store that was reached and is ours.
@@ -100,6 +107,12 @@ impl Store {
         self.inner.locator.locate(connection)
     }
 
+    /// The keyed hash by which a refresh token is known that a newer one replaced.
+    #[must_use]
+    pub fn hash_of(&self, refresh_token: &SecretString) -> [u8; 32] {
+        self.inner.locator.refresh_token(refresh_token.expose_secret().as_bytes())
+    }
+
     /// A record for the content's connection, sealed for its place under `key`, which was found as `name`.
     pub fn draft(
         &self,
@@ -123,10 +136,11 @@ impl Store {
         fields::read(*id, hash).map(Some).map_err(|error| StoreError::new(doing, error.into()))
     }
 
-    /// Writes a whole record, if what is stored is as expected.
+    /// Writes a whole record, if what is stored is as expected, and the owner's epoch is the draft's.
     pub async fn save(&self, draft: &Draft, expected: Expected) -> Result<Saved, StoreError> {
-        let doing = format!("save record {}", draft.id);
-        self.write(doing, &draft.id, &draft.tags.owner, &draft.sealed.key, expected, fields::of_draft(draft)).await
+        let (doing, epoch) = (format!("save record {}", draft.id), draft.epoch);
+        let (owner, key) = (&draft.tags.owner, &draft.sealed.key);
+        self.write_in(epoch, doing, (&draft.id, owner, key), expected, fields::of_draft(draft)).await
     }
 
     /// Replaces the ciphertext by one of [`Record::seal_anew`], and nothing else, if the record is unmoved.
@@ -142,12 +156,23 @@ impl Store {
     }
 
     /// One conditional write. When its answer is lost it is sent again, since it knows itself by its random id.
-    async fn write(
+    pub(super) async fn write(
         &self,
         doing: String,
         id: &RecordId,
         owner: &Tag,
         key: &KeyRef,
+        expected: Expected,
+        fields: Fields,
+    ) -> Result<Saved, StoreError> {
+        self.write_in(None, doing, (id, owner, key), expected, fields).await
+    }
+
+    async fn write_in(
+        &self,
+        epoch: Option<u64>,
+        doing: String,
+        (id, owner, key): (&RecordId, &Tag, &KeyRef),
         expected: Expected,
         fields: Fields,
     ) -> Result<Saved, StoreError> {
@@ -157,10 +182,12 @@ impl Store {
             layout::versions(id.shard),
             layout::held(id.shard, key),
             layout::due(id.shard),
+            layout::epoch(id.shard, owner),
         ];
         let (condition, wanted) = match expected {
             Expected::Absent => ("absent", String::new()),
             Expected::Revision(revision) => ("revision", revision.0.to_string()),
+            Expected::Generation(generation) => ("generation", generation.to_string()),
         };
         let mut args: Vec<Vec<u8>> = vec![
             condition.into(),
@@ -170,6 +197,7 @@ impl Store {
             layout::held_prefix(id.shard).into(),
             layout::member(id).into(),
             id.key.to_string().into(),
+            epoch.map(|epoch| epoch.to_string()).unwrap_or_default().into(),
         ];
         args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
 
@@ -202,12 +230,20 @@ impl Store {
         self.inner.locator.provider(provider)
     }
 
+    pub(super) fn locator(&self) -> &Locator {
+        &self.inner.locator
+    }
+
     pub(super) fn link(&self) -> &Link {
         &self.inner.link
     }
 
     pub(super) fn finish_script(&self) -> &Script {
         &self.inner.finish
+    }
+
+    pub(super) fn release_script(&self) -> &Script {
+        &self.inner.release
     }
 
     pub(super) async fn query<T: redis::FromRedisValue>(

@@ -10,6 +10,8 @@ use super::key::KeyRef;
 pub enum Purpose {
     /// The token set and connection of a token record.
     Record,
+    /// The result that a ledger entry repeats.
+    Ledger,
 }
 
 impl Purpose {
@@ -18,11 +20,12 @@ impl Purpose {
     pub const fn wire_name(self) -> &'static str {
         match self {
             Self::Record => "record",
+            Self::Ledger => "ledger",
         }
     }
 }
 
-/// The 32 bytes a record is stored under: a keyed hash, so not itself a secret.
+/// The 32 bytes a record or a ledger entry is stored under: a keyed hash, so not itself a secret.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordKey([u8; 32]);
 
@@ -112,5 +115,6 @@ mod tests {
     #[test]
     fn the_wire_names_stay() {
         assert_eq!(Purpose::Record.wire_name(), "record");
+        assert_eq!(Purpose::Ledger.wire_name(), "ledger");
     }
 }

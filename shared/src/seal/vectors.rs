@@ -52,10 +52,14 @@ impl Vector {
     }
 
     fn good_under(key: &str, name: &str, plain: &[u8]) -> Self {
+        Self::good_for("record", key, name, plain)
+    }
+
+    fn good_for(purpose: &str, key: &str, name: &str, plain: &[u8]) -> Self {
         let mut vector = Self {
             name: name.to_owned(),
             key: hex::encode(bytes(key)),
-            purpose: "record".to_owned(),
+            purpose: purpose.to_owned(),
             record: hex::encode(bytes("record")),
             key_id: "sealpost-records".to_owned(),
             key_version: "4387e9f3d6e14c459867679a90fd0f79".to_owned(),
@@ -97,12 +101,15 @@ impl Vector {
 fn made() -> Vec<Vector> {
     let good = Vector::good("a short text", b"a refresh token would stand here");
     let len = good.sealed.len() / 2;
+    let ledger = Vector::good_for("ledger", "key", "a result in a ledger", b"a result would stand here");
     let mut vectors = vec![
         Vector::good("nothing", b""),
         Vector::good("one byte", &[0]),
         Vector::good("1 KiB", &bytes("1 KiB").repeat(32)),
         Vector::good("unicode", "Grüße, 你好, 👋🏽, e\u{301}".as_bytes()),
         Vector::good_under("key 4", "a key whose L begins with a 1", b"K1 takes the other way"),
+        ledger.spoilt("a ledger's result as a record", "tag-mismatch", |v| v.purpose = "record".to_owned()),
+        good.spoilt("a record as a ledger's result", "tag-mismatch", |v| v.purpose = "ledger".to_owned()),
         good.spoilt("another record", "tag-mismatch", |v| v.record = hex::encode(bytes("another record"))),
         good.spoilt("another purpose", "tag-mismatch", |v| v.purpose = "another".to_owned()),
         good.spoilt("no purpose", "tag-mismatch", |v| v.purpose.clear()),
@@ -130,6 +137,7 @@ fn made() -> Vec<Vector> {
         good.sealed_spoilt("format 255, and too short", "unknown-format", |s| *s = vec![255]),
     ];
     vectors.insert(0, good);
+    vectors.insert(1, ledger);
     vectors
 }
 

@@ -1,49 +1,154 @@
 //! An access token that can be used now, or why there is none.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
-use sealpost_schemas::{Code, Connection, FailureReport};
+use sealpost_schemas::{Answer, Code, Connection, FailureReport};
 use secrecy::SecretString;
+use uuid::Uuid;
 
 use super::TokenKeeper;
 use crate::failure::Failure;
 use crate::keys::KeySource;
-use crate::records::{Content, Record, State};
+use crate::metrics;
+use crate::oauth::OAuthProvider;
+use crate::records::{Content, Metadata, Record, Standing, State};
 
-/// An access token that expires sooner than this counts as expired: clocks differ, and a request takes its time.
+/// An access token that expires sooner than this counts as expired: clocks differ, and a request takes its time. Of one
+/// that lives shortly, a quarter of its life.
 const SKEW: SignedDuration = SignedDuration::from_secs(30);
 
-/// Whether a connection can be used now.
+/// How often a token that turned out to be the refused one is asked for again.
+const LOOKS: usize = 3;
+
+/// How long a message waits when it met the refused token every time.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether a connection can be used now, and what happened on the way, to be told as events.
 pub enum Access {
     /// With this access token.
-    Granted(SecretString),
+    Granted {
+        /// The token.
+        token: SecretString,
+        /// The token set that it is of, for [`TokenKeeper::newer_than`].
+        generation: Uuid,
+        /// What happened.
+        events: Vec<Answer>,
+    },
     /// It cannot, and no other attempt will.
-    Refused(FailureReport),
+    Refused {
+        /// Why not, and what to do.
+        report: FailureReport,
+        /// What happened.
+        events: Vec<Answer>,
+    },
+}
+
+/// What is asked for.
+#[derive(Clone)]
+pub(super) struct Wanted {
+    pub(super) connection: Connection,
+    pub(super) provider: OAuthProvider,
+    /// The token set whose access token the platform does not take.
+    pub(super) refused: Option<Uuid>,
+}
+
+/// What is stored.
+pub(super) enum Found {
+    /// There is nothing to refresh.
+    Settled(Access),
+    /// A refresh token, and no access token that could be used.
+    Stale(Box<(Record, Content)>),
 }
 
 impl TokenKeeper {
-    /// The access token of a connection. No write, no lease.
-    pub async fn access_token(&self, connection: &Connection, now: Timestamp) -> Result<Access, Failure> {
-        let Some(record) = self.store.load(&self.store.locate(connection)).await? else {
-            return Ok(refused(Code::NoConnection, "there is no such connection; ask the user for consent"));
+    /// The access token of a connection, refreshed first if it has expired. While it has not: one read, no write, no
+    /// lease. `provider` is the catalogue's entry of the connection's provider.
+    pub async fn access_token(
+        self: &Arc<Self>,
+        connection: &Connection,
+        provider: &OAuthProvider,
+    ) -> Result<Access, Failure> {
+        let wanted = Wanted { connection: connection.clone(), provider: provider.clone(), refused: None };
+        self.obtain(wanted).await
+    }
+
+    /// The same, of a newer token set than this one, whose access token the platform refused although it should be
+    /// good. If somebody refreshed meanwhile that costs no token call.
+    pub async fn newer_than(
+        self: &Arc<Self>,
+        refused: Uuid,
+        connection: &Connection,
+        provider: &OAuthProvider,
+    ) -> Result<Access, Failure> {
+        let wanted = Wanted { connection: connection.clone(), provider: provider.clone(), refused: Some(refused) };
+        self.obtain(wanted).await
+    }
+
+    async fn obtain(self: &Arc<Self>, wanted: Wanted) -> Result<Access, Failure> {
+        if let Found::Settled(access) = self.look(&wanted).await? {
+            return Ok(access);
+        }
+        let id = self.store.locate(&wanted.connection);
+        for _ in 0..LOOKS {
+            let flight = self.flights.join(id, || {
+                let (keeper, wanted) = (self.clone(), wanted.clone());
+                async move { keeper.refresh(&wanted).await }
+            });
+            match flight.landed().await? {
+                // the flight of somebody who did not know that its token is no good
+                Access::Granted { generation, .. } if Some(generation) == wanted.refused => {}
+                access => return Ok(access),
+            }
+        }
+        let message = format!("refreshing record {id}: others came back with the refused token every time");
+        Err(Failure::defer(PAUSE, Code::RefreshUnderWay, message))
+    }
+
+    /// Reads what is stored.
+    pub(super) async fn look(&self, wanted: &Wanted) -> Result<Found, Failure> {
+        let Some(record) = self.store.load(&self.store.locate(&wanted.connection)).await? else {
+            return Ok(Found::Settled(no_connection()));
         };
         match record.metadata.standing.state {
             State::Active => {}
-            State::NeedsConsent => {
-                return Ok(refused(
-                    Code::NeedsConsent,
-                    "the provider no longer takes its tokens; ask for consent again",
-                ));
-            }
+            State::NeedsConsent => return Ok(Found::Settled(needs_consent(&record.metadata.standing))),
             State::Quarantined => {
                 let message = format!("record {} is in quarantine; restore it, or ask for consent again", record.id);
                 return Err(Failure::reject(Code::Quarantined, message));
             }
         }
-        let content = self.open(&record, Some(connection), now).await?;
-        let expired = record.metadata.access_expires_at.is_some_and(|at| at.duration_since(now) < SKEW);
-        match content.tokens.access_token {
-            Some(token) if !expired => Ok(Access::Granted(token)),
-            _ => Ok(refused(Code::AccessTokenExpired, "its access token has expired; ask for consent again")),
+        let now = self.calls.clock.now();
+        let content = self.open(&record, Some(&wanted.connection), now).await?;
+        let kept = content.tokens.access_token.clone().filter(|_| wanted.provider.keep_access_token);
+        let generation = record.metadata.generation;
+        Ok(match (kept, &content.tokens.refresh_token) {
+            (Some(token), _) if Some(generation) != wanted.refused && is_fresh(&record.metadata, now) => {
+                Found::Settled(Access::Granted { token, generation, events: Vec::new() })
+            }
+            (_, Some(_)) => Found::Stale(Box::new((record, content))),
+            (_, None) => {
+                let message =
+                    "its access token is no good any more, and it has no refresh token; ask for consent again";
+                Found::Settled(refused(Code::AccessTokenExpired, message))
+            }
+        })
+    }
+
+    /// What another one saved, whose refresh won.
+    pub(super) async fn adopt(&self, wanted: &Wanted) -> Result<Access, Failure> {
+        match self.look(wanted).await? {
+            Found::Settled(access) => {
+                if let Access::Granted { .. } = access {
+                    metrics::race_adopted();
+                }
+                Ok(access)
+            }
+            Found::Stale(stale) => {
+                let message = format!("the tokens of record {} were replaced, and are no good again", stale.0.id);
+                Err(Failure::defer(PAUSE, Code::RefreshUnderWay, message))
+            }
         }
     }
 
@@ -60,6 +165,39 @@ impl TokenKeeper {
     }
 }
 
+fn is_fresh(metadata: &Metadata, now: Timestamp) -> bool {
+    let Some(expires_at) = metadata.access_expires_at else { return true };
+    let life = expires_at.duration_since(metadata.refreshed_at);
+    expires_at.duration_since(now) > SKEW.min(life / 4)
+}
+
+pub(super) fn no_connection() -> Access {
+    refused(Code::NoConnection, "there is no such connection; ask the user for consent")
+}
+
+/// A refusal that says as exactly as the record why consent is needed.
+fn needs_consent(standing: &Standing) -> Access {
+    match standing.code {
+        Some(code @ Code::RefreshOutcomeLost) => {
+            refused(code, "the answer to a refresh was lost, and its token is spent; ask for consent again")
+        }
+        Some(code @ Code::InteractionRequired) => {
+            refused(code, "the provider wants the user to sign in again; ask for consent again")
+        }
+        _ => refused(Code::NeedsConsent, "the provider no longer takes its tokens; ask for consent again"),
+    }
+}
+
+/// The same to the one who found out, with the provider's words.
+pub(super) fn ended(standing: &Standing, said: sealpost_schemas::ProviderError, events: Vec<Answer>) -> Access {
+    match needs_consent(standing) {
+        Access::Refused { report, .. } => {
+            Access::Refused { report: FailureReport { provider_error: Some(said), ..report }, events }
+        }
+        granted @ Access::Granted { .. } => granted,
+    }
+}
+
 fn refused(code: Code, message: &str) -> Access {
-    Access::Refused(FailureReport::new(code, message, false))
+    Access::Refused { report: FailureReport::new(code, message, false), events: Vec::new() }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sealpost_schemas::{Code, Connection};
+use sealpost_schemas::{Code, Connection, Owner};
 use uuid::Uuid;
 
 use super::TokenKeeper;
@@ -22,9 +22,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Prepared {
     connection: Connection,
     current: Option<Record>,
+    /// The owner's epoch in which the consent was sent; `None`: any.
+    epoch: Option<u64>,
 }
 
 impl Prepared {
+    /// To be stored only while the owner's epoch is this one: a revocation moves it.
+    #[must_use]
+    pub fn in_epoch(self, epoch: u64) -> Self {
+        Self { epoch: Some(epoch), ..self }
+    }
+
     /// What is stored, if this very request stored it: it was delivered again, and its code is spent.
     #[must_use]
     pub fn stored_by(&self, request: Uuid) -> Option<&Metadata> {
@@ -40,7 +48,7 @@ impl TokenKeeper {
         let id = self.store.locate(connection);
         let current = self.store.load(&id).await?;
         self.store.writable(&id).await?;
-        Ok(Prepared { connection: connection.clone(), current })
+        Ok(Prepared { connection: connection.clone(), current, epoch: None })
     }
 
     /// Seals and saves what the consent of this request brought. The newest consent wins over whatever is stored.
@@ -56,7 +64,7 @@ impl TokenKeeper {
             connection: prepared.connection.clone(),
             subject: None,
             tokens: TokenSet {
-                access_token: Some(tokens.access_token.clone()),
+                access_token: tokens.keep_access_token.then(|| tokens.access_token.clone()),
                 refresh_token: tokens.refresh_token.clone(),
                 token_type: tokens.token_type.clone(),
             },
@@ -77,10 +85,16 @@ impl TokenKeeper {
         let mut revision = prepared.current.as_ref().map(|record| record.revision);
         for _ in 0..SAVES {
             let (name, key) = self.newest().await?;
-            let draft = self.store.draft(&content, metadata.clone(), &name, &key)?;
+            let draft = self.store.draft(&content, metadata.clone(), &name, &key)?.in_epoch(prepared.epoch);
             let expected = revision.map_or(Expected::Absent, Expected::Revision);
             if let Saved::Written(_) = self.store.save(&draft, expected).await? {
                 return Ok(());
+            }
+            let Connection { tenant, user, .. } = prepared.connection.clone();
+            let now = self.store.epoch(&Owner { tenant, user }).await?;
+            if prepared.epoch.is_some_and(|epoch| epoch != now) {
+                let message = "the owner's connections were revoked after this consent was sent; ask for consent again";
+                return Err(Failure::reject(Code::Revoked, message));
             }
             revision = self.store.load(&draft.id()).await?.map(|record| record.revision);
         }

@@ -2,20 +2,39 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::header::HeaderName;
+use reqwest::{Client, Method};
 use sealpost_schemas::{Content, ProviderError, Remote};
 use sealpost_shared::http::{self, Answered, NoAnswer};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use url::Url;
+use uuid::Uuid;
 
-use super::Publishing;
+use super::errors::{Meaning, meaning};
+use super::find::Find;
 use super::template::fill;
-
-/// The longest remote id or address that is kept, in characters.
-const MAX_REMOTE: usize = 2048;
+use super::{Api, Provider, Publishing, answer};
 
 /// A post that the provider has.
 pub struct Publication(pub Remote);
+
+/// Why content is no request.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The provider takes no such content.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// The content is wrong in itself.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+impl RequestError {
+    fn untaken(content: &Content) -> Self {
+        Self::NotAllowed(format!("the provider takes no content of type {}", content.type_name()))
+    }
+}
 
 /// Why there is no post, or none that is known of.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +42,14 @@ pub enum PublishError {
     /// Nothing was sent.
     #[error("the publishing API could not be reached")]
     NotSent,
+    /// Nothing was posted, and the same request may succeed later.
+    #[error("the publishing API cannot take the request now ({status})")]
+    Unavailable {
+        /// The HTTP status.
+        status: u16,
+        /// Not before this much time.
+        after: Option<Duration>,
+    },
     /// Nothing was posted.
     #[error("the publishing API asks for fewer requests ({status})")]
     RateLimited {
@@ -32,8 +59,11 @@ pub enum PublishError {
         after: Option<Duration>,
     },
     /// Nothing was posted: the access token is no good.
-    #[error("the publishing API refused the access token (401)")]
-    TokenRefused,
+    #[error("the publishing API refused the access token ({status})")]
+    TokenRefused {
+        /// The HTTP status.
+        status: u16,
+    },
     /// Nothing was posted, and the same request would be refused again.
     #[error("the publishing API refused the request ({})", .0.status.unwrap_or_default())]
     Rejected(ProviderError),
@@ -42,97 +72,151 @@ pub enum PublishError {
     Unknown(String),
 }
 
+/// Content as a provider takes it.
+pub struct Request<'a> {
+    api: &'a Api,
+    /// The entry of texts; none for `raw`.
+    publishing: Option<&'a Publishing>,
+    method: Method,
+    url: Url,
+    body: Option<Value>,
+    /// JSON pointers of the answer's fields that go into the result.
+    response: Vec<String>,
+    key: Uuid,
+}
+
+impl Provider {
+    /// The request that content makes; `key` is the same for every attempt at it.
+    ///
+    /// # Errors
+    /// If the provider does not take it.
+    pub fn request(&self, content: &Content, key: Uuid) -> Result<Request<'_>, RequestError> {
+        let (api, publish) = (&self.api, &self.publish);
+        let publishing = match content {
+            Content::Raw(raw) => {
+                let access = publish.raw.as_ref().ok_or_else(|| RequestError::untaken(content))?;
+                let method = Method::from_bytes(raw.method.as_bytes());
+                let method = method.map_err(|_| RequestError::Malformed("content.method: no HTTP method".into()))?;
+                let url = access.url(&raw.method, &raw.path)?;
+                let response = access.asked_for(raw.accept.as_deref().unwrap_or_default());
+                return Ok(Request { api, publishing: None, method, url, body: raw.body.clone(), response, key });
+            }
+            Content::Post(_) => &publish.post,
+            Content::Message(_) => &publish.message,
+            Content::Email(_) => &publish.email,
+        };
+        let publishing = publishing.as_ref().ok_or_else(|| RequestError::untaken(content))?;
+        let (url, response) = (publishing.url.clone(), publishing.response.clone());
+        let body = fill(&publishing.body, content);
+        Ok(Request { api, publishing: Some(publishing), method: Method::POST, url, body, response, key })
+    }
+}
+
+impl Request<'_> {
+    /// What every attempt at it carries, where the entry names a header for it.
+    pub(super) fn idempotency_key(&self) -> Uuid {
+        self.key
+    }
+
+    /// How long after the first request a repeat under the same key makes no second post; `None`: never.
+    #[must_use]
+    pub fn repeatable_for(&self) -> Option<Duration> {
+        self.api.idempotency_header.as_ref()?;
+        self.api.idempotency_window.map(Duration::from_secs)
+    }
+
+    /// Whether a lost post can be looked up.
+    #[must_use]
+    pub fn can_be_found(&self) -> bool {
+        self.find().is_some()
+    }
+
+    pub(super) fn find(&self) -> Option<(&Find, &Publishing)> {
+        let publishing = self.publishing?;
+        Some((publishing.find.as_ref()?, publishing))
+    }
+
+    fn read(&self, answer: &Answered, token: &SecretString) -> Result<Publication, PublishError> {
+        let (status, after) = (answer.status, answer.retry_after);
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        match meaning(&self.api.errors, status, &body, after.is_some()) {
+            Meaning::Posted => {
+                let places = self.publishing.map(|text| (Some(text.remote_id.as_str()), text.remote_url.as_deref()));
+                let fields = self.response.iter().cloned();
+                let remote = answer::remote(&body, places.unwrap_or_default(), fields, token);
+                // a 2xx without its id proves nothing: some APIs answer errors that way
+                if self.publishing.is_some() && remote.id.is_none() {
+                    return Err(PublishError::Unknown(format!("status {status} without an id")));
+                }
+                Ok(Publication(remote))
+            }
+            Meaning::Retry => Err(PublishError::Unavailable { status, after }),
+            Meaning::RateLimited => Err(PublishError::RateLimited { status, after }),
+            Meaning::TokenExpired => Err(PublishError::TokenRefused { status }),
+            Meaning::Rejected => {
+                let places = (self.api.error.as_deref(), self.api.error_description.as_deref());
+                Err(PublishError::Rejected(answer::words(status, &body, places, self.body.as_ref(), token)))
+            }
+            Meaning::Unknown => Err(PublishError::Unknown(format!("status {status}"))),
+        }
+    }
+}
+
 /// Publishes content.
 ///
 /// # Errors
 /// [`PublishError`] tells whether it may have been posted.
 pub async fn publish(
     client: &Client,
-    publishing: &Publishing,
-    content: &Content,
+    request: &Request<'_>,
     access_token: &SecretString,
 ) -> Result<Publication, PublishError> {
-    let body = fill(&publishing.body, content).unwrap_or(Value::Null);
-    let request = client.post(publishing.url.clone()).bearer_auth(access_token.expose_secret()).json(&body);
-    let answered = match request.send().await {
+    let mut call =
+        client.request(request.method.clone(), request.url.clone()).bearer_auth(access_token.expose_secret());
+    if let Some(name) = request.api.idempotency_header.as_deref().and_then(|name| name.parse::<HeaderName>().ok()) {
+        call = call.header(name, request.key.to_string());
+    }
+    if let Some(body) = &request.body {
+        call = call.json(body);
+    }
+    let answered = match call.send().await {
         Ok(response) => http::read(response).await,
         Err(error) => Err(NoAnswer::from(&error)),
     };
     match answered {
-        Ok(answer) => read(publishing, &answer, access_token.expose_secret()),
+        Ok(answer) => request.read(&answer, access_token),
         Err(NoAnswer::NotSent) => Err(PublishError::NotSent),
         Err(lost) => Err(PublishError::Unknown(lost.to_string())),
     }
 }
 
-fn read(publishing: &Publishing, answer: &Answered, sent: &str) -> Result<Publication, PublishError> {
-    let status = answer.status;
-    match status {
-        200..=299 => {
-            let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let id = text_at(&body, &publishing.remote_id, sent);
-            let url = publishing.remote_url.as_deref().and_then(|pointer| text_at(&body, pointer, sent));
-            // a 2xx without its id proves nothing: some APIs answer errors that way
-            let id = id.ok_or_else(|| PublishError::Unknown(format!("status {status} without an id")))?;
-            Ok(Publication(Remote { id: Some(id), url, response: None }))
-        }
-        429 => Err(PublishError::RateLimited { status, after: answer.retry_after }),
-        503 if answer.retry_after.is_some() => Err(PublishError::RateLimited { status, after: answer.retry_after }),
-        401 => Err(PublishError::TokenRefused),
-        408 | 409 => Err(PublishError::Unknown(format!("status {status}"))),
-        400..=499 => Err(PublishError::Rejected(ProviderError { status: Some(status), ..ProviderError::default() })),
-        _ => Err(PublishError::Unknown(format!("status {status}"))),
-    }
-}
-
-/// A text of an answer: bounded, without control characters, and without the access token that was sent.
-fn text_at(body: &Value, pointer: &str, sent: &str) -> Option<String> {
-    let text = match body.pointer(pointer)? {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    let plain: String = text.chars().filter(|c| !c.is_control()).collect();
-    Some(http::scrubbed(&plain, &[sent]).chars().take(MAX_REMOTE).collect())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use sealpost_shared::http::Answered;
     use serde_json::json;
+    use uuid::Uuid;
 
-    use super::{PublishError, read};
+    use super::{Provider, PublishError};
 
-    fn answer(status: u16, retry_after: Option<u64>, body: &str) -> Result<String, PublishError> {
-        let publishing =
-            serde_json::from_value(json!({"url": "http://127.0.0.1/", "body": {}, "remote_id": "/id"})).unwrap();
-        let retry_after = retry_after.map(Duration::from_secs);
-        read(&publishing, &Answered { status, retry_after, body: body.into() }, "hunter2")
-            .map(|post| post.0.id.unwrap())
+    fn answer(status: u16, body: &str) -> Result<String, PublishError> {
+        let provider: Provider = serde_json::from_value(json!({
+            "oauth": {"authorize_url": "http://127.0.0.1/", "token_url": "http://127.0.0.1/", "client_id": "c",
+                "client_secret": {"env": "NONE"}},
+            "publish": {"post": {"url": "http://127.0.0.1/", "body": {}, "remote_id": "/id"}},
+        }))
+        .unwrap();
+        let content = serde_json::from_value(json!({"type": "post", "text": "x"})).unwrap();
+        let request = provider.request(&content, Uuid::nil()).unwrap();
+        let answer = Answered { status, retry_after: None, body: body.into() };
+        request.read(&answer, &"token".into()).map(|post| post.0.id.unwrap())
     }
 
     #[test]
     fn only_a_2xx_with_an_id_is_a_post() {
-        assert_eq!(answer(201, None, r#"{"id":"7\u001b[2J"}"#).unwrap(), "7[2J");
-        assert_eq!(answer(200, None, r#"{"id":991}"#).unwrap(), "991");
-        assert_eq!(answer(200, None, r#"{"id":"7?token=hunter2"}"#).unwrap(), "7?token=[removed]");
-        for body in ["", "<html>", r#"{"error":"no"}"#, r#"{"id":null}"#] {
-            assert!(matches!(answer(200, None, body), Err(PublishError::Unknown(_))), "{body}");
-        }
-    }
-
-    #[test]
-    fn what_is_known_not_to_be_posted_is_told_from_what_is_not_known() {
-        assert!(matches!(answer(503, Some(2), ""), Err(PublishError::RateLimited { .. })));
-        assert!(matches!(answer(429, None, ""), Err(PublishError::RateLimited { .. })));
-        assert!(matches!(answer(401, None, ""), Err(PublishError::TokenRefused)));
-        for refused in [400, 403, 404, 422] {
-            assert!(matches!(answer(refused, None, ""), Err(PublishError::Rejected(_))), "{refused}");
-        }
-        for unknown in [302, 408, 409, 500, 502, 503, 504] {
-            assert!(matches!(answer(unknown, None, ""), Err(PublishError::Unknown(_))), "{unknown}");
+        assert_eq!(answer(201, r#"{"id":"7\u001b[2J"}"#).unwrap(), "7[2J");
+        assert_eq!(answer(200, r#"{"id":991}"#).unwrap(), "991");
+        for body in ["", "<html>", r#"{"error":"no"}"#, r#"{"id":null}"#, r#"{"id":""}"#] {
+            assert!(matches!(answer(200, body), Err(PublishError::Unknown(_))), "{body}");
         }
     }
 }

@@ -3,13 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use sealpost_schemas::{Content, ProviderId};
+use reqwest::header::HeaderName;
+use sealpost_schemas::ProviderId;
 use sealpost_shared::config::read_toml;
 use sealpost_shared::oauth::OAuthProvider;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::errors::ErrorRule;
+use super::find::Find;
+use super::raw::RawAccess;
 use super::template;
 
 /// Every provider, by name.
@@ -22,12 +26,42 @@ pub struct Catalogue(BTreeMap<ProviderId, Provider>);
 pub struct Provider {
     /// Where tokens are had.
     pub oauth: OAuthProvider,
+    /// How its publishing API answers.
+    #[serde(default)]
+    pub(super) api: Api,
     /// How content is published, by its type.
     #[serde(default)]
-    publish: BTreeMap<String, Publishing>,
+    pub(super) publish: Publish,
 }
 
-/// How one type of content is published.
+/// What all calls of a provider's publishing API have in common.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Api {
+    /// The header that takes an idempotency key: a second request of the user under the same key makes no second post.
+    pub idempotency_header: Option<String>,
+    /// For how many seconds after the first request the provider remembers its key.
+    pub idempotency_window: Option<u64>,
+    /// What its answers mean where they do not mean what HTTP says.
+    #[serde(default)]
+    pub errors: Vec<ErrorRule>,
+    /// JSON pointer to the code of a refusal in the answer.
+    pub error: Option<String>,
+    /// JSON pointer to the words of a refusal in the answer.
+    pub error_description: Option<String>,
+}
+
+/// How each type of content is published that the provider takes.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Publish {
+    pub(super) post: Option<Publishing>,
+    pub(super) message: Option<Publishing>,
+    pub(super) email: Option<Publishing>,
+    pub(super) raw: Option<RawAccess>,
+}
+
+/// How a text is published.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Publishing {
@@ -39,6 +73,11 @@ pub struct Publishing {
     pub remote_id: String,
     /// JSON pointer to the post's address in the answer.
     pub remote_url: Option<String>,
+    /// JSON pointers of the answer's fields that go into the result.
+    #[serde(default)]
+    pub response: Vec<String>,
+    /// How a post is looked up whose answer was lost.
+    pub find: Option<Find>,
 }
 
 impl Catalogue {
@@ -64,42 +103,60 @@ impl Catalogue {
 }
 
 impl Provider {
-    /// How this content is published, if the provider takes it.
-    #[must_use]
-    pub fn publishing(&self, content: &Content) -> Option<&Publishing> {
-        self.publish.get(content.type_name())
-    }
-
     fn check(&self) -> Result<(), String> {
         let urls = [("authorize_url", &self.oauth.authorize_url), ("token_url", &self.oauth.token_url)];
-        let publishing = self.publish.values().map(|publishing| ("publish url", &publishing.url));
+        let publishing = self.publish.urls();
         for (field, url) in urls.into_iter().chain(publishing) {
             if url.scheme() != "https" && !is_loopback(url) {
                 return Err(format!("{field} must be https (http only on loopback)"));
             }
         }
-        for (name, publishing) in &self.publish {
-            publishing.check(name).map_err(|problem| format!("publish.{name}: {problem}"))?;
+        let Api { errors, error, error_description, .. } = &self.api;
+        let pointers = errors.iter().filter_map(|rule| rule.at.as_ref()).chain(error).chain(error_description);
+        pointers.map(String::as_str).try_for_each(|at| is_pointer("api", at))?;
+        let Publish { post, message, email, raw } = &self.publish;
+        for (name, publishing) in [("post", post), ("message", message), ("email", email)] {
+            let checked = publishing.as_ref().map_or(Ok(()), Publishing::check);
+            checked.map_err(|problem| format!("publish.{name}: {problem}"))?;
+        }
+        let checked = raw.as_ref().map_or(Ok(()), RawAccess::check);
+        checked.map_err(|problem| format!("publish.raw: {problem}"))?;
+        if self.api.idempotency_header.as_ref().is_some_and(|name| name.parse::<HeaderName>().is_err()) {
+            return Err("api.idempotency_header: not a header's name".into());
+        }
+        if self.api.idempotency_header.is_some() != self.api.idempotency_window.is_some() {
+            return Err("api: idempotency_header and idempotency_window (seconds) go together".into());
         }
         Ok(())
     }
 }
 
+impl Publish {
+    /// Every address that it calls.
+    fn urls(&self) -> Vec<(&'static str, &Url)> {
+        let texts = [&self.post, &self.message, &self.email].into_iter().flatten();
+        let mut urls: Vec<_> = self.raw.iter().map(|raw| ("publish.raw base", &raw.base)).collect();
+        for text in texts {
+            urls.push(("publish url", &text.url));
+            urls.extend(text.find.iter().map(|find| ("find url", &find.url)));
+        }
+        urls
+    }
+}
+
 impl Publishing {
-    fn check(&self, content: &str) -> Result<(), String> {
-        match content {
-            "raw" => return Err("raw content is not done by this version".into()),
-            known if Content::TYPE_NAMES.contains(&known) => {}
-            _ => return Err(format!("unknown content, expected one of {:?}", Content::TYPE_NAMES)),
-        }
-        for (field, pointer) in [("remote_id", Some(&self.remote_id)), ("remote_url", self.remote_url.as_ref())] {
-            // RFC 6901; where nothing is found every post would count as unknown
-            if pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
-                return Err(format!("{field} must be a JSON pointer, as in \"/id\""));
-            }
-        }
+    fn check(&self) -> Result<(), String> {
+        is_pointer("remote_id", &self.remote_id)?;
+        self.remote_url.iter().try_for_each(|at| is_pointer("remote_url", at))?;
+        self.response.iter().try_for_each(|at| is_pointer("response", at))?;
+        self.find.iter().try_for_each(|find| is_pointer("find.list", &find.list))?;
         template::check(&self.body).map_err(|problem| format!("body: {problem}"))
     }
+}
+
+/// RFC 6901; a pointer that is none finds nothing, and every post would count as unknown.
+pub(super) fn is_pointer(field: &str, at: &str) -> Result<(), String> {
+    if at.starts_with('/') { Ok(()) } else { Err(format!("{field} must be a JSON pointer, as in \"/id\"")) }
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -131,11 +188,22 @@ mod tests {
         for (old, new, names) in [
             ("https://p.example/t", "http://p.example/t", "token_url must be https"),
             ("http://127.0.0.1/p", "http://127.0.0.1.example/p", "publish url must be https"),
-            ("publish.post", "publish.poem", "publish.poem: unknown content"),
-            ("publish.post", "publish.raw", "publish.raw: raw content is not done"),
+            ("publish.post", "publish.poem", "unknown field `poem`"),
+            ("publish.post", "publish.raw", "unknown field `body`, expected one of `base`"),
             ("'/id'", "'id'", "publish.post: remote_id must be a JSON pointer"),
             ("{text}", "{txt}", "publish.post: body: \"{txt}\""),
             ("client_id", "client", "unknown field `client`"),
+            ("publish.post", "api.idempotency_header = 'Key'\npublish.post", "idempotency_window"),
+            (
+                "publish.post",
+                "api.errors = [{ status = 400, at = 'code', means = 'rejected' }]\npublish.post",
+                "api must be",
+            ),
+            (
+                "publish.post",
+                "publish.raw = { base = 'https://p.example', allow = [{ method = 'GET', path = '//evil' }] }\npublish.post",
+                "publish.raw: allow",
+            ),
         ] {
             let error = check(old, new).unwrap_err();
             assert!(error.contains(names), "{error}");

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::emit::Place;
 use super::{Runner, read};
-use crate::step::{Attempt, Emission, FollowUps, Step};
+use crate::step::{Attempt, Emission, FollowUps, Step, deadline_passed};
 use sealpost_shared::metrics::{self, InFlight, Left};
 
 /// How often a message is tried before an operator must look at it.
@@ -51,7 +51,7 @@ async fn known<S: Step, C: Clock + Clone>(
     let (now, id) = (runner.clock.now(), input.id());
     let result = if delivery.reply_to.as_deref().is_some_and(is_own_queue) {
         Err(Failure::reject(Code::ReplyToRefused, "reply_to names one of Sealpost's own queues; use your own"))
-    } else if input.deadline().is_some_and(|deadline| deadline < now) {
+    } else if !S::JUDGES_DEADLINE && input.deadline().is_some_and(|deadline| deadline < now) {
         Ok(too_late(input))
     } else {
         match attempt(step, input, Attempt { number: delivery.attempt, now }).await {
@@ -144,8 +144,7 @@ async fn attempt<S: Step>(step: &S, input: &S::Input, at: Attempt) -> Result<Emi
 }
 
 fn too_late<M: Queued>(input: &M) -> Emission {
-    let message = "the deadline passed before the work was begun; send it anew if it is still wanted";
-    let report = FailureReport::new(Code::DeadlinePassed, message, true);
+    let report = deadline_passed();
     let answer = input.failed(result_id(input, report.code), report);
     Emission { answer, outcome: Code::DeadlinePassed.as_str(), ..Emission::default() }
 }

@@ -1,21 +1,27 @@
 -- Writes fields of one record, if its condition holds, and moves the record between the shard's indexes.
--- KEYS: record, owner's index, versions, held set of the record's key version from now on, due.
--- ARGV: condition (absent, revision), what it wants, random id of this write, revision of a new record, the start of
--- the names of held sets, the record's name there, the record's name elsewhere, then fields and values in turn.
+-- KEYS: record, owner's index, versions, held set of the record's key version from now on, due, owner's epoch.
+-- ARGV: condition (absent, revision, generation), what it wants, random id of this write, revision of a new record, the start of
+-- the names of held sets, the record's name there, the record's name elsewhere, the owner's epoch that it
+-- belongs to (empty: any), then fields and values in turn.
 -- Returns {1, revision} when it is written, {0} when the condition does not hold.
 local record, owner, versions, held, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local condition, wanted, write, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held_prefix, member, name = ARGV[5], ARGV[6], ARGV[7]
-local FIELDS = 8
+local in_epoch = ARGV[8]
+local FIELDS = 9
 
-local stored = redis.call('HMGET', record, 'revision', 'write', 'key_id', 'key_version')
+local stored = redis.call('HMGET', record, 'revision', 'write', 'key_id', 'key_version', 'generation')
 local revision = stored[1]
 if stored[2] == write then return {1, tonumber(revision)} end -- sent again: it was done
 
+-- What a consent from before a revocation brought is not stored after it.
+if in_epoch ~= '' and (redis.call('GET', KEYS[6]) or '0') ~= in_epoch then return {0} end
+
 if condition == 'absent' then
   if redis.call('EXISTS', record) == 1 then return {0} end
-elseif condition ~= 'revision' or revision ~= wanted then
-  return {0}
+else
+  local unmoved = (condition == 'revision' and revision == wanted) or (condition == 'generation' and stored[5] == wanted)
+  if not unmoved then return {0} end
 end
 
 -- From the hash itself, not from the caller: a re-seal may have moved the record since the caller read it.

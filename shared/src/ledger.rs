@@ -1,0 +1,242 @@
+//! The ledger: what turns a delivery that may be repeated into an act that is not.
+//!
+//! `claimed → sending(n) → done(result)`. Owns the protocol and its clock; what Redis does at each point is
+//! [`crate::records`]'. It refuses to know what the act is. The rules, each with what breaks without it, are checked by
+//! the model in `tests/models/ledger.rs`:
+//!
+//! - A claim is longer than the act's call may take. Whoever meets a living one waits.
+//! - `sending` is written before the request, on the condition that the claim is still one's own.
+//! - Right before the request one's own clock is asked, counted from before the claim was sent, asleep or not: a claim
+//!   that is nearly over is not used.
+//! - `sending` whose claim is over is a doubt. It is never acted on again, unless as a new act with a claim and a mark of
+//!   its own, where the caller has a proof that this is safe.
+//! - What was learnt about a doubt counts only if nobody acted since the doubt was met.
+//! - That the act was done counts, however late. A refusal counts only if it answers the newest request, and none before
+//!   it may have been carried out.
+
+mod result;
+mod turn;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealpost_schemas::Owner;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+pub use turn::{Claim, Doubt, Sending, Standing, Turn};
+
+use crate::clock::Clock;
+use crate::failure::{Failure, Verdict};
+use crate::ids;
+use crate::keys::{KeyError, KeySource, Keys};
+use crate::records::{Begun, ClaimOf, Outcome, SealedResult, Store, StoreError, Word};
+use crate::seal::{Key, KeyId, KeyRef};
+
+/// What must be left of a claim beside the call's own limit when the call begins.
+const MARGIN: Duration = Duration::from_secs(1);
+
+/// How long a message waits for Redis, or for a claim that may live on.
+const LATER: Duration = Duration::from_secs(5);
+
+/// How often what is known of a request is written, with a pause between, before it is given up.
+const SETTLES: usize = 10;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The ledger of one kind of message.
+pub struct Ledger<C> {
+    /// Part of every entry's name: it never changes.
+    kind: &'static str,
+    store: Store,
+    keys: Keys,
+    key: KeyId,
+    clock: C,
+    /// How long the act's call may take.
+    call_limit: Duration,
+}
+
+impl<C: Clock> Ledger<C> {
+    /// A ledger whose results are sealed with the newest version of `key`. No call of its acts may take longer than
+    /// `call_limit`.
+    pub fn new(kind: &'static str, store: Store, (keys, key): (Keys, KeyId), clock: C, call_limit: Duration) -> Self {
+        Self { kind, store, keys, key, clock, call_limit }
+    }
+
+    /// Begins a delivery's turn.
+    ///
+    /// # Errors
+    /// If Redis does not answer, or what it holds cannot be read.
+    pub async fn begin<M: Serialize, R: DeserializeOwned>(
+        &self,
+        owner: &Owner,
+        id: Uuid,
+        message: &M,
+    ) -> Result<Turn<R>, Failure> {
+        let (entry, of) = (self.store.entry(self.kind, owner, id), self.claim());
+        let fingerprint = self.store.fingerprint(&result::plain(message)?);
+        Ok(match self.store.ledger_begin((&entry, owner), &fingerprint, &of).await.map_err(later)? {
+            Begun::Act(epoch) => Turn::Act(Claim { entry, of, epoch, doubtful: false }),
+            Begun::Busy(left) => Turn::Busy(left.min(LATER)),
+            Begun::Doubt { left, since, sent } => Turn::Doubt(Doubt { entry, left, since, sent }),
+            Begun::Reused => Turn::Reused,
+            Begun::Settled(settled) => Turn::Settled(self.standing(&entry, settled).await?),
+        })
+    }
+
+    /// Makes a doubt a new act; `None`: somebody else does, or there is no doubt any more. `doubtful`: an earlier request
+    /// may have been carried out, so that a refusal proves nothing.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn repeat(&self, doubt: &Doubt, doubtful: bool) -> Result<Option<Claim>, Failure> {
+        let of = self.claim();
+        let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful, doubt.sent).await.map_err(later)?;
+        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: 0, doubtful }))
+    }
+
+    /// Notes that a request is about to be sent; `None`: the claim is not ours any more, and nothing may be sent. What
+    /// the result will be sealed with is fetched first.
+    ///
+    /// # Errors
+    /// If Redis does not answer, or there is no key. Nothing was sent, and the claim is let go.
+    pub async fn sending(&self, claim: &Claim) -> Result<Option<Sending>, Failure> {
+        let key = match self.newest().await {
+            Ok(key) => key,
+            Err(error) => {
+                self.give_up(claim).await;
+                return Err(error.into());
+            }
+        };
+        let began = self.clock.since_boot();
+        let number = self.store.ledger_sending(&claim.entry, &claim.of).await.map_err(later)?;
+        let until = began + claim.of.length;
+        let Claim { entry, of, doubtful, .. } = *claim;
+        Ok(number.map(|number| Sending { entry, owner: of.owner, number, until, key, doubtful }))
+    }
+
+    /// Whether the call can end before the claim does. Asked right before the call.
+    #[must_use]
+    pub fn in_time(&self, sending: &Sending) -> bool {
+        self.clock.since_boot() + self.call_limit + MARGIN <= sending.until
+    }
+
+    /// Writes how the request ended, lets the claim go, and says how the entry stands after it.
+    ///
+    /// # Errors
+    /// If that could not be written.
+    pub async fn settle<R: Serialize + DeserializeOwned>(
+        &self,
+        sending: &Sending,
+        outcome: Outcome,
+        result: &R,
+    ) -> Result<Standing<R>, Failure> {
+        let (entry, (name, key)) = (&sending.entry, &sending.key);
+        let bytes = result::seal(entry, name, key, result)?;
+        let sealed = SealedResult { key: name, bytes: &bytes };
+        let word = Word::Answered(sending.number, outcome, sealed);
+        for _ in 1..SETTLES {
+            match self.store.ledger_settle(entry, sending.owner, word, true).await {
+                Ok(settled) => return self.standing(entry, settled).await,
+                Err(error) => tracing::warn!(%entry, %error, "what became of a request is not written yet"),
+            }
+            sleep(PAUSE).await;
+        }
+        let settled = self.store.ledger_settle(entry, sending.owner, word, true).await.map_err(later)?;
+        self.standing(entry, settled).await
+    }
+
+    /// Notes that something was found done whose outcome was in doubt.
+    ///
+    /// # Errors
+    /// If Redis does not answer, or there is no key.
+    pub async fn found<R: Serialize + DeserializeOwned>(
+        &self,
+        doubt: &Doubt,
+        result: &R,
+    ) -> Result<Standing<R>, Failure> {
+        let (entry, (name, key)) = (&doubt.entry, self.newest().await?);
+        let bytes = result::seal(entry, &name, &key, result)?;
+        let word = Word::Answered(0, Outcome::Happened, SealedResult { key: &name, bytes: &bytes });
+        let settled = self.store.ledger_settle(entry, Uuid::nil(), word, false).await.map_err(later)?;
+        self.standing(entry, settled).await
+    }
+
+    /// Notes that a request may have been carried out. The claim stays until it is over: the request may still arrive.
+    ///
+    /// # Errors
+    /// If Redis does not answer; a redelivery comes to the same conclusion.
+    pub async fn lost(&self, sending: &Sending) -> Result<(), Failure> {
+        let word = Word::Lost(sending.number);
+        self.store.ledger_settle(&sending.entry, sending.owner, word, false).await.map_err(later).map(|_| ())
+    }
+
+    /// Notes that a request is known not to have been carried out, and lets the claim go. A redelivery acts again.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn unsent(&self, sending: &Sending) -> Result<(), Failure> {
+        let word = Word::Unsent(sending.number);
+        self.store.ledger_settle(&sending.entry, sending.owner, word, true).await.map_err(later).map(|_| ())
+    }
+
+    /// Notes that a request is known not to have been carried out, and keeps the claim for another one; `None`: somebody
+    /// else came between.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn take_back(&self, sending: &Sending) -> Result<Option<Claim>, Failure> {
+        let (entry, doubtful) = (sending.entry, sending.doubtful);
+        let of = ClaimOf { owner: sending.owner, ..self.claim() };
+        let word = Word::Unsent(sending.number);
+        self.store.ledger_settle(&entry, of.owner, word, false).await.map_err(later)?;
+        // what was in doubt before is so again, and is claimed anew
+        let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true, sending.number).await.map_err(later)?;
+        Ok(ours.then_some(Claim { entry, of, epoch: 0, doubtful }))
+    }
+
+    /// Lets a claim go under which nothing was sent. If that fails it runs out by itself.
+    pub async fn give_up(&self, claim: &Claim) {
+        let given_up = self.store.ledger_settle(&claim.entry, claim.of.owner, Word::GivenUp, true).await;
+        if let Err(error) = given_up {
+            tracing::warn!(entry = %claim.entry, %error, "a claim was not let go; it runs out by itself");
+        }
+    }
+
+    /// Writes an operator's word on an unknown outcome; `false`: it is not unknown, or a request is under way.
+    ///
+    /// # Errors
+    /// If Redis does not answer, or there is no key.
+    pub async fn resolve<R: Serialize>(
+        &self,
+        owner: &Owner,
+        id: Uuid,
+        outcome: Outcome,
+        result: &R,
+    ) -> Result<bool, Failure> {
+        let (entry, (name, key)) = (self.store.entry(self.kind, owner, id), self.newest().await?);
+        let bytes = result::seal(&entry, &name, &key, result)?;
+        let sealed = SealedResult { key: &name, bytes: &bytes };
+        self.store.ledger_tell(&entry, outcome, sealed).await.map_err(Failure::from)
+    }
+
+    /// Longer than the call may take, by as much as comes before it and a margin.
+    fn claim(&self) -> ClaimOf {
+        ClaimOf { owner: ids::fresh(), length: self.call_limit * 2 + 2 * MARGIN }
+    }
+
+    async fn newest(&self) -> Result<(KeyRef, Arc<Key>), KeyError> {
+        let (version, key) = self.keys.latest(&self.key).await?;
+        Ok((KeyRef { id: self.key.clone(), version }, key))
+    }
+}
+
+/// Redis can come back. That spends no attempt: a message whose request may have been carried out must not end as
+/// "failed" for want of attempts.
+fn later(error: StoreError) -> Failure {
+    let failure = Failure::from(error);
+    match failure.verdict {
+        Verdict::Retry { .. } => Failure { verdict: Verdict::Defer { after: LATER }, ..failure },
+        Verdict::Defer { .. } | Verdict::Reject => failure,
+    }
+}

@@ -1,0 +1,75 @@
+//! Results as they rest: MessagePack, sealed for their entry.
+
+use std::io::{self, Write};
+
+use sealpost_schemas::Code;
+use serde::{Serialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
+
+use super::{Ledger, Standing};
+use crate::clock::Clock;
+use crate::failure::Failure;
+use crate::keys::KeySource;
+use crate::records::{EntryId, Settled};
+use crate::seal::{self, Key, KeyRef, Place, Purpose};
+
+impl<C: Clock> Ledger<C> {
+    /// Opens what an entry holds.
+    pub(super) async fn standing<R: DeserializeOwned>(
+        &self,
+        entry: &EntryId,
+        settled: Settled,
+    ) -> Result<Standing<R>, Failure> {
+        Ok(match settled {
+            Settled::Done(_, key, bytes) => Standing::Done(self.open(entry, &key, &bytes).await?),
+            Settled::Conflict(key, bytes) => Standing::Conflict(self.open(entry, &key, &bytes).await?),
+            Settled::Unknown => Standing::Unknown,
+            Settled::Open => Standing::Open,
+        })
+    }
+
+    async fn open<R: DeserializeOwned>(&self, entry: &EntryId, name: &KeyRef, bytes: &[u8]) -> Result<R, Failure> {
+        let key = self.keys.get(name).await?;
+        let plain = seal::open(&key, name, &place(entry), bytes).map_err(|error| {
+            let message = format!("ledger entry {entry}: {error}; what became of the message is known to nobody else");
+            Failure::reject(Code::Quarantined, message)
+        })?;
+        rmp_serde::from_slice(&plain).map_err(|_| {
+            let message = format!("ledger entry {entry}: its result was written by a newer version; run that one here");
+            Failure::retry(Code::RecordUnreadable, message)
+        })
+    }
+}
+
+pub(super) fn seal<R: Serialize>(entry: &EntryId, name: &KeyRef, key: &Key, result: &R) -> Result<Vec<u8>, Failure> {
+    let plain = plain(result)?;
+    seal::seal(key, name, &place(entry), &plain)
+        .map_err(|error| Failure::retry(Code::StoreUnavailable, format!("sealing ledger entry {entry}: {error}")))
+}
+
+/// As MessagePack, in memory that is wiped and never grew: a message holds secrets.
+pub(super) fn plain<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let defect = |_| Failure::reject(Code::StepPanicked, "a message of ours does not serialize; that is a defect");
+    let mut length = Count(0);
+    rmp_serde::encode::write_named(&mut length, value).map_err(defect)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
+    rmp_serde::encode::write_named(&mut *bytes, value).map_err(defect)?;
+    Ok(bytes)
+}
+
+fn place(entry: &EntryId) -> Place {
+    Place { purpose: Purpose::Ledger, record: entry.key }
+}
+
+/// Counts what is written to it.
+struct Count(usize);
+
+impl Write for Count {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

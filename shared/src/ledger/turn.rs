@@ -1,0 +1,68 @@
+//! What a delivery meets at its entry, and what it holds while it acts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::records::{ClaimOf, EntryId};
+use crate::seal::{Key, KeyRef};
+
+/// What a delivery is to do.
+pub enum Turn<R> {
+    /// Act.
+    Act(Claim),
+    /// Come back after this time: somebody acts.
+    Busy(Duration),
+    /// Answer `unknown`, or look for a proof.
+    Doubt(Doubt),
+    /// Refuse: another message has this id.
+    Reused,
+    /// Answer again.
+    Settled(Standing<R>),
+}
+
+/// How an entry stands.
+pub enum Standing<R> {
+    /// With this result.
+    Done(R),
+    /// With this result, which contradicts what an operator said before it came.
+    Conflict(R),
+    /// A request was sent, and nothing proves how it ended.
+    Unknown,
+    /// Somebody is to act, or acts.
+    Open,
+}
+
+/// The right to act, while the claim lives.
+pub struct Claim {
+    pub(super) entry: EntryId,
+    pub(super) of: ClaimOf,
+    /// The owner's epoch when the message was first claimed.
+    pub epoch: u64,
+    /// An earlier request may have been carried out: that this one is not proves nothing.
+    pub doubtful: bool,
+}
+
+/// A request whose outcome nobody is there to tell.
+pub struct Doubt {
+    pub(super) entry: EntryId,
+    /// How long the claim of its sender lives on. Until then the request may still be under way.
+    pub left: Duration,
+    /// How long ago the first request was marked.
+    pub since: Duration,
+    /// How many requests were sent when it was met.
+    pub(super) sent: u64,
+}
+
+/// A request that is marked as sent.
+pub struct Sending {
+    pub(super) entry: EntryId,
+    pub(super) owner: Uuid,
+    pub(super) number: u64,
+    /// When the claim ends, on the clock of [`crate::clock::Clock::since_boot`].
+    pub(super) until: Duration,
+    pub(super) key: (KeyRef, Arc<Key>),
+    /// As of the claim.
+    pub doubtful: bool,
+}

@@ -1,0 +1,251 @@
+//! What Redis remembers of a job or request: the scripts of [`crate::ledger`], each safe to send again.
+//!
+//! An entry lies in its owner's shard, so that an id is unique per owner. `claimed → sending → done`, and beside them:
+//! `unknown` (nobody is there to say how a request ended), `told` (an operator said it), `conflict` (and was wrong). The
+//! claim is a key of its own, which expires.
+
+mod answer;
+mod scripts;
+
+use std::time::Duration;
+
+use redis::Value;
+use sealpost_schemas::Owner;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+pub use self::answer::{Begun, Outcome, Settled, Word};
+use self::scripts::SCRIPTS;
+use super::error::StoreError;
+use super::layout;
+use super::link::Script;
+use super::store::Store;
+use super::trouble::Trouble;
+use crate::ids;
+use crate::seal::{KeyRef, RecordKey};
+
+/// How long an entry is kept once it is settled, or as long as nothing was sent.
+const KEPT: Duration = Duration::from_hours(7 * 24);
+
+/// Between two attempts to settle a write whose answer was lost.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Where an entry lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryId {
+    pub(super) shard: u16,
+    /// The keyed hash of owner, kind and id.
+    pub key: RecordKey,
+}
+
+impl std::fmt::Display for EntryId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:03}/{}", self.shard, self.key)
+    }
+}
+
+/// The keyed hash of a decoded message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+/// A delivery's claim on an entry: its random name, and how long it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClaimOf {
+    /// Told by nobody else.
+    pub owner: Uuid,
+    /// From when Redis takes it.
+    pub length: Duration,
+}
+
+/// A result as it is stored: ciphertext, and the key that it was made with.
+#[derive(Clone, Copy, Debug)]
+pub struct SealedResult<'a> {
+    /// The key.
+    pub key: &'a KeyRef,
+    /// The ciphertext.
+    pub bytes: &'a [u8],
+}
+
+impl Store {
+    /// Where the entry of this owner's message lies. Ids of two kinds of message have nothing to do with each other.
+    #[must_use]
+    pub fn entry(&self, kind: &str, owner: &Owner, id: Uuid) -> EntryId {
+        let locator = self.locator();
+        let (tenant, user) = (owner.tenant.as_str().as_bytes(), owner.user.as_str().as_bytes());
+        let key = locator.hash("sealpost ledger", &[kind.as_bytes(), tenant, user, id.as_bytes()]);
+        EntryId { shard: locator.shard(&owner.tenant, &owner.user), key: RecordKey::from_bytes(key) }
+    }
+
+    /// The fingerprint of a message, which tells nothing of it without the index key.
+    #[must_use]
+    pub fn fingerprint(&self, message: &[u8]) -> Fingerprint {
+        Fingerprint(self.locator().hash("sealpost fingerprint", &[message]))
+    }
+
+    /// Begins a delivery's turn. Also forgets what may be forgotten in that shard, a few entries at a time.
+    pub async fn ledger_begin(
+        &self,
+        (id, owner): (&EntryId, &Owner),
+        fingerprint: &Fingerprint,
+        claim: &ClaimOf,
+    ) -> Result<Begun, StoreError> {
+        let (versions, epoch) = (layout::versions(id.shard), self.epoch_of(owner));
+        let keys = [entry(id), claim_of(id), layout::forget(id.shard), versions, epoch];
+        let args = [
+            claim.owner.to_string().into(),
+            millis(claim.length),
+            hex::encode(fingerprint.0).into(),
+            millis(KEPT),
+            id.key.to_string().into(),
+            layout::entries_prefix(id.shard).into(),
+            layout::held_prefix(id.shard).into(),
+            layout::entry_member("").into(),
+        ];
+        let reply = self.settled(&SCRIPTS.begin, &keys, &args).await;
+        let doing = || format!("begin at ledger entry {id}");
+        answer::begun(reply.map_err(|trouble| StoreError::new(doing(), trouble))?)
+            .map_err(|trouble| StoreError::new(doing(), trouble))
+    }
+
+    /// Makes an unknown outcome a new act; `false`: somebody else does, or it is not unknown any more. `doubtful`: an
+    /// earlier request may have been posted. `sent`: how many requests were sent when the doubt was met.
+    pub async fn ledger_repeat(
+        &self,
+        id: &EntryId,
+        claim: &ClaimOf,
+        doubtful: bool,
+        sent: u64,
+    ) -> Result<bool, StoreError> {
+        let doubtful = if doubtful { "1" } else { "0" };
+        let args = [claim.owner.to_string().into(), millis(claim.length), doubtful.into(), sent.to_string().into()];
+        self.number(&SCRIPTS.repeat, &[entry(id), claim_of(id)], &args, || format!("repeat ledger entry {id}"))
+            .await
+            .map(|taken| taken == 1)
+    }
+
+    /// Notes that a request is about to be sent, which gives the claim its whole length anew, and says its number;
+    /// `None`: the claim is not ours any more.
+    pub async fn ledger_sending(&self, id: &EntryId, claim: &ClaimOf) -> Result<Option<u64>, StoreError> {
+        let keys = [entry(id), claim_of(id), layout::forget(id.shard)];
+        let args = [
+            claim.owner.to_string().into(),
+            millis(claim.length),
+            ids::fresh().to_string().into(),
+            id.key.to_string().into(),
+        ];
+        let number =
+            self.number(&SCRIPTS.sending, &keys, &args, || format!("mark ledger entry {id} as sending")).await?;
+        Ok((number > 0).then_some(number))
+    }
+
+    /// Writes what is known of a request, ends the claim if asked to, and says how the entry stands after it.
+    pub async fn ledger_settle(
+        &self,
+        id: &EntryId,
+        claim: Uuid,
+        word: Word<'_>,
+        ends_claim: bool,
+    ) -> Result<Settled, StoreError> {
+        let (word, n, result) = word.parts();
+        let ends = if ends_claim { "1" } else { "0" };
+        let mut args: Vec<Vec<u8>> = vec![
+            word.into(),
+            n.to_string().into(),
+            claim.to_string().into(),
+            ends.into(),
+            millis(KEPT),
+            id.key.to_string().into(),
+            layout::entry_member(&id.key.to_string()).into(),
+            layout::held_prefix(id.shard).into(),
+        ];
+        let keys = self.with_result(id, result, &mut args);
+        let doing = || format!("settle ledger entry {id}");
+        let reply = self.settled(&SCRIPTS.settle, &keys, &args).await;
+        answer::settled(reply.map_err(|trouble| StoreError::new(doing(), trouble))?)
+            .map_err(|trouble| StoreError::new(doing(), trouble))
+    }
+
+    /// Writes an operator's word on an unknown outcome; `false`: it is not unknown, or somebody is at it.
+    pub async fn ledger_tell(
+        &self,
+        id: &EntryId,
+        outcome: Outcome,
+        result: SealedResult<'_>,
+    ) -> Result<bool, StoreError> {
+        let mut args: Vec<Vec<u8>> = vec![
+            outcome.word().into(),
+            millis(KEPT),
+            id.key.to_string().into(),
+            layout::entry_member(&id.key.to_string()).into(),
+        ];
+        let keys = self.with_result(id, Some(result), &mut args);
+        self.number(&SCRIPTS.tell, &keys, &args, || format!("resolve ledger entry {id}")).await.map(|told| told == 1)
+    }
+
+    /// The owner's epoch, which a revocation moves: what was begun in an earlier one is not stored any more.
+    pub async fn epoch(&self, owner: &Owner) -> Result<u64, StoreError> {
+        let epoch: Option<u64> =
+            self.query("read an owner's epoch", redis::cmd("GET").arg(self.epoch_of(owner))).await?;
+        Ok(epoch.unwrap_or_default())
+    }
+
+    /// Moves the owner's epoch on.
+    pub async fn move_epoch(&self, owner: &Owner) -> Result<u64, StoreError> {
+        self.query("move an owner's epoch", redis::cmd("INCR").arg(self.epoch_of(owner))).await
+    }
+
+    fn epoch_of(&self, owner: &Owner) -> String {
+        let (locator, tenant, user) = (self.locator(), &owner.tenant, &owner.user);
+        layout::epoch(locator.shard(tenant, user), &locator.owner(tenant, user))
+    }
+
+    fn with_result(&self, id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 5] {
+        let mut held = layout::versions(id.shard);
+        if let Some(result) = result {
+            held = layout::held(id.shard, result.key);
+            args.extend([result.key.id.as_str().into(), result.key.version.as_str().into(), result.bytes.to_vec()]);
+        }
+        [entry(id), claim_of(id), layout::forget(id.shard), layout::versions(id.shard), held]
+    }
+
+    async fn number(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[Vec<u8>],
+        doing: impl Fn() -> String,
+    ) -> Result<u64, StoreError> {
+        let reply = self.settled(script, keys, args).await;
+        let unreadable = || Trouble::Other("with no number".into());
+        let reply = reply.and_then(|value| redis::from_redis_value(value).map_err(|_| unreadable()));
+        reply.map_err(|trouble| StoreError::new(doing(), trouble))
+    }
+
+    /// Runs a script. When its answer is lost it is sent again, since it knows what it did by the random ids in it.
+    async fn settled(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Value, Trouble> {
+        let mut since = None;
+        loop {
+            match self.link().run::<Value>(script, keys, args).await {
+                Err(trouble) if since.is_some() || matches!(trouble, Trouble::NoReply { .. }) => {
+                    if since.get_or_insert_with(Instant::now).elapsed() > self.link().response_timeout() {
+                        return Err(Trouble::Unknown(Box::new(trouble)));
+                    }
+                }
+                reply => return reply,
+            }
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+fn entry(id: &EntryId) -> String {
+    layout::entry(id.shard, &id.key.to_string())
+}
+
+fn claim_of(id: &EntryId) -> String {
+    entry(id) + ":claim"
+}
+
+fn millis(time: Duration) -> Vec<u8> {
+    time.as_millis().to_string().into()
+}

@@ -1,0 +1,21 @@
+//! The scripts, hashed once.
+
+use std::sync::LazyLock;
+
+use super::super::link::Script;
+
+pub(super) struct Scripts {
+    pub(super) begin: Script,
+    pub(super) repeat: Script,
+    pub(super) sending: Script,
+    pub(super) settle: Script,
+    pub(super) tell: Script,
+}
+
+pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
+    begin: Script::new(include_str!("../scripts/ledger_begin.lua")),
+    repeat: Script::new(include_str!("../scripts/ledger_repeat.lua")),
+    sending: Script::new(include_str!("../scripts/ledger_sending.lua")),
+    settle: Script::new(include_str!("../scripts/ledger_settle.lua")),
+    tell: Script::new(include_str!("../scripts/ledger_tell.lua")),
+});

@@ -1,0 +1,52 @@
+-- Begins one delivery's turn at a ledger entry: takes the claim where there is nothing but a claim that is over, and says
+-- what there is otherwise. Forgets what may be forgotten in this shard, a few at a time.
+-- KEYS: entry, claim, forget, versions, owner's epoch.
+-- ARGV: random owner of the claim, its length in ms, fingerprint, how long an entry is kept in ms, the entry's name, the
+-- start of the names of entries, the start of the names of held sets, the start of an entry's name there.
+-- Returns {'act', epoch} | {'busy', ms left} | {'doubt', ms left, ms since the first request, requests sent} | {'reused'}
+-- | {'settled', state, outcome, key id, key version, sealed}.
+local entry, claim, forget, versions, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local owner, length, fingerprint, kept, name = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local entries, held_prefix, member_prefix = ARGV[6], ARGV[7], ARGV[8]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+for _, old in ipairs(redis.call('ZRANGEBYSCORE', forget, '-inf', now, 'LIMIT', 0, 8)) do
+  local sealed = redis.call('HMGET', entries .. old, 'key_id', 'key_version')
+  if sealed[1] and sealed[1] ~= '' then
+    local version = sealed[1] .. ':' .. sealed[2]
+    redis.call('SREM', held_prefix .. version, member_prefix .. old)
+    if redis.call('EXISTS', held_prefix .. version) == 0 then redis.call('SREM', versions, version) end
+  end
+  redis.call('DEL', entries .. old)
+  redis.call('ZREM', forget, old)
+end
+
+local e = redis.call('HMGET', entry, 'state', 'fingerprint', 'repeats', 'first', 'outcome', 'key_id', 'key_version',
+  'sealed', 'epoch', 'sent')
+local state = e[1]
+if e[2] and e[2] ~= fingerprint then return {'reused'} end
+if state == 'done' or state == 'told' or state == 'conflict' then
+  return {'settled', state, e[5], e[6], e[7], e[8]}
+end
+
+local holder = redis.call('GET', claim)
+local left = holder and redis.call('PTTL', claim) or 0
+local over = not holder or holder == owner -- our own: sent again, its answer was lost
+if state == 'unknown' then return {'doubt', left, now - tonumber(e[4]), tonumber(e[10])} end
+if not over then return {'busy', left} end
+
+-- A request was sent, or one before may have been posted, and nobody is there any more to say how it ended.
+if state == 'sending' or (state == 'claimed' and e[3] == '1') then
+  redis.call('HSET', entry, 'state', 'unknown')
+  return {'doubt', left, now - tonumber(e[4]), tonumber(e[10])}
+end
+
+local now_epoch = redis.call('GET', epoch) or '0'
+if not state then
+  redis.call('HSET', entry, 'format', 1, 'state', 'claimed', 'fingerprint', fingerprint, 'sent', 0, 'repeats', 0,
+    'epoch', now_epoch)
+end
+redis.call('SET', claim, owner, 'PX', length)
+redis.call('ZADD', forget, now + kept, name)
+return {'act', e[9] or now_epoch}

@@ -1,0 +1,53 @@
+-- Writes what somebody knows of request n, and lets a claim go.
+-- KEYS: entry, claim, forget, versions, held set of the key version of `sealed`.
+-- ARGV: what is known ('happened', 'refused', 'lost', 'unsent', 'given-up'), n, the claim's owner, whether the claim ends
+-- (1, 0), how long a settled entry is kept in ms, the entry's name, its name in held sets, the start of the
+-- names of held sets, key id, key version, sealed result (the last three only for 'happened' and 'refused').
+-- Returns {state, outcome, key id, key version, sealed} as they are after it.
+local entry, claim, forget, versions, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local what, n, owner, ends = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
+local kept, name, member, held_prefix = tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local e = redis.call('HMGET', entry, 'state', 'sent', 'repeats', 'outcome', 'key_id', 'key_version')
+local state, newest, repeats, told = e[1], n == tonumber(e[2]), e[3] == '1', e[4]
+
+local function keep()
+  local time = redis.call('TIME')
+  redis.call('ZADD', forget, time[1] * 1000 + math.floor(time[2] / 1000) + kept, name)
+end
+
+local function claimed()
+  redis.call('HSET', entry, 'state', 'claimed')
+  keep()
+end
+
+local function settle(to)
+  local before, after = e[5] and e[5] .. ':' .. e[6], ARGV[9] .. ':' .. ARGV[10]
+  if before and before ~= after then
+    redis.call('SREM', held_prefix .. before, member)
+    if redis.call('EXISTS', held_prefix .. before) == 0 then redis.call('SREM', versions, before) end
+  end
+  redis.call('HSET', entry, 'state', to, 'outcome', what, 'key_id', ARGV[9], 'key_version', ARGV[10], 'sealed', ARGV[11])
+  redis.call('SADD', held, member)
+  redis.call('SADD', versions, after)
+  keep()
+end
+
+-- That a post exists always counts. A refusal says something of the job only if it answers the newest request and no
+-- earlier one may have been posted.
+if what == 'happened' or what == 'refused' then
+  local settles = what == 'happened' or (newest and not repeats)
+  if (state == 'done' and told == 'happened') or state == 'conflict' then -- the first truth stays
+  elseif not settles then
+    if state == 'sending' and newest then redis.call('HSET', entry, 'state', 'unknown') end
+  elseif state == 'told' and told ~= what then settle('conflict')
+  else settle('done') end
+elseif what == 'lost' then
+  if state == 'sending' and newest then redis.call('HSET', entry, 'state', 'unknown') end
+elseif what == 'unsent' then -- known not to be posted
+  if newest and repeats and state == 'sending' then redis.call('HSET', entry, 'state', 'unknown')
+  elseif newest and not repeats and (state == 'sending' or state == 'unknown') then claimed() end
+elseif state == 'claimed' and repeats and redis.call('GET', claim) == owner then -- given up before anything was sent
+  redis.call('HSET', entry, 'state', 'unknown')
+end
+if ends and redis.call('GET', claim) == owner then redis.call('DEL', claim) end
+return redis.call('HMGET', entry, 'state', 'outcome', 'key_id', 'key_version', 'sealed')

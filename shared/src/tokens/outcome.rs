@@ -1,0 +1,188 @@
+//! What becomes of a refresh's answer: kept, dropped for a newer one, or the end of the connection.
+//!
+//! Everything here is judged by the generation: does the record still hold the token that was sent? A revision says
+//! less, since a re-seal moves it too.
+
+use std::time::Duration;
+
+use sealpost_schemas::events::{ConnectionNeedsConsent, ConnectionRefreshed};
+use sealpost_schemas::{Answer, Code, Message, Owner, ProviderError};
+use tokio::time::sleep;
+use uuid::Uuid;
+
+use super::TokenKeeper;
+use super::access::{self, Access};
+use super::refresh::Attempt;
+use super::turn::put_off;
+use crate::failure::Failure;
+use crate::ids;
+use crate::oauth::TokenAnswer;
+use crate::records::{Content, Expected, Marker, Metadata, Saved, Standing, State, TokenSet};
+
+/// How long new tokens that cannot be saved are held on to: the provider has replaced the old ones already.
+const HOLD_ON: Duration = Duration::from_mins(2);
+
+/// Between two attempts to save them.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// How often a record that moves is looked at again.
+const LOOKS: usize = 8;
+
+/// How many superseded refresh tokens a record remembers.
+const REMEMBERED: usize = 8;
+
+impl TokenKeeper {
+    /// Saves new tokens, however late they came, if the token that they were had for is still stored.
+    pub(super) async fn keep(&self, attempt: &Attempt<'_>, answer: TokenAnswer) -> Result<Access, Failure> {
+        let (content, metadata) = self.renewed(attempt, &answer);
+        let id = attempt.record.id;
+        let began = self.calls.clock.since_boot();
+        let saved = loop {
+            match self.save(attempt, &content, &metadata).await {
+                Ok(saved) => break saved,
+                Err(failure) if self.calls.clock.since_boot().saturating_sub(began) > HOLD_ON => {
+                    tracing::error!(record = %id, reason = failure.message, "refreshed tokens could not be saved");
+                    return Err(failure);
+                }
+                Err(failure) => tracing::warn!(record = %id, reason = failure.message, "refreshed tokens wait"),
+            }
+            sleep(PAUSE).await;
+        };
+        let ours = match saved {
+            Saved::Written(_) => true,
+            // also after an answer of Redis that was lost: the tokens that moved it may be these
+            Saved::Moved => match self.store.load(&id).await? {
+                Some(record) => record.metadata.generation == metadata.generation,
+                None => return Ok(orphaned(attempt)),
+            },
+        };
+        if !ours {
+            // not revoked: that can take the family, and with it what is stored
+            return self.adopt(attempt.wanted).await;
+        }
+        let connection = attempt.wanted.connection.clone();
+        let event = ConnectionRefreshed {
+            id: event_id(attempt, ConnectionRefreshed::NAME, metadata.generation),
+            connection,
+            scopes: metadata.scopes,
+            expires_at: metadata.access_expires_at,
+        };
+        let events = Answer::of(&event).into_iter().collect();
+        Ok(Access::Granted { token: answer.access_token, generation: metadata.generation, events })
+    }
+
+    /// The record with the new tokens.
+    fn renewed(&self, attempt: &Attempt<'_>, answer: &TokenAnswer) -> (Content, Metadata) {
+        let (old, tokens) = (&attempt.record.metadata, &attempt.content.tokens);
+        let mut superseded = old.superseded.clone();
+        if let (Some(spent), Some(_)) = (&tokens.refresh_token, &answer.refresh_token) {
+            superseded.push(self.store.hash_of(spent));
+        }
+        superseded.drain(..superseded.len().saturating_sub(REMEMBERED));
+        let content = Content {
+            tokens: TokenSet {
+                access_token: answer.keep_access_token.then(|| answer.access_token.clone()),
+                // RFC 6749 §6: an answer without one leaves the old one good
+                refresh_token: answer.refresh_token.clone().or_else(|| tokens.refresh_token.clone()),
+                token_type: answer.token_type.clone().or_else(|| tokens.token_type.clone()),
+            },
+            ..attempt.content.clone()
+        };
+        let metadata = Metadata {
+            generation: ids::fresh(),
+            access_expires_at: answer.expires_at,
+            next_due: answer.expires_at,
+            // it may be narrower than what was granted first
+            scopes: answer.scopes.clone().unwrap_or_else(|| old.scopes.clone()),
+            refreshed_at: attempt.marker.at,
+            marker: None,
+            superseded,
+            ..old.clone()
+        };
+        (content, metadata)
+    }
+
+    async fn save(&self, attempt: &Attempt<'_>, content: &Content, metadata: &Metadata) -> Result<Saved, Failure> {
+        // the newest as it is now; a key source that went away meanwhile must not cost the tokens
+        let (name, key) = self.newest().await.unwrap_or_else(|_| attempt.key.clone());
+        let draft = self.store.draft(content, metadata.clone(), &name, &key)?;
+        let parent = Expected::Generation(attempt.record.metadata.generation);
+        Ok(self.store.save(&draft, parent).await?)
+    }
+
+    /// The provider no longer takes the token that was sent. That counts only while it is still the one that is stored.
+    pub(super) async fn denied(&self, attempt: &Attempt<'_>, said: ProviderError) -> Result<Access, Failure> {
+        let code = match said.error.as_deref() {
+            // with an earlier attempt of unknown outcome, it is that one which spent it
+            _ if attempt.has_predecessor() => Code::RefreshOutcomeLost,
+            Some("interaction_required" | "login_required" | "consent_required") => Code::InteractionRequired,
+            _ => Code::InvalidGrant,
+        };
+        for _ in 0..LOOKS {
+            let Some(record) = self.store.load(&attempt.record.id).await? else { return Ok(access::no_connection()) };
+            let is_sent = record.metadata.generation == attempt.record.metadata.generation;
+            if !is_sent || record.metadata.standing.state != State::Active {
+                return self.adopt(attempt.wanted).await;
+            }
+            if !is_of(attempt, record.metadata.marker) {
+                // somebody took this attempt for lost: what the token is worth, the answer to the newest one says
+                return Err(put_off(&record.id, "another attempt was begun meanwhile"));
+            }
+            let standing = Standing::needs_consent(self.calls.clock.now(), code);
+            if let Saved::Moved = self.store.end_refresh(&record, &standing).await? {
+                continue;
+            }
+            tracing::warn!(record = %record.id, code = code.as_str(), "consent is needed again");
+            let event = ConnectionNeedsConsent {
+                id: event_id(attempt, ConnectionNeedsConsent::NAME, record.metadata.generation),
+                connection: attempt.wanted.connection.clone(),
+                code,
+                provider_error: Some(said.clone()),
+            };
+            return Ok(access::ended(&standing, said, Answer::of(&event).into_iter().collect()));
+        }
+        Err(put_off(&attempt.record.id, "it moved under every attempt to mark it"))
+    }
+
+    /// Nothing was spent: takes one's own marker away, unless it stands for an earlier attempt too. A marker that stays
+    /// does no harm but to the reason that a later refusal is given.
+    pub(super) async fn unmark(&self, attempt: &Attempt<'_>) {
+        if attempt.has_predecessor() {
+            return;
+        }
+        for _ in 0..LOOKS {
+            let written = match self.store.load(&attempt.record.id).await {
+                Ok(Some(record)) if is_of(attempt, record.metadata.marker) => {
+                    self.store.set_marker(&record, None).await
+                }
+                Ok(_) => return,
+                Err(error) => Err(error),
+            };
+            match written {
+                Ok(Saved::Written(_)) => return,
+                Ok(Saved::Moved) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a marker stays");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// New tokens of a connection that was deleted meanwhile: the record is not made again.
+fn orphaned(attempt: &Attempt<'_>) -> Access {
+    tracing::warn!(record = %attempt.record.id, "refreshed tokens of a deleted connection were dropped");
+    access::no_connection()
+}
+
+/// Whether this attempt wrote the marker. Its time is stored in milliseconds only.
+fn is_of(attempt: &Attempt<'_>, marker: Option<Marker>) -> bool {
+    marker.is_some_and(|marker| marker.attempt == attempt.marker.attempt)
+}
+
+fn event_id(attempt: &Attempt<'_>, name: &str, generation: Uuid) -> Uuid {
+    let connection = &attempt.wanted.connection;
+    let owner = Owner { tenant: connection.tenant.clone(), user: connection.user.clone() };
+    ids::follow_up(Some(&owner), generation, name, "")
+}

@@ -1,0 +1,122 @@
+//! The refresh protocol: the only code that spends refresh tokens.
+//!
+//! A rotating refresh token that is spent twice is taken for a stolen one, and the provider ends the whole family. So
+//! there is one call at a time (the lease), after a look at what is stored (under the lease), with a durable note that
+//! it was sent (the marker), by a process whose own clock says that the lease lasts longer than the call may take. The
+//! provider itself cannot be fenced: what can still go wrong is in [`super::outcome`].
+
+use std::sync::Arc;
+
+use sealpost_schemas::Code;
+use secrecy::SecretString;
+
+use super::TokenKeeper;
+use super::access::{Access, Found, Wanted};
+use super::turn::{Turn, put_off};
+use crate::failure::{Failure, Verdict};
+use crate::oauth::{self, RefreshError, TokenAnswer};
+use crate::records::{Content, Marker, Record, Saved};
+use crate::seal::{Key, KeyRef};
+use crate::{ids, metrics};
+
+/// One attempt, from its marker on.
+pub(super) struct Attempt<'a> {
+    pub(super) wanted: &'a Wanted,
+    /// What was read under the lease. Its generation is the parent of what the attempt brings.
+    pub(super) record: Record,
+    pub(super) content: Content,
+    pub(super) marker: Marker,
+    /// The key that was the newest before the call: without one, no new token is asked for.
+    pub(super) key: (KeyRef, Arc<Key>),
+}
+
+impl Attempt<'_> {
+    /// Whether an earlier attempt left its marker: its outcome is not known.
+    pub(super) fn has_predecessor(&self) -> bool {
+        self.record.metadata.marker.is_some()
+    }
+}
+
+impl TokenKeeper {
+    /// Refreshes a connection, or uses what somebody else's refresh brought meanwhile.
+    pub(super) async fn refresh(&self, wanted: &Wanted) -> Result<Access, Failure> {
+        let secret = wanted.provider.client_secret().map_err(|why| Failure::retry(Code::InvalidClient, why))?;
+        let mut turn = match self.turn(wanted).await? {
+            Ok(turn) => turn,
+            Err(access) => return Ok(access),
+        };
+        let result = self.refresh_in_turn(wanted, &secret, &mut turn).await;
+        self.end_turn(turn).await;
+        result
+    }
+
+    async fn refresh_in_turn(
+        &self,
+        wanted: &Wanted,
+        secret: &SecretString,
+        turn: &mut Turn,
+    ) -> Result<Access, Failure> {
+        let attempt = match self.mark(wanted, turn).await? {
+            Ok(attempt) => attempt,
+            Err(access) => return Ok(access),
+        };
+        let id = attempt.record.id;
+        if self.left(turn) <= self.calls.limit {
+            self.unmark(&attempt).await;
+            return Err(put_off(&id, "this worker was too slow to send it within its lease"));
+        }
+        let error = match self.call(&attempt, secret).await {
+            Ok(answer) => return self.keep(&attempt, answer).await,
+            Err(error) => error,
+        };
+        let message = format!("refreshing record {id} at {}: {error}", wanted.connection.provider);
+        let failure = match error {
+            RefreshError::Dead(said) => return self.denied(&attempt, said).await,
+            RefreshError::Lost(_) => {
+                turn.run_out();
+                let verdict = Verdict::Retry { after: Some(self.left(turn)) };
+                return Err(Failure::new(verdict, Code::ProviderUnavailable, message));
+            }
+            RefreshError::NotSent => Failure::retry(Code::ProviderUnavailable, message),
+            RefreshError::RateLimited { after } => Failure::new(Verdict::Retry { after }, Code::RateLimited, message),
+            RefreshError::InvalidClient(_) => {
+                let message = format!("{message}; check client_id and client_secret of its entry");
+                Failure::retry(Code::InvalidClient, message)
+            }
+            RefreshError::Rejected(_) => {
+                Failure::retry(Code::ProviderRejected, format!("{message}; check the provider's entry"))
+            }
+        };
+        // nothing was spent
+        self.unmark(&attempt).await;
+        Err(failure)
+    }
+
+    /// Reads under the lease what is stored, and writes the marker on it.
+    async fn mark<'a>(&self, wanted: &'a Wanted, turn: &Turn) -> Result<Result<Attempt<'a>, Access>, Failure> {
+        loop {
+            let (record, content) = match self.look(wanted).await? {
+                Found::Settled(access) => return Ok(Err(access)),
+                Found::Stale(stale) => *stale,
+            };
+            let key = self.newest().await?;
+            let marker = Marker { attempt: ids::fresh(), at: self.calls.clock.now() };
+            if let Saved::Written(_) = self.store.set_marker(&record, Some(marker)).await? {
+                return Ok(Ok(Attempt { wanted, record, content, marker, key }));
+            }
+            if self.left(turn) <= self.calls.limit {
+                return Err(put_off(&record.id, "it moved under every attempt to mark it"));
+            }
+        }
+    }
+
+    async fn call(&self, attempt: &Attempt<'_>, secret: &SecretString) -> Result<TokenAnswer, RefreshError> {
+        let Wanted { connection, provider, .. } = attempt.wanted;
+        let Some(token) = &attempt.content.tokens.refresh_token else { return Err(RefreshError::NotSent) };
+        let times = (self.calls.limit, self.calls.clock.now());
+        let answer = oauth::refresh(&self.calls.http, provider, secret, token, times).await;
+        let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
+        metrics::token_call(connection.provider.as_str(), "refresh_token", outcome);
+        answer
+    }
+}

@@ -1,0 +1,5 @@
+//! Protocols of ours as models, explored whole: every order of steps and faults, up to a bound on each kind of fault.
+#![cfg(test)]
+
+mod ledger;
+mod refresh;

@@ -1,0 +1,113 @@
+// oidc-provider (npm) on loopback, everything in memory: refresh tokens rotate, and one that comes again ends its grant.
+// One JSON line on stdout says where it is. It ends with its stdin.
+//   POST /admin/mint {"user"}           tokens of a new grant, as the token endpoint answers them, and the grant's id
+//   POST /admin/withdraw {"grant_id"}   the user withdraws consent
+//   POST /admin/fault {"n"}             the next n token calls are carried out, and their connection closes unanswered
+//   GET  /admin/stats                   token calls by outcome, and how many grants ended because a token came again
+import http from 'node:http';
+import { once } from 'node:events';
+import { Provider, errors } from 'oidc-provider';
+
+const SCOPE = 'openid offline_access';
+const records = new Map();
+const stats = { refresh: {}, grants_ended: 0 };
+let drops = 0;
+
+class Memory {
+  constructor(model) { this.model = model; }
+  key(id) { return `${this.model}:${id}`; }
+  async upsert(id, payload) { records.set(this.key(id), payload); }
+  async find(id) { return records.get(this.key(id)); }
+  async findByUid() { return undefined; }
+  async findByUserCode() { return undefined; }
+  async destroy(id) { records.delete(this.key(id)); }
+  async revokeByGrantId(grant) {
+    for (const [key, payload] of records) if (payload.grantId === grant) records.delete(key);
+  }
+  // Found and marked in one turn: of two requests with one token that are under way at once, the second ends the grant.
+  async consume(id) {
+    const payload = records.get(this.key(id));
+    if (!payload || payload.consumed) {
+      if (payload) {
+        await this.revokeByGrantId(payload.grantId);
+        stats.grants_ended += 1;
+      }
+      throw new errors.InvalidGrant('refresh token already used');
+    }
+    payload.consumed = Math.floor(Date.now() / 1000);
+  }
+}
+
+const server = http.createServer((request, response) => {
+  handle(request, response).catch((error) => json(response, 500, { error: error.message }));
+});
+server.listen(0, '127.0.0.1');
+await once(server, 'listening');
+const issuer = `http://127.0.0.1:${server.address().port}`;
+
+const provider = new Provider(issuer, {
+  adapter: Memory,
+  clients: [{
+    client_id: 'sealpost', client_secret: 'sealpost-secret', application_type: 'native', response_types: ['code'],
+    redirect_uris: ['http://127.0.0.1/callback'], grant_types: ['authorization_code', 'refresh_token'], scope: SCOPE,
+  }],
+  cookies: { keys: ['for tests only'] },
+  clockTolerance: 0,
+  expiresWithSession: () => false,
+  features: { devInteractions: { enabled: false } },
+  findAccount: (_, user) => ({ accountId: user, claims: () => ({ sub: user }) }),
+  interactions: { url: () => '/none' },
+  issueRefreshToken: () => true,
+  rotateRefreshToken: true,
+  scopes: SCOPE.split(' '),
+  ttl: { AccessToken: 3600, RefreshToken: 86400, Grant: 86400, IdToken: 300 },
+});
+const count = (outcome) => { stats.refresh[outcome] = (stats.refresh[outcome] ?? 0) + 1; };
+provider.on('grant.success', () => count('ok'));
+provider.on('grant.error', (_, error) => count(error.error));
+provider.on('grant.revoked', () => { stats.grants_ended += 1; });
+const answer = provider.callback();
+
+async function mint(user) {
+  const grant = new provider.Grant({ accountId: user, clientId: 'sealpost' });
+  grant.addOIDCScope(SCOPE);
+  const grantId = await grant.save();
+  const client = await provider.Client.find('sealpost');
+  const of = { accountId: user, client, grantId, scope: SCOPE, gty: 'authorization_code', expiresWithSession: false };
+  const [access, refresh] = [new provider.AccessToken(of), new provider.RefreshToken(of)];
+  return { access_token: await access.save(), refresh_token: await refresh.save(), grant_id: grantId };
+}
+
+async function handle(request, response) {
+  const path = new URL(request.url, issuer).pathname;
+  if (path === '/admin/stats') return json(response, 200, stats);
+  if (path.startsWith('/admin/')) {
+    const body = await read(request);
+    if (path === '/admin/mint') return json(response, 200, await mint(body.user));
+    if (path === '/admin/fault') drops = body.n;
+    if (path === '/admin/withdraw') {
+      await new Memory('Grant').revokeByGrantId(body.grant_id);
+      records.delete(`Grant:${body.grant_id}`);
+    }
+    return json(response, 200, {});
+  }
+  if (path !== '/token' || drops === 0) return answer(request, response);
+  drops -= 1;
+  const unheard = new http.ServerResponse(request);
+  unheard.end = () => request.socket.destroy();
+  return answer(request, unheard);
+}
+
+async function read(request) {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  return JSON.parse(text);
+}
+
+function json(response, status, body) {
+  response.writeHead(status, { 'content-type': 'application/json' });
+  response.end(JSON.stringify(body));
+}
+
+console.log(JSON.stringify({ issuer }));
+process.stdin.on('end', () => process.exit(0)).resume();

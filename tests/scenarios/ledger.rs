@@ -1,0 +1,8 @@
+//! At most one post, and never a guess: the publish ledger on real servers, with real workers.
+
+mod answers;
+mod crashes;
+mod doubts;
+mod exchanges;
+mod quirks;
+mod world;

@@ -1,0 +1,106 @@
+//! A request whose answer was lost: never a guess, and never a second post.
+
+use sealpost_schemas::{PublishOutcome, PublishResult};
+use sealpost_shared::ids;
+use sealpost_shared::records::Outcome;
+use sealpost_tests::pipeline::{SOON, publish_job};
+use sealpost_tests::{Pipeline, until};
+use serde_json::{Value, json};
+
+use super::world::{Entry, ledger, owner, pipeline};
+
+/// Has the answer to a post lost, after the provider did it or before, and returns what the producer is told.
+async fn lost(pipeline: &Pipeline, job: &Value, when: &str) -> Value {
+    pipeline.connect("ada").await;
+    pipeline.sandbox.fault(json!({"path": "/api/posts", "method": "POST", "kind": "drop", "when": when})).await;
+    pipeline.ask("publish-job.v1", job).await
+}
+
+#[tokio::test]
+async fn at_a_plain_provider_it_is_unknown_and_stays_so() {
+    for (when, posts) in [("before", 0), ("after", 1)] {
+        let pipeline = pipeline(Entry::Plain, None).await;
+        let _worker = pipeline.worker().await;
+        let job = publish_job("acme", "ada", "gone");
+        let first = lost(&pipeline, &job, when).await;
+        assert_eq!((&first["outcome"], &first["failure"]["code"]), (&"unknown".into(), &"outcome-unknown".into()));
+        assert_eq!(pipeline.ask("publish-job.v1", &job).await["outcome"], "unknown");
+        assert_eq!(pipeline.sandbox.posts().await.len(), posts, "{when}");
+    }
+}
+
+#[tokio::test]
+async fn under_an_idempotency_key_it_is_repeated_and_posted_once() {
+    for (when, second) in [("before", "made"), ("after", "repeated")] {
+        let pipeline = pipeline(Entry::Idempotent, None).await;
+        let _worker = pipeline.worker().await;
+        let answer = lost(&pipeline, &publish_job("acme", "ada", "once"), when).await;
+        assert_eq!(answer["outcome"], "published", "{answer}");
+        assert_eq!(pipeline.sandbox.stats().await["posts"][second], 1, "{when}");
+        assert_eq!(pipeline.sandbox.posts().await.len(), 1, "{when}");
+    }
+}
+
+#[tokio::test]
+async fn a_repeat_after_the_keys_window_proves_nothing_and_is_not_sent() {
+    let pipeline = pipeline(Entry::Forgetful, None).await;
+    let _worker = pipeline.worker().await;
+    let answer = lost(&pipeline, &publish_job("acme", "ada", "gone"), "after").await;
+    assert_eq!(answer["outcome"], "unknown", "{answer}");
+    assert_eq!(pipeline.sandbox.posts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_refused_repeat_leaves_it_unknown() {
+    let pipeline = pipeline(Entry::Idempotent, None).await;
+    let _worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    let fault = |kind: &str, when: &str| json!({"path": "/api/posts", "kind": kind, "when": when, "status": 422});
+    pipeline.sandbox.fault(fault("drop", "after")).await;
+    pipeline.sandbox.fault(fault("status", "before")).await;
+    let answer = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "once")).await;
+    assert_eq!(answer["outcome"], "unknown", "{answer}");
+    assert_eq!(pipeline.sandbox.posts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn where_posts_can_be_looked_up_it_is_found_or_sent_anew() {
+    for (when, calls) in [("before", json!({"made": 1})), ("after", json!({"made": 1}))] {
+        let pipeline = pipeline(Entry::Findable, None).await;
+        let _worker = pipeline.worker().await;
+        let answer = lost(&pipeline, &publish_job("acme", "ada", "once"), when).await;
+        assert_eq!(answer["outcome"], "published", "{answer}");
+        assert_eq!(answer["remote"]["id"], "1");
+        assert_eq!(pipeline.sandbox.stats().await["posts"], calls, "{when}");
+    }
+}
+
+#[tokio::test]
+async fn an_operators_word_is_answered_from_then_on_and_cannot_be_said_twice() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let _worker = pipeline.worker().await;
+    let job = publish_job("acme", "ada", "gone");
+    assert_eq!(lost(&pipeline, &job, "after").await["outcome"], "unknown");
+    let (ledger, id) = (ledger(&pipeline).await, job["id"].as_str().unwrap().parse().unwrap());
+    let said = PublishResult {
+        id: ids::fresh(),
+        job: id,
+        outcome: PublishOutcome::Failed,
+        connection: None,
+        remote: None,
+        tokens_refreshed: false,
+        failure: None,
+    };
+    let tell = async |outcome| {
+        until("nobody is at it", SOON, async || {
+            let told = ledger.resolve(&owner(&job), id, outcome, &said).await.map_err(|failure| failure.message);
+            told.unwrap().then_some(())
+        })
+        .await;
+    };
+    tell(Outcome::Refused).await;
+    let other = ledger.resolve(&owner(&job), id, Outcome::Happened, &said).await;
+    assert!(!other.map_err(|failure| failure.message).unwrap());
+    assert_eq!(pipeline.ask("publish-job.v1", &job).await["outcome"], "failed");
+    assert_eq!(pipeline.sandbox.posts().await.len(), 1);
+}

@@ -1,0 +1,123 @@
+//! A proxy to Redis that stops at one command, to interrupt a protocol at each of its points.
+
+use std::{
+    io,
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering::SeqCst},
+    },
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinSet,
+};
+
+/// Whether the server has seen the command at which the proxy stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// It has not.
+    Before,
+    /// It has, and its answer is lost.
+    After,
+}
+
+/// What happens at the command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Then {
+    /// The connection is reset; new ones are fine.
+    Cut,
+    /// Nothing passes any more.
+    Hold,
+}
+
+#[derive(Debug)]
+struct Plan {
+    /// How many commands are left, the one to stop at included; 0: unarmed or over.
+    left: AtomicU32,
+    side: Side,
+    then: Then,
+    reached: watch::Sender<bool>,
+}
+
+/// The proxy. Dropping it closes its connections.
+#[derive(Debug)]
+pub struct Breakpoint {
+    port: u16,
+    plan: Arc<Plan>,
+    _tasks: JoinSet<()>,
+}
+
+impl Breakpoint {
+    /// On the way to a server on a loopback port. It passes everything until it is armed.
+    pub async fn to_port(server: u16, side: Side, then: Then) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port for the proxy");
+        let port = listener.local_addr().expect("the proxy's address").port();
+        let plan = Arc::new(Plan { left: AtomicU32::new(0), side, then, reached: watch::channel(false).0 });
+        let (mut tasks, seen) = (JoinSet::new(), plan.clone());
+        tasks.spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((client, _)) = listener.accept().await {
+                connections.spawn(carry(client, server, seen.clone()));
+            }
+        });
+        Self { port, plan, _tasks: tasks }
+    }
+
+    /// The server's address, by way of the proxy.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Stops at the command of this number, counted from now, the first being 1. A client that waits for each answer
+    /// sends one command at a time.
+    pub fn arm(&self, number: u32) {
+        self.plan.left.store(number, SeqCst);
+    }
+
+    /// Waits until it stopped.
+    pub async fn reached(&self) {
+        self.plan.reached.subscribe().wait_for(|reached| *reached).await.expect("a proxy");
+    }
+}
+
+async fn carry(client: TcpStream, server: u16, plan: Arc<Plan>) -> io::Result<()> {
+    // Zero linger makes the close a reset.
+    let _ = client.set_zero_linger();
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await?;
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let mut stops = false;
+    loop {
+        tokio::select! {
+            read = from_client.read(&mut up) => {
+                let read = read?;
+                stops |= plan.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) == Ok(1);
+                if read == 0 || (stops && plan.side == Side::Before) {
+                    break;
+                }
+                to_server.write_all(&up[..read]).await?;
+            }
+            read = from_server.read(&mut down) => {
+                let read = read?;
+                if read == 0 || stops {
+                    break;
+                }
+                to_client.write_all(&down[..read]).await?;
+            }
+        }
+    }
+    if stops {
+        plan.reached.send_replace(true);
+        if plan.then == Then::Hold {
+            std::future::pending::<()>().await;
+        }
+    }
+    Ok(())
+}

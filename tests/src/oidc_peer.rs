@@ -1,0 +1,108 @@
+//! oidc-provider, an OAuth 2 server that others wrote, as a child process. It is installed by version from npm into
+//! `.sealpost/` when it is first wanted; Node 20 or newer, with npm, must be there.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use crate::{http, machine::workspace};
+
+const PACKAGE: &str = "oidc-provider@9.13.3";
+const SCRIPT: &str = include_str!("../peers/oidc-provider.mjs");
+
+/// A running server of the test's own. Dropping it ends it.
+#[derive(Debug)]
+pub struct OidcPeer {
+    issuer: String,
+    http: Client,
+    child: Child,
+}
+
+impl OidcPeer {
+    /// Starts one on a free port.
+    pub async fn start() -> Self {
+        let (issuer, child) = tokio::task::spawn_blocking(spawn).await.expect("oidc-provider");
+        Self { issuer, http: http::client(), child }
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Tokens of a new grant of this user, and the grant's id.
+    pub async fn mint_tokens(&self, user: &str) -> Value {
+        self.admin("mint", json!({"user": user})).await
+    }
+
+    /// The next token call is carried out, and not answered.
+    pub async fn drop_an_answer(&self) {
+        self.admin("fault", json!({"n": 1})).await;
+    }
+
+    /// The user withdraws consent.
+    pub async fn withdraw(&self, grant: &Value) {
+        self.admin("withdraw", json!({"grant_id": grant})).await;
+    }
+
+    /// Token calls by outcome, and how many grants ended since a token came again.
+    pub async fn stats(&self) -> Value {
+        self.admin("stats", json!({})).await
+    }
+
+    async fn admin(&self, path: &str, body: Value) -> Value {
+        let answer = self.http.post(format!("{}/admin/{path}", self.issuer)).json(&body).send().await;
+        answer.expect("an answer of oidc-provider").json().await.expect("JSON")
+    }
+}
+
+/// Blocks until it says where it is. It ends with this process, as its stdin does.
+fn spawn() -> (String, Child) {
+    let script = installed();
+    let mut command = Command::new("node");
+    command.arg(&script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().expect("node starts; is it installed?");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut line).expect("a line of oidc-provider");
+    let ready: Value =
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("oidc-provider said {line:?}: {error}"));
+    (ready["issuer"].as_str().expect("an issuer").into(), child)
+}
+
+/// The script, beside what it imports. One installer at a time.
+fn installed() -> PathBuf {
+    let folder = workspace().join(".sealpost/peers").join(PACKAGE);
+    fs::create_dir_all(&folder).expect("a folder for oidc-provider");
+    let lock = File::create(folder.join("lock")).expect("a lock");
+    lock.lock().expect("the lock");
+    let (done, script) = (folder.join("installed"), folder.join("peer.mjs"));
+    if !done.exists() {
+        npm_install(&folder);
+        fs::write(&done, "").expect("a note that it is installed");
+    }
+    if fs::read_to_string(&script).ok().as_deref() != Some(SCRIPT) {
+        fs::write(&script, SCRIPT).expect("the script");
+    }
+    script
+}
+
+fn npm_install(folder: &Path) {
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder).arg(PACKAGE);
+    let output = npm.stdin(Stdio::null()).output().expect("npm starts; is Node installed?");
+    assert!(output.status.success(), "{npm:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+impl Drop for OidcPeer {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,111 @@
+//! What a provider's answers mean: the entry's rules first, then what HTTP says.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What an answer means for the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Meaning {
+    /// The answer of a success, if it has the post's id where one is expected.
+    Posted,
+    /// Nothing was posted, and the same request may succeed later.
+    Retry,
+    /// Nothing was posted, and the same request will be refused again.
+    Rejected,
+    /// Nothing was posted: the access token is no good.
+    TokenExpired,
+    /// Nothing was posted: too many requests.
+    RateLimited,
+    /// Nothing proves it either way.
+    Unknown,
+}
+
+/// One of an entry's rules; the first that fits counts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRule {
+    /// The HTTP status.
+    pub status: u16,
+    /// JSON pointer into the body; the rule fits only where something is there that is not null or false.
+    pub at: Option<String>,
+    /// What must stand there, as text.
+    pub is: Option<String>,
+    /// What it means.
+    pub means: Meaning,
+}
+
+impl ErrorRule {
+    fn fits(&self, status: u16, body: &Value) -> bool {
+        let there = |pointer: &String| match body.pointer(pointer) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::String(text)) => self.is.as_ref().is_none_or(|is| is == text),
+            Some(other) => self.is.as_ref().is_none_or(|is| *is == other.to_string()),
+        };
+        self.status == status && self.at.as_ref().is_none_or(there)
+    }
+}
+
+/// What an answer means. Unless the entry says otherwise, 408, 409 and a 5xx prove nothing, but a 503 that says when to
+/// come back.
+pub(super) fn meaning(rules: &[ErrorRule], status: u16, body: &Value, retry_after: bool) -> Meaning {
+    if let Some(rule) = rules.iter().find(|rule| rule.fits(status, body)) {
+        return rule.means;
+    }
+    match status {
+        200..=299 => Meaning::Posted,
+        429 => Meaning::RateLimited,
+        503 if retry_after => Meaning::RateLimited,
+        401 => Meaning::TokenExpired,
+        408 | 409 => Meaning::Unknown,
+        400..=499 => Meaning::Rejected,
+        _ => Meaning::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::{ErrorRule, Meaning, meaning};
+
+    fn means(status: u16, body: &Value) -> Meaning {
+        let rules: Vec<ErrorRule> = serde_json::from_value(json!([
+            {"status": 400, "at": "/code", "is": "expired_token", "means": "token-expired"},
+            {"status": 400, "at": "/code", "is": "17", "means": "rate-limited"},
+            {"status": 200, "at": "/error", "means": "rejected"},
+            {"status": 403, "means": "token-expired"},
+            {"status": 409, "means": "rejected"},
+        ]))
+        .unwrap();
+        meaning(&rules, status, body, false)
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_counts_and_no_other() {
+        assert_eq!(means(400, &json!({"code": "expired_token"})), Meaning::TokenExpired);
+        assert_eq!(means(400, &json!({"code": 17})), Meaning::RateLimited);
+        assert_eq!(means(400, &json!({"code": "other"})), Meaning::Rejected);
+        assert_eq!(means(400, &Value::Null), Meaning::Rejected);
+        assert_eq!(means(200, &json!({"error": {"code": 1}})), Meaning::Rejected);
+        for none in [json!({"id": "1"}), json!({"id": "1", "error": null}), json!({"error": false})] {
+            assert_eq!(means(200, &none), Meaning::Posted, "{none}");
+        }
+        assert_eq!(means(403, &Value::Null), Meaning::TokenExpired);
+        assert_eq!(means(409, &Value::Null), Meaning::Rejected);
+    }
+
+    #[test]
+    fn what_is_known_not_to_be_posted_is_told_from_what_is_not_known() {
+        let plain = |status, retry_after| meaning(&[], status, &Value::Null, retry_after);
+        assert_eq!(plain(503, true), Meaning::RateLimited);
+        assert_eq!(plain(429, false), Meaning::RateLimited);
+        assert_eq!(plain(401, false), Meaning::TokenExpired);
+        for refused in [400, 403, 404, 422] {
+            assert_eq!(plain(refused, false), Meaning::Rejected, "{refused}");
+        }
+        for unknown in [302, 408, 409, 500, 502, 503, 504] {
+            assert_eq!(plain(unknown, false), Meaning::Unknown, "{unknown}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Looking a post up whose answer was lost.
+
+use reqwest::Client;
+use sealpost_shared::http;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::answer;
+use super::call::{Publication, Request};
+
+/// How an entry says where its posts can be found again.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Find {
+    /// Where a list of the user's posts under an idempotency key is had, by GET.
+    pub url: Url,
+    /// The name of the query parameter that takes the idempotency key.
+    pub parameter: String,
+    /// JSON pointer to the list in the answer. Only an empty list proves that there is no post.
+    pub list: String,
+}
+
+/// What a look-up showed.
+pub enum Found {
+    /// The post is there.
+    Post(Publication),
+    /// It is not.
+    Nothing,
+    /// The answer proves neither.
+    NoProof,
+}
+
+/// Looks for the post of a request; `None` where its entry knows no way to.
+pub async fn find(client: &Client, request: &Request<'_>, access_token: &SecretString) -> Option<Found> {
+    let (find, publishing) = request.find()?;
+    let mut url = find.url.clone();
+    url.query_pairs_mut().append_pair(&find.parameter, &request.idempotency_key().to_string());
+    let answered = match client.get(url).bearer_auth(access_token.expose_secret()).send().await {
+        Ok(response) => http::read(response).await,
+        Err(_) => return Some(Found::NoProof),
+    };
+    let Ok(answer) = answered else { return Some(Found::NoProof) };
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let list = body.pointer(&find.list).and_then(Value::as_array).filter(|_| answer.status == 200);
+    Some(match list.map(|list| list.first()) {
+        None => Found::NoProof,
+        Some(None) => Found::Nothing,
+        Some(Some(post)) => {
+            let places = (Some(publishing.remote_id.as_str()), publishing.remote_url.as_deref());
+            let remote = answer::remote(post, places, publishing.response.iter().cloned(), access_token);
+            if remote.id.is_some() { Found::Post(Publication(remote)) } else { Found::NoProof }
+        }
+    })
+}

@@ -1,0 +1,127 @@
+//! One request to the provider, under a claim and a mark of its own, and what its answer means for the job.
+
+use std::time::Duration;
+
+use sealpost_schemas::{Code, FailureReport, PublishJob, PublishResult};
+use sealpost_shared::failure::{Failure, Verdict};
+use sealpost_shared::ledger::{Claim, Sending};
+use sealpost_shared::records::Outcome;
+
+use super::Publish;
+use super::results::{answer, busy, failed, published, unknown};
+use super::tokens::Tokens;
+use crate::providers::{Publication, PublishError, Request, publish};
+
+/// How long a job waits when the provider asks for fewer requests without saying how long.
+const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a job waits when its claim was over before the request could be sent, or when the answer to it was lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Publish {
+    /// Sends the request, unless the claim is over by then. An access token that the platform refuses means one newer
+    /// token and one more request.
+    pub(super) async fn act(
+        &self,
+        job: &PublishJob,
+        request: &Request<'_>,
+        claim: Claim,
+        tokens: &mut Tokens<'_>,
+    ) -> Result<PublishResult, Failure> {
+        let (mut claim, mut token) = (claim, tokens.token().await);
+        let mut refused = false;
+        loop {
+            let token_now = match token {
+                Ok(Ok(token)) => token,
+                Ok(Err(report)) => {
+                    self.ledger.give_up(&claim).await;
+                    return Ok(not_sent(job, report, claim.doubtful));
+                }
+                Err(failure) => {
+                    self.ledger.give_up(&claim).await;
+                    return Err(failure);
+                }
+            };
+            let Some(sending) = self.ledger.sending(&claim).await? else { return Err(busy(job, LOOK_AGAIN)) };
+            if !self.ledger.in_time(&sending) {
+                self.ledger.unsent(&sending).await?;
+                return Err(busy(job, LOOK_AGAIN));
+            }
+            match publish(&self.http, request, &token_now).await {
+                Ok(post) => return self.published(job, post, &sending).await,
+                Err(PublishError::TokenRefused { .. }) if !refused => {
+                    refused = true;
+                    let taken_back = self.ledger.take_back(&sending).await?;
+                    claim = taken_back.ok_or_else(|| busy(job, LOOK_AGAIN))?;
+                    token = tokens.newer().await;
+                }
+                Err(error) => return self.not_published(job, request, &sending, &error).await,
+            }
+        }
+    }
+
+    /// That the post exists is told, also when it could not be written down.
+    async fn published(
+        &self,
+        job: &PublishJob,
+        post: Publication,
+        sending: &Sending,
+    ) -> Result<PublishResult, Failure> {
+        let result = published(job, post);
+        match self.ledger.settle(sending, Outcome::Happened, &result).await {
+            Ok(standing) => answer(job, standing),
+            Err(failure) => {
+                tracing::error!(job.id = %job.id, reason = failure.message, "posted, and not written down");
+                Ok(result)
+            }
+        }
+    }
+
+    /// What a failed call means for the job: only what is known not to be posted is tried again.
+    async fn not_published(
+        &self,
+        job: &PublishJob,
+        request: &Request<'_>,
+        sending: &Sending,
+        error: &PublishError,
+    ) -> Result<PublishResult, Failure> {
+        let message = format!("publishing at {}: {error}", job.provider);
+        match error {
+            PublishError::Rejected(said) => {
+                let report = FailureReport::new(Code::ProviderRejected, message, false);
+                let report = FailureReport { provider_error: Some(said.clone()), ..report };
+                answer(job, self.ledger.settle(sending, Outcome::Refused, &failed(job, report)).await?)
+            }
+            PublishError::Unknown(_) => {
+                self.ledger.lost(sending).await?;
+                if request.can_be_found() || request.repeatable_for().is_some() {
+                    let message = format!("{message}; it is looked for when no request can be under way any more");
+                    return Err(Failure::defer(LOOK_AGAIN, Code::OutcomeUnknown, message));
+                }
+                Ok(unknown(job, message))
+            }
+            PublishError::NotSent => {
+                self.ledger.unsent(sending).await?;
+                Err(Failure::retry(Code::ProviderUnavailable, message))
+            }
+            PublishError::Unavailable { after, .. } => {
+                self.ledger.unsent(sending).await?;
+                Err(Failure::new(Verdict::Retry { after: *after }, Code::ProviderUnavailable, message))
+            }
+            PublishError::RateLimited { after, .. } => {
+                self.ledger.unsent(sending).await?;
+                Err(Failure::defer(after.unwrap_or(RATE_LIMIT_PAUSE), Code::RateLimited, message))
+            }
+            PublishError::TokenRefused { .. } => {
+                self.ledger.unsent(sending).await?;
+                let message = format!("{message}; consent must be given again");
+                Ok(not_sent(job, FailureReport::new(Code::NeedsConsent, message, false), sending.doubtful))
+            }
+        }
+    }
+}
+
+/// Nothing was posted now; what was sent before may have been.
+fn not_sent(job: &PublishJob, report: FailureReport, doubtful: bool) -> PublishResult {
+    if doubtful { unknown(job, report.message) } else { failed(job, report) }
+}

@@ -1,0 +1,75 @@
+//! A request was sent, and nobody is there to say how it ended. Never a guess: the post is found, or the request repeated
+//! where the provider's entry says that this makes no second post, or the outcome is unknown.
+
+use std::time::Duration;
+
+use sealpost_schemas::{PublishJob, PublishResult};
+use sealpost_shared::failure::{Failure, Verdict};
+use sealpost_shared::ledger::Doubt;
+
+use super::Publish;
+use super::results::{answer, busy, published, unknown};
+use super::tokens::Tokens;
+use crate::providers::{Found, Request, find};
+
+/// How long after the first request a look-up is tried that gives no proof.
+const LOOK_FOR: Duration = Duration::from_hours(1);
+
+/// How long a job waits that could not be looked for or repeated.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+impl Publish {
+    /// Ends the doubt, if the provider's entry says how, and the request cannot be under way any more.
+    pub(super) async fn doubt(
+        &self,
+        job: &PublishJob,
+        request: &Request<'_>,
+        doubt: &Doubt,
+        tokens: &mut Tokens<'_>,
+    ) -> Result<PublishResult, Failure> {
+        let no_proof = || Ok(unknown(job, format!("publishing at {}: the request's answer was lost", job.provider)));
+        let repeatable = request.repeatable_for().is_some_and(|window| doubt.since < window);
+        let findable = request.can_be_found() && (repeatable || doubt.since < LOOK_FOR);
+        if !findable && !repeatable {
+            return no_proof();
+        }
+        if !doubt.left.is_zero() {
+            return Err(busy(job, doubt.left.min(LOOK_AGAIN)));
+        }
+        let token = match tokens.token().await {
+            Ok(Ok(token)) => token,
+            Ok(Err(_)) => return no_proof(),
+            Err(failure) => return again(job, failure),
+        };
+        let doubtful = match find(&self.http, request, &token).await {
+            Some(Found::Post(post)) => {
+                let standing = self.ledger.found(doubt, &published(job, post)).await;
+                return standing.map_or_else(|failure| again(job, failure), |standing| answer(job, standing));
+            }
+            Some(Found::Nothing) => false,
+            Some(Found::NoProof) if !repeatable => return Err(busy(job, LOOK_AGAIN)),
+            Some(Found::NoProof) | None => true,
+        };
+        // a new act, with a claim and a mark of its own
+        let Some(claim) = self.ledger.repeat(doubt, doubtful).await? else { return Err(busy(job, LOOK_AGAIN)) };
+        match self.act(job, request, claim, tokens).await {
+            Err(failure) if doubtful => again(job, failure),
+            other => other,
+        }
+    }
+}
+
+/// A job that may have been posted must not end as failed, neither for want of attempts nor for a reason of ours.
+fn again(job: &PublishJob, failure: Failure) -> Result<PublishResult, Failure> {
+    match failure.verdict {
+        Verdict::Defer { .. } => Err(failure),
+        Verdict::Retry { after } => {
+            let after = after.unwrap_or(LOOK_AGAIN);
+            Err(Failure { verdict: Verdict::Defer { after }, ..failure })
+        }
+        Verdict::Reject => {
+            tracing::error!(job.id = %job.id, reason = failure.message, "the outcome stays unknown");
+            Ok(unknown(job, failure.message))
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What a job is answered.
+
+use std::time::Duration;
+
+use sealpost_schemas::{Code, FailureReport, Message, PublishJob, PublishOutcome, PublishResult};
+use sealpost_shared::failure::Failure;
+use sealpost_shared::ids;
+use sealpost_shared::ledger::Standing;
+
+use crate::providers::Publication;
+
+/// The answer that the ledger knows, given again as often as it is asked for.
+pub(super) fn answer(job: &PublishJob, standing: Standing<PublishResult>) -> Result<PublishResult, Failure> {
+    match standing {
+        Standing::Done(result) => Ok(result),
+        Standing::Conflict(known) => {
+            let message =
+                "the provider's late answer contradicts what an operator said; what is known is in this result";
+            let name = PublishOutcome::Conflict;
+            let failure = known.failure.clone().unwrap_or(FailureReport::new(Code::OutcomeUnknown, message, false));
+            Ok(PublishResult { failure: Some(failure), remote: known.remote, ..result(job, name, "conflict") })
+        }
+        Standing::Unknown => Ok(unknown(job, format!("publishing at {}: the request's answer was lost", job.provider))),
+        Standing::Open => Err(busy(job, Duration::from_secs(1))),
+    }
+}
+
+pub(super) fn published(job: &PublishJob, post: Publication) -> PublishResult {
+    PublishResult { remote: Some(post.0), ..result(job, PublishOutcome::Published, "published") }
+}
+
+pub(super) fn unknown(job: &PublishJob, message: String) -> PublishResult {
+    let message = format!("{message}; look whether it was posted, and resolve the job");
+    let report = FailureReport::new(Code::OutcomeUnknown, message, false);
+    PublishResult { failure: Some(report), ..result(job, PublishOutcome::Unknown, Code::OutcomeUnknown.as_str()) }
+}
+
+pub(super) fn failed(job: &PublishJob, failure: FailureReport) -> PublishResult {
+    let result = result(job, PublishOutcome::Failed, failure.code.as_str());
+    PublishResult { failure: Some(failure), ..result }
+}
+
+/// Somebody is at the job, or was until now.
+pub(super) fn busy(job: &PublishJob, after: Duration) -> Failure {
+    Failure::defer(
+        after,
+        Code::Conflict,
+        format!("job {} is under way elsewhere, or may be; it is looked at again", job.id),
+    )
+}
+
+fn result(job: &PublishJob, outcome: PublishOutcome, name: &str) -> PublishResult {
+    job.result(ids::follow_up(Some(&job.owner), job.id, PublishResult::NAME, name), outcome)
+}

@@ -1,0 +1,58 @@
+//! The access token of a job's connection, and a newer one when the platform does not take it.
+
+use sealpost_schemas::{Answer, FailureReport, PublishJob};
+use sealpost_shared::failure::Failure;
+use sealpost_shared::oauth::OAuthProvider;
+use sealpost_shared::tokens::Access;
+use secrecy::SecretString;
+use uuid::Uuid;
+
+use super::Publish;
+
+/// Asks the keeper, and keeps what happened on the way.
+pub(super) struct Tokens<'a> {
+    step: &'a Publish,
+    job: &'a PublishJob,
+    oauth: &'a OAuthProvider,
+    events: &'a mut Vec<Answer>,
+    /// The token set of the last token.
+    generation: Option<Uuid>,
+}
+
+impl<'a> Tokens<'a> {
+    pub(super) fn of(
+        step: &'a Publish,
+        job: &'a PublishJob,
+        oauth: &'a OAuthProvider,
+        events: &'a mut Vec<Answer>,
+    ) -> Self {
+        Self { step, job, oauth, events, generation: None }
+    }
+
+    /// A token that should be good, or why there is none.
+    pub(super) async fn token(&mut self) -> Result<Result<SecretString, FailureReport>, Failure> {
+        let access = self.step.keeper.access_token(&self.job.connection(), self.oauth).await?;
+        Ok(self.told(access))
+    }
+
+    /// One that is newer than the last, which the platform refused.
+    pub(super) async fn newer(&mut self) -> Result<Result<SecretString, FailureReport>, Failure> {
+        let refused = self.generation.unwrap_or_default();
+        let access = self.step.keeper.newer_than(refused, &self.job.connection(), self.oauth).await?;
+        Ok(self.told(access))
+    }
+
+    fn told(&mut self, access: Access) -> Result<SecretString, FailureReport> {
+        match access {
+            Access::Granted { token, generation, events } => {
+                self.events.extend(events);
+                self.generation = Some(generation);
+                Ok(token)
+            }
+            Access::Refused { report, events } => {
+                self.events.extend(events);
+                Err(report)
+            }
+        }
+    }
+}
