@@ -78,7 +78,7 @@ fn a_record_of_format_1_is_found_by_its_name_and_read() {
 fn what_is_written_now_is_still_format_1() {
     let record = read();
     let Record { id, tags, metadata, sealed, .. } = record;
-    let mut written: HashMap<_, _> = fields::of_draft(&Draft { id, tags, metadata, sealed })
+    let mut written: HashMap<_, _> = fields::of_draft(&Draft { id, tags, metadata, sealed, epoch: None })
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
