@@ -158,7 +158,7 @@ impl Store {
             layout::entry_member(&id.key.to_string()).into(),
             layout::held_prefix(id.shard).into(),
         ];
-        let keys = self.with_result(id, result, &mut args);
+        let keys = with_result(id, result, &mut args);
         let doing = || format!("settle ledger entry {id}");
         let reply = self.settled(&SCRIPTS.settle, &keys, &args).await;
         answer::settled(reply.map_err(|trouble| StoreError::new(doing(), trouble))?)
@@ -178,7 +178,7 @@ impl Store {
             id.key.to_string().into(),
             layout::entry_member(&id.key.to_string()).into(),
         ];
-        let keys = self.with_result(id, Some(result), &mut args);
+        let keys = with_result(id, Some(result), &mut args);
         self.number(&SCRIPTS.tell, &keys, &args, || format!("resolve ledger entry {id}")).await.map(|told| told == 1)
     }
 
@@ -197,15 +197,6 @@ impl Store {
     fn epoch_of(&self, owner: &Owner) -> String {
         let (locator, tenant, user) = (self.locator(), &owner.tenant, &owner.user);
         layout::epoch(locator.shard(tenant, user), &locator.owner(tenant, user))
-    }
-
-    fn with_result(&self, id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 5] {
-        let mut held = layout::versions(id.shard);
-        if let Some(result) = result {
-            held = layout::held(id.shard, result.key);
-            args.extend([result.key.id.as_str().into(), result.key.version.as_str().into(), result.bytes.to_vec()]);
-        }
-        [entry(id), claim_of(id), layout::forget(id.shard), layout::versions(id.shard), held]
     }
 
     async fn number(
@@ -236,6 +227,16 @@ impl Store {
             sleep(PAUSE).await;
         }
     }
+}
+
+/// The keys of a script that may store a result; the result goes to the end of its arguments.
+fn with_result(id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 5] {
+    let mut held = layout::versions(id.shard);
+    if let Some(result) = result {
+        held = layout::held(id.shard, result.key);
+        args.extend([result.key.id.as_str().into(), result.key.version.as_str().into(), result.bytes.to_vec()]);
+    }
+    [entry(id), claim_of(id), layout::forget(id.shard), layout::versions(id.shard), held]
 }
 
 fn entry(id: &EntryId) -> String {
