@@ -35,6 +35,9 @@ pub fn describe() {
     describe_counter!(TOKEN_CALLS, "Calls of token endpoints, by provider of the catalogue, grant and outcome.");
     describe_counter!(COALESCED, "Refreshes that were saved since one was under way in the same worker.");
     describe_counter!(RACES_ADOPTED, "Refreshes whose tokens were dropped for those that somebody else had saved.");
+    // from the start, so that the first one is a rise
+    counter!(COALESCED).increment(0);
+    counter!(RACES_ADOPTED).increment(0);
     describe_counter!(RESEALED, "Records that a rotation looked at, by result.");
 }
 

@@ -121,7 +121,7 @@ fn explore(model: Protocol) -> (usize, Vec<(&'static str, String)>) {
     let failures: Vec<&str> = model.properties().iter().take(MUST_HOLD).map(|property| property.name).collect();
     // a failure is enough; what shall happen sometimes must not end the search
     let until = if model.left_out.is_some() { HasDiscoveries::AnyFailures } else { HasDiscoveries::All };
-    let checker = model.checker().finish_when(until).spawn_bfs().join();
+    let checker = model.checker().finish_when(until).threads(2).spawn_bfs().join();
     let found = checker.discoveries().into_iter().map(|(name, path)| {
         let path = if failures.contains(&name) { format!("{:?}", path.into_actions()) } else { String::new() };
         (name, path)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redis::AsyncCommands;
 use sealpost_schemas::{Code, queues};
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_tests::machine::workspace;
 use sealpost_tests::pipeline::{SOON, connection, properties, publish_job, rotation_tick};
 use sealpost_tests::{Pipeline, Setup, until};
@@ -13,6 +14,9 @@ const CANARY: &str = "a-producers-own-word";
 
 /// The outcomes, kinds and results that are ours.
 const WORDS: &[&str] = &[
+    "practice",
+    "refresh_token",
+    "ok",
     "connection.stored",
     "connection.failed",
     "publish.published",
@@ -67,7 +71,14 @@ async fn every_metric_is_there_with_its_help_and_only_with_labels_of_our_own() {
     let pipeline = Pipeline::start_with(Setup { shards: 2, ..Setup::default() }).await;
     let worker = pipeline.worker().await;
     pipeline.connect("ada").await;
+    let settings = |seconds: u32| Some(serde_json::json!({"access_ttl": seconds}));
+    pipeline.sandbox.admin(reqwest::Method::POST, "settings", settings(1)).await;
     pipeline.connect(CANARY).await;
+    pipeline.sandbox.admin(reqwest::Method::POST, "settings", settings(3600)).await;
+    let store = pipeline.store().await;
+    let record = store.load(&store.locate(&connection("acme", CANARY))).await.unwrap().unwrap();
+    let expires = record.metadata.access_expires_at.unwrap();
+    until("the access token expires", SOON, async || SystemClock.now() > expires).await;
     let mut job = publish_job("acme", CANARY, CANARY);
     job[CANARY] = CANARY.into();
     pipeline.ask("publish-job.v1", &job).await;
@@ -93,7 +104,7 @@ async fn every_metric_is_there_with_its_help_and_only_with_labels_of_our_own() {
 
     let (status, page) = worker.page("/metrics").await;
     assert_eq!(status, 200);
-    assert_eq!(named().len(), 8, "{:?}", named());
+    assert_eq!(named().len(), 11, "{:?}", named());
     for name in named() {
         let help = page.lines().find_map(|line| line.strip_prefix(&format!("# HELP {name} ")));
         assert!(help.is_some_and(|help| help.ends_with('.')), "{name} has no help: {help:?}");
@@ -103,7 +114,7 @@ async fn every_metric_is_there_with_its_help_and_only_with_labels_of_our_own() {
     }
     let labels = labels(&page);
     let names: Vec<_> = labels.keys().map(String::as_str).collect();
-    assert_eq!(names, ["code", "kind", "le", "outcome", "queue", "result"]);
+    assert_eq!(names, ["code", "grant", "kind", "le", "outcome", "provider", "queue", "result"]);
     for (label, values) in labels.into_iter().filter(|(label, _)| label != "le") {
         for value in values {
             let ours = queues::ALL.contains(&value.as_str())

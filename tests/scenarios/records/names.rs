@@ -72,6 +72,7 @@ async fn dump(world: &World) -> String {
                 "hash" => &["HGETALL", &key],
                 "set" => &["SMEMBERS", &key],
                 "zset" => &["ZRANGE", &key, "0", "-1", "WITHSCORES"],
+                "string" => &["GET", &key],
                 // Another test took it away meanwhile.
                 "none" => continue,
                 other => panic!("{key} is a {other}"),
