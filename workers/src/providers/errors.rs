@@ -40,7 +40,10 @@ impl ErrorRule {
         let there = |pointer: &String| match body.pointer(pointer) {
             None | Some(Value::Null | Value::Bool(false)) => false,
             Some(Value::String(text)) => self.is.as_ref().is_none_or(|is| is == text),
-            Some(other) => self.is.as_ref().is_none_or(|is| *is == other.to_string()),
+            Some(other) => {
+                let text = other.to_string();
+                self.is.as_ref().is_none_or(|is| *is == text)
+            }
         };
         self.status == status && self.at.as_ref().is_none_or(there)
     }

@@ -98,7 +98,7 @@ impl Publish {
                     let message = format!("{message}; it is looked for when no request can be under way any more");
                     return Err(Failure::defer(LOOK_AGAIN, Code::OutcomeUnknown, message));
                 }
-                Ok(unknown(job, message))
+                Ok(unknown(job, &message))
             }
             PublishError::NotSent => {
                 self.ledger.unsent(sending).await?;
@@ -123,5 +123,5 @@ impl Publish {
 
 /// Nothing was posted now; what was sent before may have been.
 fn not_sent(job: &PublishJob, report: FailureReport, doubtful: bool) -> PublishResult {
-    if doubtful { unknown(job, report.message) } else { failed(job, report) }
+    if doubtful { unknown(job, &report.message) } else { failed(job, report) }
 }

@@ -27,7 +27,7 @@ impl Publish {
         doubt: &Doubt,
         tokens: &mut Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
-        let no_proof = || Ok(unknown(job, format!("publishing at {}: the request's answer was lost", job.provider)));
+        let no_proof = || Ok(unknown(job, &format!("publishing at {}: the request's answer was lost", job.provider)));
         let repeatable = request.repeatable_for().is_some_and(|window| doubt.since < window);
         let findable = request.can_be_found() && (repeatable || doubt.since < LOOK_FOR);
         if !findable && !repeatable {
@@ -69,7 +69,7 @@ fn again(job: &PublishJob, failure: Failure) -> Result<PublishResult, Failure> {
         }
         Verdict::Reject => {
             tracing::error!(job.id = %job.id, reason = failure.message, "the outcome stays unknown");
-            Ok(unknown(job, failure.message))
+            Ok(unknown(job, &failure.message))
         }
     }
 }

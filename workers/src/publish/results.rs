@@ -20,7 +20,9 @@ pub(super) fn answer(job: &PublishJob, standing: Standing<PublishResult>) -> Res
             let failure = known.failure.clone().unwrap_or(FailureReport::new(Code::OutcomeUnknown, message, false));
             Ok(PublishResult { failure: Some(failure), remote: known.remote, ..result(job, name, "conflict") })
         }
-        Standing::Unknown => Ok(unknown(job, format!("publishing at {}: the request's answer was lost", job.provider))),
+        Standing::Unknown => {
+            Ok(unknown(job, &format!("publishing at {}: the request's answer was lost", job.provider)))
+        }
         Standing::Open => Err(busy(job, Duration::from_secs(1))),
     }
 }
@@ -29,7 +31,7 @@ pub(super) fn published(job: &PublishJob, post: Publication) -> PublishResult {
     PublishResult { remote: Some(post.0), ..result(job, PublishOutcome::Published, "published") }
 }
 
-pub(super) fn unknown(job: &PublishJob, message: String) -> PublishResult {
+pub(super) fn unknown(job: &PublishJob, message: &str) -> PublishResult {
     let message = format!("{message}; look whether it was posted, and resolve the job");
     let report = FailureReport::new(Code::OutcomeUnknown, message, false);
     PublishResult { failure: Some(report), ..result(job, PublishOutcome::Unknown, Code::OutcomeUnknown.as_str()) }
