@@ -22,9 +22,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 pub struct Delivery {
     /// The work queue (also when it came by way of its retries).
     pub queue: &'static str,
-    /// The queue of first publication.
-    pub origin: &'static str,
-    /// Which attempt this is, by our own header; 1 on the first.
+    /// Which attempt this is: 1 on the work queue, whatever a header says; on its retries what our own header says.
     pub attempt: u32,
     /// Whether the broker delivered it before, to somebody who did not answer.
     pub redelivered: bool,
@@ -48,13 +46,12 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    fn of(queue: &'static str, channel: &Channel, delivery: lapin::message::Delivery) -> Self {
-        let origin = message::origin(&delivery.properties).unwrap_or(queue);
+    fn of(queue: &'static str, retried: bool, channel: &Channel, delivery: lapin::message::Delivery) -> Self {
+        let attempt = if retried { message::attempt(&delivery.properties) } else { 1 };
         let message = message::outgoing(&delivery.properties, delivery.data.into());
         Self {
             queue,
-            origin,
-            attempt: message.attempt.unwrap_or(1),
+            attempt,
             redelivered: delivery.redelivered,
             type_name: message.type_name,
             message_id: message.id,
@@ -78,7 +75,7 @@ impl Delivery {
             correlation_id: self.correlation_id.clone(),
             reply_to: self.reply_to.clone(),
             attempt: Some(self.attempt),
-            origin: Some(self.origin.to_owned()),
+            origin: Some(self.queue.to_owned()),
             traceparent: self.traceparent.clone(),
             body: self.body.clone(),
         }
@@ -175,10 +172,10 @@ async fn session(
     let (channel, mut consumers) = opened.map_err(|error| error.to_string())?;
     loop {
         let [first, retries] = &mut consumers;
-        let delivery = tokio::select! {
+        let (delivery, retried) = tokio::select! {
             () = stop.cancelled() => break,
-            delivery = first.next() => delivery,
-            delivery = retries.next() => delivery,
+            delivery = first.next() => (delivery, false),
+            delivery = retries.next() => (delivery, true),
         };
         let delivery = delivery.ok_or("the broker ended the consumer")?.map_err(|error| error.to_string())?;
         tokio::select! {
@@ -187,7 +184,7 @@ async fn session(
                 break;
             }
             place = sender.reserve() => match place {
-                Ok(place) => place.send(Delivery::of(queue, &channel, delivery)),
+                Ok(place) => place.send(Delivery::of(queue, retried, &channel, delivery)),
                 Err(_) => break,
             }
         }

@@ -49,24 +49,28 @@ impl From<lapin::Error> for DeadLetterError {
 
 impl DeadLetter {
     fn of(properties: &BasicProperties, body: Vec<u8>) -> Self {
-        let deaths = deaths(properties);
-        // The newest comes first. The first death of a message that was delayed once is its rest in a tier.
-        let by_broker = deaths.iter().find(|death| text(death, "reason") == Some("delivery_limit"));
-        let named = message::origin(properties).or_else(|| work_queue(text(by_broker?, "queue")?));
-        let (code, reason, at) = match (header(properties, CODE), by_broker) {
-            (Some(code), _) => (
+        // The newest comes first. We put nothing aside with an `x-death`, so that on a message that died in a work queue all
+        // the other headers are its producer's, who may have written ours, or a death of his own invention, behind it.
+        let by_broker = deaths(properties)
+            .first()
+            .and_then(|death| Some((*death, text(death, "reason")?, work_queue(text(death, "queue")?)?)));
+        let origin = by_broker.map(|(.., queue)| queue).or_else(|| message::origin(properties));
+        let (code, reason, at) = match (by_broker, header(properties, CODE)) {
+            (Some((death, "delivery_limit", _)), _) => {
+                let code = Code::DeliveryLimit;
+                (code.as_str().to_owned(), code.sentence().to_owned(), time(death))
+            }
+            (Some((death, reason, _)), _) => {
+                ("unknown".to_owned(), format!("The broker put it aside: {reason}."), time(death))
+            }
+            (None, Some(code)) => (
                 code.to_owned(),
                 header(properties, REASON).unwrap_or_default().to_owned(),
                 header(properties, AT).and_then(|at| at.parse().ok()),
             ),
-            (None, Some(death)) => {
-                let code = Code::DeliveryLimit;
-                (code.as_str().to_owned(), code.sentence().to_owned(), time(death))
-            }
             (None, None) => ("unknown".to_owned(), "No header says why it is here.".to_owned(), None),
         };
-        let message = Outgoing { attempt: None, origin: None, ..message::outgoing(properties, body.into()) };
-        Self { code, reason, origin: named, at, message }
+        Self { code, reason, origin, at, message: message::outgoing(properties, body.into()) }
     }
 }
 

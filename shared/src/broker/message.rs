@@ -125,7 +125,7 @@ impl Outgoing {
     }
 }
 
-/// What may travel of a message that came in; the origin only where a header names one.
+/// What may travel of a message that came in. Which attempt it is and where it comes from is not a producer's to say.
 pub(super) fn outgoing(properties: &BasicProperties, body: Body) -> Outgoing {
     let text = |text: &Option<ShortString>| text.as_ref().map(ToString::to_string);
     Outgoing {
@@ -134,8 +134,8 @@ pub(super) fn outgoing(properties: &BasicProperties, body: Body) -> Outgoing {
         content_type: text(properties.content_type()),
         correlation_id: text(properties.correlation_id()),
         reply_to: text(properties.reply_to()),
-        attempt: Some(attempt(properties)),
-        origin: origin(properties).map(str::to_owned),
+        attempt: None,
+        origin: None,
         traceparent: traceparent(properties),
         body,
     }
@@ -150,16 +150,23 @@ pub(super) fn header<'a>(properties: &'a BasicProperties, name: &str) -> Option<
     }
 }
 
-/// The attempt that a message is: what our header says, else the first.
-fn attempt(properties: &BasicProperties) -> u32 {
+/// The attempt that a message of the retries is: what our header says, in whatever integer it came back, else the first.
+pub(super) fn attempt(properties: &BasicProperties) -> u32 {
     let headers = properties.headers().as_ref();
-    match headers.and_then(|headers| headers.inner().get(ATTEMPT)) {
-        Some(AMQPValue::LongLongInt(attempt)) => u32::try_from(*attempt).unwrap_or(1).max(1),
+    let number = match headers.and_then(|headers| headers.inner().get(ATTEMPT)) {
+        Some(AMQPValue::ShortShortInt(number)) => i64::from(*number),
+        Some(AMQPValue::ShortShortUInt(number)) => i64::from(*number),
+        Some(AMQPValue::ShortInt(number)) => i64::from(*number),
+        Some(AMQPValue::ShortUInt(number)) => i64::from(*number),
+        Some(AMQPValue::LongInt(number)) => i64::from(*number),
+        Some(AMQPValue::LongUInt(number)) => i64::from(*number),
+        Some(AMQPValue::LongLongInt(number)) => *number,
         _ => 1,
-    }
+    };
+    u32::try_from(number).unwrap_or(1).max(1)
 }
 
-/// The work queue of first publication, if a header names one.
+/// The work queue that our header names, where it is ours.
 pub(super) fn origin(properties: &BasicProperties) -> Option<&'static str> {
     let named = header(properties, ORIGIN)?;
     queues::ALL.iter().find(|queue| **queue == named).copied()

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::options::{BasicGetOptions, BasicNackOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use sealpost_schemas::Code;
 use sealpost_shared::broker::{Outgoing, PublishError, Route};
 use sealpost_tests::{Rig, until};
@@ -39,7 +40,16 @@ async fn what_the_broker_gave_up_delivering_shows_as_delivery_limit_with_its_que
         let rig = Rig::start().await;
         let broker = connect(rig.amqp_url()).await;
         if queue == JOBS {
-            rig.broker.publish_raw(JOBS, b"m", BasicProperties::default()).await;
+            // A producer that says what only we and the broker may say.
+            let text = |text: &str| AMQPValue::LongString(text.into());
+            let mut death = FieldTable::default();
+            death.insert("reason".into(), text("delivery_limit"));
+            death.insert("queue".into(), text("rotation-ticks"));
+            let mut headers = FieldTable::default();
+            headers.insert("sealpost-origin".into(), text("rotation-ticks"));
+            headers.insert("sealpost-code".into(), text("malformed-message"));
+            headers.insert("x-death".into(), AMQPValue::FieldArray(vec![AMQPValue::FieldTable(death)].into()));
+            rig.broker.publish_raw(JOBS, b"m", BasicProperties::default().with_headers(headers)).await;
         } else {
             // The first death of this one is its rest in a tier.
             broker.delay(JOBS, std::time::Duration::ZERO, &message("m")).await.unwrap();
