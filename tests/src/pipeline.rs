@@ -167,6 +167,11 @@ impl Pipeline {
 
     /// Stores connections of users `user-0`, `user-1`, … of tenant `acme` with made-up tokens, as an exchange does.
     pub async fn seed(&self, users: usize) {
+        self.seed_for("acme", users).await;
+    }
+
+    /// The same for any tenant.
+    pub async fn seed_for(&self, tenant: &str, users: usize) {
         let keeper = self.keeper().await;
         let now = SystemClock.now();
         let one = async |user: usize| {
@@ -178,7 +183,7 @@ impl Pipeline {
                 keep_access_token: true,
                 scopes: None,
             };
-            let place = keeper.prepare(&connection("acme", &format!("user-{user}"))).await;
+            let place = keeper.prepare(&connection(tenant, &format!("user-{user}"))).await;
             let place = place.map_err(|failure| failure.message).expect("a place");
             let stored = keeper.store_consent(&place, ids::fresh(), &tokens, &[], now).await;
             stored.map_err(|failure| failure.message).expect("a stored record");
@@ -206,11 +211,15 @@ impl Pipeline {
         self.send_raw(type_name, &bytes, properties(type_name, id)).await
     }
 
-    /// Publishes any bytes to the queue of that type of message, and returns the correlation id.
+    /// Publishes any bytes to the queue of that type of message, or to its retries if a header says which attempt it is,
+    /// and returns the correlation id.
     pub async fn send_raw(&self, type_name: &str, body: &[u8], properties: BasicProperties) -> String {
         let correlation = format!("correlation-{}", ids::fresh());
         let properties = properties.with_correlation_id(correlation.as_str().into());
-        self.rig.broker.publish_raw(queue_of(type_name), body, properties).await;
+        let headers = properties.headers().as_ref();
+        let again = headers.is_some_and(|headers| headers.inner().contains_key("sealpost-attempt"));
+        let queue = format!("{}{}", queue_of(type_name), if again { ".retries" } else { "" });
+        self.rig.broker.publish_raw(&queue, body, properties).await;
         correlation
     }
 

@@ -3,7 +3,7 @@
 use redis::AsyncCommands;
 use sealpost_tests::pipeline::{SOON, connection, publish_job, rotation_tick};
 use sealpost_tests::{Pipeline, Setup, until};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Waits until that many shards told that they are done, and returns how many records they sealed anew and left behind.
 async fn shards_done(pipeline: &Pipeline, shards: usize) -> (u64, u64) {
@@ -70,6 +70,21 @@ async fn a_tick_seals_every_record_under_the_newest_key_version_and_a_repeated_o
 
     let answer = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "after the rotation")).await;
     assert_eq!(answer["outcome"], "published", "{answer}");
+}
+
+#[tokio::test]
+async fn a_tick_for_one_tenant_leaves_the_records_of_others_under_the_old_key_version() {
+    let pipeline = Pipeline::start_with(Setup { shards: 4, ..Setup::default() }).await;
+    pipeline.seed(20).await;
+    pipeline.seed_for("globex", 10).await;
+    let (old, new) = (pipeline.newest_version().await, pipeline.rotate_key());
+    let _worker = pipeline.worker().await;
+    let mut tick = rotation_tick();
+    tick["scope"] = json!({"tenant": "globex"});
+    pipeline.send("rotation-tick.v1", &tick).await;
+    assert_eq!(shards_done(&pipeline, 4).await, (10, 0));
+    assert_eq!((pipeline.held(&old).await, pipeline.held(&new).await), (20, 10));
+    pipeline.event("rotation.done").await;
 }
 
 #[tokio::test]
