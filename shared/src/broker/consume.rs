@@ -46,8 +46,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    fn of(queue: &'static str, retried: bool, channel: &Channel, delivery: lapin::message::Delivery) -> Self {
-        let attempt = if retried { message::attempt(&delivery.properties) } else { 1 };
+    fn of(queue: &'static str, again: bool, channel: &Channel, delivery: lapin::message::Delivery) -> Self {
+        let attempt = if again { message::attempt(&delivery.properties) } else { 1 };
         let message = message::outgoing(&delivery.properties, delivery.data.into());
         Self {
             queue,
@@ -172,7 +172,7 @@ async fn session(
     let (channel, mut consumers) = opened.map_err(|error| error.to_string())?;
     loop {
         let [first, retries] = &mut consumers;
-        let (delivery, retried) = tokio::select! {
+        let (delivery, again) = tokio::select! {
             () = stop.cancelled() => break,
             delivery = first.next() => (delivery, false),
             delivery = retries.next() => (delivery, true),
@@ -184,7 +184,7 @@ async fn session(
                 break;
             }
             place = sender.reserve() => match place {
-                Ok(place) => place.send(Delivery::of(queue, retried, &channel, delivery)),
+                Ok(place) => place.send(Delivery::of(queue, again, &channel, delivery)),
                 Err(_) => break,
             }
         }
