@@ -63,11 +63,11 @@ impl<'de> Deserialize<'de> for Secret {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
-                Ok(Secret::from(text.to_owned()))
+                self.visit_string(text.to_owned())
             }
 
             fn visit_string<E: de::Error>(self, text: String) -> Result<Secret, E> {
-                Ok(Secret::from(text))
+                if text.is_empty() { Err(E::custom("must not be empty")) } else { Ok(Secret::from(text)) }
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Secret, A::Error> {
@@ -109,5 +109,6 @@ mod tests {
         let secret: Secret = serde_json::from_str(r#"{"sealed":"AAAA","key":"k1"}"#).unwrap();
         assert!(secret.plain().is_none());
         assert!(serde_json::from_str::<Secret>("5").is_err());
+        assert!(serde_json::from_str::<Secret>("\"\"").is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -75,7 +76,7 @@ pub struct Keys {
 pub struct Http {
     /// How many seconds a call may take, answer included.
     #[serde(default = "default_limit")]
-    pub limit_seconds: u64,
+    pub limit_seconds: NonZeroU64,
 }
 
 /// The operations port.
@@ -118,7 +119,7 @@ impl Http {
     /// How long a call may take.
     #[must_use]
     pub fn limit(&self) -> Duration {
-        Duration::from_secs(self.limit_seconds)
+        Duration::from_secs(self.limit_seconds.get())
     }
 }
 
@@ -218,8 +219,8 @@ fn default_key() -> String {
     "tokens".into()
 }
 
-fn default_limit() -> u64 {
-    20
+fn default_limit() -> NonZeroU64 {
+    NonZeroU64::MIN.saturating_add(19)
 }
 
 fn default_listen() -> SocketAddr {
@@ -241,6 +242,8 @@ mod tests {
     fn an_unknown_key_is_refused_with_its_line() {
         let error = parse_toml::<Config>(&GOOD.replace("prefetch", "prefech")).unwrap_err();
         assert!(error.starts_with("line 4: unknown field `prefech`"), "{error}");
+        let error = parse_toml::<Config>(&format!("{GOOD}[http]\nlimit_seconds = 0\n")).unwrap_err();
+        assert_eq!(error, "line 10: expected a nonzero u64");
         let config = parse_toml::<Config>(GOOD).unwrap();
         assert_eq!((config.broker.prefetch, config.store.shards), (5, 256));
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, Response, header::RETRY_AFTER, redirect::Policy};
+use url::form_urlencoded::byte_serialize;
 
 /// The most that is read of an answer, in bytes.
 pub const MAX_ANSWER: usize = 256 * 1024;
@@ -18,7 +19,8 @@ pub fn client(limit: Duration) -> Result<Client, reqwest::Error> {
     Client::builder()
         .user_agent(concat!("sealpost/", env!("CARGO_PKG_VERSION")))
         .redirect(Policy::none())
-        .connect_timeout(limit.min(Duration::from_secs(5)))
+        // well before the limit for all: what could not connect was not sent
+        .connect_timeout((limit / 2).min(Duration::from_secs(5)))
         .timeout(limit)
         .tcp_nodelay(true)
         .build()
@@ -49,6 +51,16 @@ impl From<&reqwest::Error> for NoAnswer {
             Self::CutOff
         }
     }
+}
+
+/// A provider's words without the secrets that it was sent.
+#[must_use]
+pub fn scrubbed(words: &str, sent: &[&str]) -> String {
+    let secrets = sent.iter().filter(|secret| !secret.is_empty());
+    secrets.fold(words.to_owned(), |words, secret| {
+        let encoded: String = byte_serialize(secret.as_bytes()).collect();
+        words.replace(secret, "[removed]").replace(&encoded, "[removed]")
+    })
 }
 
 /// A whole answer.

@@ -1,6 +1,5 @@
 //! The contract in the hands of somebody who has only `schemas/`: what a schema accepts the types read, and what they
 //! write it accepts.
-#![cfg(test)] // always true here; it tells clippy that helpers of tests are tests
 
 use std::fs;
 use std::path::Path;

@@ -22,15 +22,15 @@ impl Dev {
     /// Starts one with its data in `base` and waits until it invites to try it.
     fn start(base: &Path) -> Self {
         let _installed = launcher();
-        let mut child = dev(base).stdout(Stdio::piped()).spawn().expect("dev starts");
-        let mut said = String::new();
-        for line in BufReader::new(child.stdout.take().expect("a pipe")).lines() {
-            said += &(line.expect("text") + "\n");
-            if said.contains("Ctrl-C ends all of it.") {
-                return Self { child, said };
+        let child = dev(base).stdout(Stdio::piped()).spawn().expect("dev starts");
+        let mut started = Self { child, said: String::new() };
+        for line in BufReader::new(started.child.stdout.take().expect("a pipe")).lines() {
+            started.said += &(line.expect("text") + "\n");
+            if started.said.contains("Ctrl-C ends all of it.") {
+                return started;
             }
         }
-        panic!("dev ended: {said}");
+        panic!("dev ended: {}", started.said);
     }
 
     /// What it said after this mark, up to the end of the line.

@@ -3,3 +3,4 @@
 mod exchange;
 mod publish;
 mod rotate;
+mod schedule;

@@ -1,5 +1,4 @@
 //! Who may use what. The rules are checked on every path of every Rust file, also inside macros, and on every manifest.
-#![cfg(test)] // always true here; it tells clippy that helpers of tests are tests
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -218,7 +217,7 @@ fn the_rules_speak_of_places_and_steps_that_exist() {
     }
     let steps: BTreeSet<_> = sources
         .iter()
-        .filter(|(path, text)| path.starts_with("workers/") && text.lines().any(|line| is_impl_of_step(line)))
+        .filter(|(path, text)| path.starts_with("workers/") && text.lines().any(is_impl_of_step))
         .map(|(path, _)| path.trim_start_matches("workers/src/").trim_end_matches(".rs"))
         .collect();
     assert_eq!(steps, STEPS.iter().copied().collect(), "the files that implement `Step`");

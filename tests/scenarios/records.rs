@@ -1,5 +1,4 @@
 //! Records at rest, on a single Redis and on a Redis Cluster, in good and bad weather.
-#![expect(clippy::unwrap_used, reason = "a scenario stops by panicking")]
 
 mod damage;
 mod failover;

@@ -1,6 +1,9 @@
 //! Everything that workers need, and a producer's side of them: configuration, keyring, catalogue, the practice
 //! platform, a queue for answers and one that hears every event.
 
+mod messages;
+mod setup;
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -13,9 +16,8 @@ use futures_util::{StreamExt, stream};
 use lapin::{
     BasicProperties, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions},
-    types::{AMQPValue, FieldTable},
+    types::FieldTable,
 };
-use sealpost_schemas::{Connection, Name, ProviderId};
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     ids,
@@ -25,9 +27,12 @@ use sealpost_shared::{
     seal::{KeyRef, KeyVersion},
     tokens::TokenKeeper,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
+
+pub use messages::{attempt, connection, exchange_request, properties, publish_job, queue_of, rotation_tick};
+pub use setup::Setup;
 
 use crate::{Message, Rig, Sandbox, Worker, until};
 
@@ -42,39 +47,6 @@ pub const EVENTS: &str = "heard";
 /// Everything comes within this time, on a busy machine too.
 pub const SOON: Duration = Duration::from_mins(1);
 
-/// What a test chooses of the configuration.
-#[derive(Debug, Clone)]
-pub struct Setup {
-    /// The broker's address, if not the rig's own.
-    pub amqp_url: Option<String>,
-    /// Redis's address, if not the rig's own.
-    pub redis_url: Option<String>,
-    /// Where the platform is, if not at its own port.
-    pub platform: Option<String>,
-    /// `store.shards`.
-    pub shards: u16,
-    /// `broker.prefetch`.
-    pub prefetch: u16,
-    /// `http.limit_seconds`.
-    pub http_limit: u64,
-    /// Our secret at the platform.
-    pub client_secret: String,
-}
-
-impl Default for Setup {
-    fn default() -> Self {
-        Self {
-            amqp_url: None,
-            redis_url: None,
-            platform: None,
-            shards: 256,
-            prefetch: 64,
-            http_limit: 20,
-            client_secret: "sealpost-secret".into(),
-        }
-    }
-}
-
 /// A pipeline without its workers, which the test starts.
 #[derive(Debug)]
 pub struct Pipeline {
@@ -83,7 +55,6 @@ pub struct Pipeline {
     /// The platform that the provider `practice` is.
     pub sandbox: Sandbox,
     shards: u16,
-    redis_url: String,
     /// What came for somebody who did not ask yet.
     kept: Mutex<Vec<Message>>,
 }
@@ -111,47 +82,13 @@ impl Pipeline {
 
     /// On servers that the test chose.
     pub async fn of(rig: Rig, sandbox: Sandbox, setup: Setup) -> Self {
-        let redis_url = setup.redis_url.clone().unwrap_or_else(|| rig.redis_url());
-        let direct = rig.redis_url();
-        let pipeline = Self { rig, sandbox, shards: setup.shards, redis_url: direct, kept: Mutex::default() };
-        pipeline.configure(&setup, &redis_url);
+        let pipeline = Self { rig, sandbox, shards: setup.shards, kept: Mutex::default() };
+        pipeline.configure(&setup);
         let keyring = pipeline.keyring();
         LocalKeys::create(&keyring).expect("a keyring");
         pipeline.rotate_key();
         pipeline.listen().await;
         pipeline
-    }
-
-    /// Writes the configuration and what belongs to it, for workers that start from now on.
-    fn configure(&self, setup: &Setup, redis_url: &str) {
-        let amqp = setup.amqp_url.as_deref().unwrap_or(self.rig.amqp_url());
-        let platform = setup.platform.as_deref().unwrap_or(self.sandbox.issuer());
-        let Setup { shards, prefetch, http_limit, client_secret, .. } = setup;
-        self.write("broker.url", amqp);
-        self.write("redis.url", redis_url);
-        self.write("client.secret", client_secret);
-        self.write(
-            "sealpost.toml",
-            &format!(
-                "providers = 'providers.toml'\n\
-                 [broker]\nurl = {{ file = 'broker.url' }}\nprefetch = {prefetch}\n\
-                 [store]\nurl = {{ file = 'redis.url' }}\nshards = {shards}\n\
-                 [keys]\nfile = 'keyring.json'\nkey = '{KEY}'\n\
-                 [http]\nlimit_seconds = {http_limit}\n\
-                 [ops]\nlisten = '127.0.0.1:0'\n"
-            ),
-        );
-        self.write(
-            "providers.toml",
-            &format!(
-                "[practice.oauth]\nissuer = '{platform}'\nauthorize_url = '{platform}/authorize'\n\
-                 token_url = '{platform}/token'\nclient_id = 'sealpost'\nclient_secret = {{ file = 'client.secret' }}\n\
-                 scopes = ['profile', 'posts.read', 'posts.write']\n\
-                 [practice.publish.post]\nurl = '{platform}/api/posts'\n\
-                 body = {{ text = '{{text}}', title = '{{title}}', in_reply_to = '{{in_reply_to}}' }}\n\
-                 remote_id = '/id'\nremote_url = '/url'\n"
-            ),
-        );
     }
 
     /// Writes one file of the configuration.
@@ -204,7 +141,7 @@ impl Pipeline {
     pub async fn store(&self) -> Store {
         let keys = LocalKeys::open(&self.keyring()).expect("the keyring");
         let config =
-            StoreConfig { shards: self.shards, ..StoreConfig::new(StoreMode::Single, [self.redis_url.clone().into()]) };
+            StoreConfig { shards: self.shards, ..StoreConfig::new(StoreMode::Single, [self.rig.redis_url().into()]) };
         Store::open(config, keys.index_key().await.expect("an index key")).await.expect("the store")
     }
 
@@ -328,69 +265,6 @@ impl Pipeline {
         let request = exchange_request("acme", user, &self.consent(user).await);
         let answer = self.ask("exchange-request.v1", &request).await;
         assert_eq!(answer["outcome"], "stored", "{answer}");
-    }
-}
-
-/// A user's connection to the provider `practice`.
-#[must_use]
-pub fn connection(tenant: &str, user: &str) -> Connection {
-    let name = |text| Name::new(text).expect("a name");
-    let provider = ProviderId::new("practice").expect("a provider's name");
-    Connection { tenant: name(tenant), user: name(user), provider, label: name("default") }
-}
-
-/// A request to exchange a consent.
-#[must_use]
-pub fn exchange_request(tenant: &str, user: &str, consent: &Consent) -> Value {
-    json!({
-        "id": ids::fresh(), "owner": {"tenant": tenant, "user": user}, "provider": "practice",
-        "grant": {"type": "authorization_code", "code": consent.code, "redirect_uri": REDIRECT, "code_verifier": consent.verifier}
-    })
-}
-
-/// A job to publish a post.
-#[must_use]
-pub fn publish_job(tenant: &str, user: &str, text: &str) -> Value {
-    json!({
-        "id": ids::fresh(), "owner": {"tenant": tenant, "user": user}, "provider": "practice",
-        "content": {"type": "post", "text": text}
-    })
-}
-
-/// A tick that seals everything anew.
-#[must_use]
-pub fn rotation_tick() -> Value {
-    json!({"id": ids::fresh(), "mode": "rewrap", "scheduled_for": "2026-11-22T03:00:00Z"})
-}
-
-/// What a producer sets beside the body; answers go to [`ANSWERS`].
-#[must_use]
-pub fn properties(type_name: &str, id: &str) -> BasicProperties {
-    BasicProperties::default()
-        .with_delivery_mode(2)
-        .with_type(type_name.into())
-        .with_content_type("application/json".into())
-        .with_message_id(id.into())
-        .with_reply_to(ANSWERS.into())
-}
-
-/// The header that says which attempt a message is.
-#[must_use]
-pub fn attempt(number: i64) -> FieldTable {
-    let mut headers = FieldTable::default();
-    headers.insert("sealpost-attempt".into(), AMQPValue::LongLongInt(number));
-    headers
-}
-
-/// The queue of a type of message: its plural.
-#[must_use]
-pub fn queue_of(type_name: &str) -> &'static str {
-    match type_name.split('.').next() {
-        Some("exchange-request") => "exchange-requests",
-        Some("publish-job") => "publish-jobs",
-        Some("rotation-tick") => "rotation-ticks",
-        Some("rotation-shard") => "rotation-shards",
-        _ => panic!("{type_name} waits on no queue"),
     }
 }
 

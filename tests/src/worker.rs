@@ -1,6 +1,7 @@
 //! A worker process: the real binary on a configuration that the test wrote.
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, ExitStatus},
 };
@@ -73,14 +74,20 @@ impl Worker {
         (answer.status().as_u16(), answer.text().await.expect("a text"))
     }
 
-    /// The sum of a metric's samples whose labels include these, as in `outcome="retried"`.
-    pub async fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+    /// Waits until a metric has at least this value: a message is counted only when it is acked, after its answer.
+    pub async fn measured(&self, name: &str, labels: &[&str], least: u64) {
+        let what = format!("{name} {labels:?} is at least {least}");
+        until(&what, SOON, async || self.metric(name, labels).await >= least).await;
+    }
+
+    /// The sum of a counter's samples whose labels include these, as in `outcome="retried"`.
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> u64 {
         let (_, page) = self.page("/metrics").await;
         let samples = page.lines().filter(|line| {
             let rest = line.strip_prefix(name);
             rest.is_some_and(|rest| rest.starts_with(['{', ' '])) && labels.iter().all(|label| line.contains(label))
         });
-        samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        samples.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     }
 
     /// SIGTERM; wait with [`Self::ended`].
@@ -115,7 +122,8 @@ impl Drop for Worker {
         if std::thread::panicking() {
             let log = self.log();
             let lines: Vec<_> = log.lines().collect();
-            eprintln!("the end of the worker's log:\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+            let end = lines[lines.len().saturating_sub(60)..].join("\n");
+            let _ = writeln!(std::io::stderr(), "the end of the worker's log:\n{end}");
         }
         self.process.kill9();
         self.process.wait();

@@ -2,6 +2,7 @@
 
 pub mod dev;
 pub mod exchange;
+pub mod ops;
 pub mod ops_port;
 pub mod providers;
 pub mod publish;

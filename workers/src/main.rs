@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use sealpost::dev;
 use sealpost::dev::guard::{self, GuardArgs};
+use sealpost::ops;
 use sealpost::worker::{self, StepName};
 
 /// Workers that hold the OAuth 2 tokens of an application's users and act with them.
@@ -31,6 +32,9 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// The keys that seal.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Runs the whole pipeline on this machine, with private servers that end with it.
     Dev {
         /// Plays the tour, unattended, and ends; fails if anything is not as expected.
@@ -43,6 +47,15 @@ enum Command {
     /// Runs a program and ends it when the caller is gone.
     #[command(hide = true)]
     Guard(GuardArgs),
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Adds a version to the key that seals records; makes the keyring if there is none.
+    Rotate {
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 #[derive(clap::Args)]
@@ -71,6 +84,7 @@ async fn run(command: Command) -> Result<(), String> {
     match command {
         Command::Work { steps, common } => worker::work(&common.config, &steps).await,
         Command::Schedule { common } => worker::schedule(&common.config).await,
+        Command::Keys(Keys::Rotate { common }) => ops::keys::rotate(&common.config),
         Command::Dev { tour, data } => dev::run(&data, tour).await,
         Command::Guard(_) => Ok(()),
     }

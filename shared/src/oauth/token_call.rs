@@ -15,6 +15,9 @@ use crate::http::{self, Answered, NoAnswer};
 /// The most that is kept of a provider's words, in characters.
 const MAX_WORDS: usize = 300;
 
+/// The most scopes that are kept.
+const MAX_SCOPES: usize = 200;
+
 /// An authorization code and what it is spent with.
 pub struct CodeGrant<'a> {
     /// The code.
@@ -80,7 +83,8 @@ pub async fn exchange_code(
         ("redirect_uri", grant.redirect_uri),
         ("code_verifier", grant.code_verifier.expose_secret()),
     ];
-    call(authenticated(client, provider, secret, &form), now).await
+    let sent = [grant.code.expose_secret(), grant.code_verifier.expose_secret(), secret.expose_secret()];
+    call(authenticated(client, provider, secret, &form), &sent, now).await
 }
 
 fn authenticated(
@@ -105,26 +109,26 @@ fn authenticated(
     }
 }
 
-async fn call(request: RequestBuilder, now: Timestamp) -> Result<TokenAnswer, TokenError> {
+async fn call(request: RequestBuilder, sent: &[&str], now: Timestamp) -> Result<TokenAnswer, TokenError> {
     let answered = match request.send().await {
         Ok(response) => http::read(response).await,
         Err(error) => Err(NoAnswer::from(&error)),
     };
     match answered {
-        Ok(answer) => read(&answer, now),
+        Ok(answer) => read(&answer, sent, now),
         Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
         Err(lost) => Err(TokenError::Lost(lost.to_string())),
     }
 }
 
-fn read(answer: &Answered, now: Timestamp) -> Result<TokenAnswer, TokenError> {
+fn read(answer: &Answered, sent: &[&str], now: Timestamp) -> Result<TokenAnswer, TokenError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.status {
         200..=299 => tokens(&body, now)
             .ok_or_else(|| TokenError::Lost(format!("status {} without an access token", answer.status))),
         429 => Err(TokenError::RateLimited { after: answer.retry_after }),
         400..=499 => {
-            let said = |field: &str| body[field].as_str().map(bounded);
+            let said = |field: &str| body[field].as_str().map(|words| bounded(words, sent));
             let error = ProviderError {
                 status: Some(answer.status),
                 error: said("error"),
@@ -150,16 +154,19 @@ fn tokens(body: &Value, now: Timestamp) -> Option<TokenAnswer> {
     Some(TokenAnswer {
         access_token: token("access_token")?,
         refresh_token: token("refresh_token"),
-        token_type: body["token_type"].as_str().map(bounded),
+        token_type: body["token_type"].as_str().map(|words| bounded(words, &[])),
         // in whole seconds, as lifetimes are
         expires_at: lifetime.and_then(|seconds| Timestamp::from_second(now.as_second().checked_add(seconds)?).ok()),
-        scopes: body["scope"].as_str().map(|scopes| scopes.split_whitespace().map(str::to_owned).collect()),
+        scopes: body["scope"]
+            .as_str()
+            .map(|scopes| scopes.split_whitespace().take(MAX_SCOPES).map(|scope| bounded(scope, &[])).collect()),
     })
 }
 
-/// A provider's words: bounded, and without what could act on a terminal or a log.
-fn bounded(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(MAX_WORDS).collect()
+/// A provider's words: bounded, without what could act on a terminal or a log, and without the secrets that it was sent.
+fn bounded(text: &str, sent: &[&str]) -> String {
+    let plain: String = text.chars().filter(|c| !c.is_control()).collect();
+    http::scrubbed(&plain, sent).chars().take(MAX_WORDS).collect()
 }
 
 fn words(error: &ProviderError) -> String {
@@ -175,7 +182,7 @@ mod tests {
     use crate::http::Answered;
 
     fn answer(status: u16, body: &str) -> Result<super::TokenAnswer, TokenError> {
-        read(&Answered { status, retry_after: None, body: body.into() }, Timestamp::UNIX_EPOCH)
+        read(&Answered { status, retry_after: None, body: body.into() }, &["hunter2 &"], Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -206,6 +213,14 @@ mod tests {
         assert!(matches!(answer(401, r#"{"error":"invalid_grant"}"#), Err(TokenError::Refused(_))));
         assert!(matches!(answer(429, ""), Err(TokenError::RateLimited { after: None })));
         assert!(matches!(answer(408, ""), Err(TokenError::Lost(_))));
+    }
+
+    #[test]
+    fn a_provider_that_repeats_what_it_was_sent_is_not_repeated() {
+        let body =
+            r#"{"error":"invalid_grant","error_description":"bad code hunter2 & or hunter2+%26, hunt\u0001er2 &"}"#;
+        let Err(TokenError::Refused(error)) = answer(400, body) else { panic!("not refused") };
+        assert_eq!(error.description.unwrap(), "bad code [removed] or [removed], [removed]");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! {sp:017}:owner:<tag>                          set: the owner's records
 //! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
 //! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>"
+//! {sp:017}:probe                               nothing, for a minute: whether the shard takes writes
 //! {sp:017}:due                                  sorted set: records by the time of their next refresh, in ms
 //! ```
 
@@ -37,6 +38,10 @@ pub(super) fn versions(shard: u16) -> String {
 
 pub(super) fn due(shard: u16) -> String {
     format!("{{sp:{shard:03}}}:due")
+}
+
+pub(super) fn probe(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:probe")
 }
 
 /// The start of the names of a shard's held sets, which a [`version`] completes.

@@ -80,6 +80,14 @@ impl Store {
         self.query("reach the store", redis::cmd("EXISTS").arg(layout::META)).await.map(|_: u64| ())
     }
 
+    /// Whether a record can be written now. A Redis that answers may refuse writes all the same: it is a replica, is
+    /// full, or cannot save.
+    pub async fn writable(&self, id: &RecordId) -> Result<(), StoreError> {
+        let mut probe = redis::cmd("SET");
+        probe.arg(layout::probe(id.shard)).arg("").arg("EX").arg(60);
+        self.query(format!("write to shard {:03}", id.shard), &probe).await
+    }
+
     /// The number of logical shards.
     #[must_use]
     pub fn shards(&self) -> u16 {

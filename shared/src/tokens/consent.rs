@@ -18,7 +18,7 @@ const SAVES: usize = 4;
 /// How long a message waits when a record moved under every save.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// A connection that tokens can be stored for: its key is there and Redis answers.
+/// A connection that tokens can be stored for: its key is there and Redis takes writes.
 pub struct Prepared {
     connection: Connection,
     current: Option<Record>,
@@ -37,7 +37,9 @@ impl TokenKeeper {
     /// Makes sure that tokens could be stored, before a code is spent on them.
     pub async fn prepare(&self, connection: &Connection) -> Result<Prepared, Failure> {
         self.newest().await?;
-        let current = self.store.load(&self.store.locate(connection)).await?;
+        let id = self.store.locate(connection);
+        let current = self.store.load(&id).await?;
+        self.store.writable(&id).await?;
         Ok(Prepared { connection: connection.clone(), current })
     }
 

@@ -1,11 +1,12 @@
-//! A Redis Cluster that loses a master.
+//! Servers that die under the store: a cluster's masters, and a writer who must know what it wrote.
 
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
-use sealpost_shared::records::{Expected, Saved, StoreConfig, StoreMode};
+use sealpost::dev::servers::redis::RedisOptions;
+use sealpost_shared::records::{Expected, Saved, StoreConfig, StoreMode, Trouble};
 use sealpost_tests::{Own, until};
 
-use super::world::{LONG, Raw, World, config};
+use super::world::{LONG, Raw, World, config, number};
 
 #[tokio::test]
 async fn a_store_outlives_each_master_and_keeps_what_was_confirmed() {
@@ -48,6 +49,70 @@ async fn a_store_outlives_each_master_and_keeps_what_was_confirmed() {
     for number in 0..12 {
         world.saved(&format!("late user {number}")).await;
     }
+}
+
+#[tokio::test]
+async fn a_writer_through_crashes_of_redis_knows_what_it_wrote() {
+    let mut redis = Own::redis(RedisOptions::default()).await;
+    let world = World::on(config(StoreMode::Single, &[redis.url()]), Raw::single(&redis.url()).await);
+    let crashes = async |written: &Cell<u64>| {
+        for _ in 0..3 {
+            some_more(written).await;
+            redis.kill9().await;
+            redis.restart().await.unwrap();
+        }
+    };
+    written_through(&world, crashes).await;
+}
+
+#[tokio::test]
+async fn a_writer_through_crashes_of_a_cluster_knows_what_it_wrote() {
+    // Without replicas, so that nothing that was confirmed can be lost: every node flushes before it answers.
+    let mut cluster = Own::redis_cluster(false).await;
+    let world = World::on(config(StoreMode::Cluster, &cluster.urls()), Raw::single(&cluster.nodes[0].url()).await);
+    let crashes = async |written: &Cell<u64>| {
+        for node in 0..3 {
+            some_more(written).await;
+            cluster.nodes[node].kill9().await;
+            cluster.nodes[node].restart().await.unwrap();
+        }
+    };
+    written_through(&world, crashes).await;
+}
+
+/// One writer alone: whatever is sent twice on the way, by us or by the client, the count must come out right.
+async fn written_through(world: &World, crashes: impl AsyncFnOnce(&Cell<u64>)) {
+    let first = world.saved("ada").await;
+    let (written, unknown, over) = (Cell::new(0), Cell::new(0), Cell::new(false));
+    let writer = async {
+        while !over.get() {
+            let Ok(Some(record)) = world.store.load(&first.id).await else { continue };
+            match world.store.save(&world.draft("ada"), Expected::Revision(record.revision)).await {
+                Ok(Saved::Written(_)) => written.set(written.get() + 1),
+                // A write that was given up can still arrive before the next one.
+                Ok(Saved::Moved) => assert!(unknown.get() > 0, "nobody else writes"),
+                Err(error) => unknown.set(unknown.get() + u64::from(matches!(error.trouble, Trouble::Unknown(_)))),
+            }
+        }
+    };
+    tokio::join!(writer, async {
+        crashes(&written).await;
+        some_more(&written).await;
+        over.set(true);
+    });
+    let (written, unknown) = (written.get(), unknown.get());
+    let last = until("it serves", LONG, async || world.store.load(&first.id).await.ok()).await.expect("the record");
+    let counted = number(&last) - number(&first);
+    assert!(
+        (written..=written + unknown).contains(&counted),
+        "{written} written, {unknown} unknown, {counted} counted"
+    );
+}
+
+/// Waits for ten more writes.
+async fn some_more(written: &Cell<u64>) {
+    let before = written.get();
+    until("it is written", LONG, async || written.get() > before + 10).await;
 }
 
 /// Waits until a node is a replica that follows, or a master whose replica has everything.

@@ -82,7 +82,8 @@ async fn a_walk_meets_every_record_of_a_shard_once(world: World) {
 async fn a_walk_passes_over_what_is_not_a_record(world: World) {
     let record = world.saved("ada").await;
     let held = format!("{{sp:{:03}}}:held:{}:{}", record.id.shard, world.old.name.id, world.old.name.version);
-    world.raw.tell(&["SADD", &held, "park:1234"]).await;
+    let park = format!("park:{}", world.draft("grace").id().key);
+    world.raw.tell(&["SADD", &held, &park]).await;
     let (records, _) = world.store.walk_held(record.id.shard, &world.old.name, Cursor::default(), 10).await.unwrap();
     assert_eq!(records, [record.id]);
     assert_eq!(world.store.count_held(record.id.shard, &world.old.name).await.unwrap(), 2, "but it is held");

@@ -5,7 +5,7 @@ use sealpost_schemas::Code;
 use sealpost_shared::records::{Expected, Metadata, Record, Saved, Standing, StoreError, StoreMode, Trouble};
 use sealpost_tests::{Own, Proxy, Weather, until};
 
-use super::world::{LONG, Raw, World, config, hasty, metadata, time};
+use super::world::{LONG, Raw, World, config, hasty, metadata, number, time};
 
 struct Lossy {
     _redis: Own<Redis>,
@@ -49,7 +49,7 @@ async fn a_save_whose_answer_is_lost_is_known_to_be_written() {
     let now = lossy.world.load(&lossy.record.id).await;
     assert_eq!(saved, Saved::Written(now.revision));
     let written_once = lossy.world.raw.hash(&now.id).await["revision"].clone();
-    assert_eq!(written_once, (revision(&lossy.record) + 1).to_string().into_bytes());
+    assert_eq!(written_once, (number(&lossy.record) + 1).to_string().into_bytes());
 }
 
 #[tokio::test]
@@ -126,9 +126,4 @@ async fn a_write_that_arrives_late_is_done_whole_or_not_at_all() {
     .await;
     assert_eq!(late.metadata.next_due, None);
     assert_eq!(world.store.save(&draft, Expected::Revision(record.revision)).await.unwrap(), Saved::Moved);
-}
-
-fn revision(record: &Record) -> u64 {
-    let text = format!("{:?}", record.revision);
-    text.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
 }

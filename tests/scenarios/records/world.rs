@@ -222,3 +222,9 @@ pub(super) fn metadata() -> Metadata {
         superseded: vec![[1; 32], [2; 32]],
     }
 }
+
+/// The record's revision as a number.
+pub(super) fn number(record: &Record) -> u64 {
+    let text = format!("{:?}", record.revision);
+    text.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+}

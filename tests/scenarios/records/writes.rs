@@ -3,12 +3,12 @@
 use sealpost_schemas::Code;
 use sealpost_shared::{
     ids,
-    records::{Custody, Expected, Metadata, Saved, Standing},
+    records::{Custody, Expected, Metadata, Saved, Standing, Store},
     seal::Key,
 };
 use secrecy::ExposeSecret;
 
-use super::world::{World, metadata, on_both, time};
+use super::world::{World, index_key, metadata, on_both, time};
 
 on_both! {
     what_is_saved_is_loaded
@@ -102,10 +102,12 @@ async fn every_write_adds_one_to_a_revision_that_starts_at_random(world: World) 
 
 async fn of_two_saves_on_one_revision_one_wins(world: World) {
     let mut record = world.saved("ada").await;
+    // Another process, so another connection.
+    let other = Store::open(world.config.clone(), index_key()).await.unwrap();
     for _ in 0..20 {
         let (one, two) = (world.draft("ada"), world.draft("ada"));
         let on = Expected::Revision(record.revision);
-        let (first, second) = tokio::join!(world.store.save(&one, on), world.store.save(&two, on));
+        let (first, second) = tokio::join!(world.store.save(&one, on), other.save(&two, on));
         let (first, second) = (first.unwrap(), second.unwrap());
         assert!((first == Saved::Moved) != (second == Saved::Moved), "{first:?} {second:?}");
         record = world.load(&record.id).await;

@@ -4,7 +4,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use comfy_table::{Attribute, Cell, Color, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Prints one line. That nobody reads it is no reason to stop.
@@ -73,7 +73,7 @@ impl Check {
 #[must_use]
 pub(super) fn table(checks: &[Check]) -> String {
     let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED);
+    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(["", "scene", "expected", "seen"].map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     for check in checks {
         let (mark, color) = if check.holds() { ("✓", Color::Green) } else { ("✗", Color::Red) };

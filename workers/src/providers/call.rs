@@ -59,19 +59,19 @@ pub async fn publish(
         Err(error) => Err(NoAnswer::from(&error)),
     };
     match answered {
-        Ok(answer) => read(publishing, &answer),
+        Ok(answer) => read(publishing, &answer, access_token.expose_secret()),
         Err(NoAnswer::NotSent) => Err(PublishError::NotSent),
         Err(lost) => Err(PublishError::Unknown(lost.to_string())),
     }
 }
 
-fn read(publishing: &Publishing, answer: &Answered) -> Result<Publication, PublishError> {
+fn read(publishing: &Publishing, answer: &Answered, sent: &str) -> Result<Publication, PublishError> {
     let status = answer.status;
     match status {
         200..=299 => {
             let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-            let id = text_at(&body, &publishing.remote_id);
-            let url = publishing.remote_url.as_deref().and_then(|pointer| text_at(&body, pointer));
+            let id = text_at(&body, &publishing.remote_id, sent);
+            let url = publishing.remote_url.as_deref().and_then(|pointer| text_at(&body, pointer, sent));
             // a 2xx without its id proves nothing: some APIs answer errors that way
             let id = id.ok_or_else(|| PublishError::Unknown(format!("status {status} without an id")))?;
             Ok(Publication(Remote { id: Some(id), url, response: None }))
@@ -85,13 +85,15 @@ fn read(publishing: &Publishing, answer: &Answered) -> Result<Publication, Publi
     }
 }
 
-fn text_at(body: &Value, pointer: &str) -> Option<String> {
+/// A text of an answer: bounded, without control characters, and without the access token that was sent.
+fn text_at(body: &Value, pointer: &str, sent: &str) -> Option<String> {
     let text = match body.pointer(pointer)? {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
-    Some(text.chars().filter(|c| !c.is_control()).take(MAX_REMOTE).collect())
+    let plain: String = text.chars().filter(|c| !c.is_control()).collect();
+    Some(http::scrubbed(&plain, &[sent]).chars().take(MAX_REMOTE).collect())
 }
 
 #[cfg(test)]
@@ -107,13 +109,15 @@ mod tests {
         let publishing =
             serde_json::from_value(json!({"url": "http://127.0.0.1/", "body": {}, "remote_id": "/id"})).unwrap();
         let retry_after = retry_after.map(Duration::from_secs);
-        read(&publishing, &Answered { status, retry_after, body: body.into() }).map(|post| post.0.id.unwrap())
+        read(&publishing, &Answered { status, retry_after, body: body.into() }, "hunter2")
+            .map(|post| post.0.id.unwrap())
     }
 
     #[test]
     fn only_a_2xx_with_an_id_is_a_post() {
         assert_eq!(answer(201, None, r#"{"id":"7\u001b[2J"}"#).unwrap(), "7[2J");
         assert_eq!(answer(200, None, r#"{"id":991}"#).unwrap(), "991");
+        assert_eq!(answer(200, None, r#"{"id":"7?token=hunter2"}"#).unwrap(), "7?token=[removed]");
         for body in ["", "<html>", r#"{"error":"no"}"#, r#"{"id":null}"#] {
             assert!(matches!(answer(200, None, body), Err(PublishError::Unknown(_))), "{body}");
         }

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
+use super::template;
+
 /// Every provider, by name.
 #[derive(Debug, Default)]
 pub struct Catalogue(BTreeMap<ProviderId, Provider>);
@@ -76,10 +78,27 @@ impl Provider {
                 return Err(format!("{field} must be https (http only on loopback)"));
             }
         }
-        match self.publish.keys().find(|name| !Content::TYPE_NAMES.contains(&name.as_str())) {
-            Some(name) => Err(format!("publish.{name}: unknown content, expected one of {:?}", Content::TYPE_NAMES)),
-            None => Ok(()),
+        for (name, publishing) in &self.publish {
+            publishing.check(name).map_err(|problem| format!("publish.{name}: {problem}"))?;
         }
+        Ok(())
+    }
+}
+
+impl Publishing {
+    fn check(&self, content: &str) -> Result<(), String> {
+        match content {
+            "raw" => return Err("raw content is not done by this version".into()),
+            known if Content::TYPE_NAMES.contains(&known) => {}
+            _ => return Err(format!("unknown content, expected one of {:?}", Content::TYPE_NAMES)),
+        }
+        for (field, pointer) in [("remote_id", Some(&self.remote_id)), ("remote_url", self.remote_url.as_ref())] {
+            // RFC 6901; where nothing is found every post would count as unknown
+            if pointer.is_some_and(|pointer| !pointer.starts_with('/')) {
+                return Err(format!("{field} must be a JSON pointer, as in \"/id\""));
+            }
+        }
+        template::check(&self.body).map_err(|problem| format!("body: {problem}"))
     }
 }
 
@@ -89,5 +108,37 @@ fn is_loopback(url: &Url) -> bool {
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         Some(url::Host::Domain(name)) => name == "localhost",
         None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Provider;
+
+    const GOOD: &str = "oauth = { authorize_url = 'https://p.example/a', token_url = 'https://p.example/t', \
+                        client_id = 'c', client_secret = { env = 'S' } }\n\
+                        publish.post = { url = 'http://127.0.0.1/p', body = { t = '{text}' }, remote_id = '/id' }\n";
+
+    fn check(old: &str, new: &str) -> Result<(), String> {
+        assert!(GOOD.contains(old));
+        let provider: Provider = toml::from_str(&GOOD.replace(old, new)).map_err(|error| error.to_string())?;
+        provider.check()
+    }
+
+    #[test]
+    fn an_entry_that_cannot_work_is_refused_where_it_is_wrong() {
+        assert_eq!(check("", ""), Ok(()));
+        for (old, new, names) in [
+            ("https://p.example/t", "http://p.example/t", "token_url must be https"),
+            ("http://127.0.0.1/p", "http://127.0.0.1.example/p", "publish url must be https"),
+            ("publish.post", "publish.poem", "publish.poem: unknown content"),
+            ("publish.post", "publish.raw", "publish.raw: raw content is not done"),
+            ("'/id'", "'id'", "publish.post: remote_id must be a JSON pointer"),
+            ("{text}", "{txt}", "publish.post: body: \"{txt}\""),
+            ("client_id", "client", "unknown field `client`"),
+        ] {
+            let error = check(old, new).unwrap_err();
+            assert!(error.contains(names), "{error}");
+        }
     }
 }

@@ -5,6 +5,26 @@
 use sealpost_schemas::Content;
 use serde_json::Value;
 
+/// The fields that a template may name.
+const FIELDS: [&str; 4] = ["text", "title", "to", "in_reply_to"];
+
+/// Refuses a template that would not be filled as it looks.
+pub(super) fn check(template: &Value) -> Result<(), String> {
+    match template {
+        Value::String(text) => {
+            let name = text.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+            match name {
+                Some(name) if FIELDS.contains(&name) => Ok(()),
+                None if !text.contains(['{', '}']) => Ok(()),
+                _ => Err(format!("{text:?} is neither a plain text nor one of {FIELDS:?} in braces and alone")),
+            }
+        }
+        Value::Object(fields) => fields.values().try_for_each(check),
+        Value::Array(items) => items.iter().try_for_each(check),
+        _ => Ok(()),
+    }
+}
+
 /// Fills a template. A text that is only the name of an absent field drops its entry.
 pub(super) fn fill(template: &Value, content: &Content) -> Option<Value> {
     match template {
@@ -35,7 +55,18 @@ fn field(content: &Content, name: &str) -> Option<Value> {
 mod tests {
     use serde_json::json;
 
-    use super::fill;
+    use super::{check, fill};
+
+    #[test]
+    fn a_template_that_would_not_be_filled_as_it_looks_is_refused() {
+        for good in [json!({"text": "{text}", "tags": ["a", "{to}", 5, null]}), json!({})] {
+            assert_eq!(check(&good), Ok(()), "{good}");
+        }
+        for bad in ["{txt}", "Hello {text}", "{text} {title}", "{", "{}"] {
+            let error = check(&json!({"a": [{"b": bad}]})).unwrap_err();
+            assert!(error.contains(&format!("{bad:?}")) && error.contains("in_reply_to"), "{error}");
+        }
+    }
 
     #[test]
     fn a_value_cannot_leave_its_place_and_an_absent_one_is_dropped() {

@@ -65,7 +65,7 @@ async fn known<S: Step, C: Clock + Clone>(
     };
     let failure = match result {
         Ok(emission) => {
-            tracing::info!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, outcome = emission.outcome);
+            tracing::info!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, outcome = emission.outcome, "done");
             runner.tell(delivery, encoding, emission.answer.iter(), emission.events.iter()).await;
             return Some(Left::Done(emission.outcome));
         }
@@ -73,7 +73,7 @@ async fn known<S: Step, C: Clock + Clone>(
     };
     metrics::attempt_failed(S::Input::QUEUE, failure.code);
     let (code, reason) = (failure.code.as_str(), failure.message.as_str());
-    tracing::warn!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, code, reason);
+    tracing::warn!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, code, reason, "attempt failed");
     runner.tell(delivery, encoding, std::iter::empty(), failure.events.iter()).await;
     let until_deadline = input.deadline().map(|deadline| time_until(deadline.duration_since(now)));
     let wait = |wanted: Duration| until_deadline.map_or(wanted, |left| wanted.min(left));
@@ -105,7 +105,8 @@ async fn unread<M: Queued, C: Clock + Clone>(
 ) -> Option<Left> {
     let id = delivery.message_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
     metrics::attempt_failed(M::QUEUE, failure.code);
-    tracing::warn!(job.id = ?id, queue = M::QUEUE, code = failure.code.as_str(), reason = failure.message);
+    let (code, reason) = (failure.code.as_str(), failure.message.as_str());
+    tracing::warn!(job.id = id.map(display), queue = M::QUEUE, code, reason, "cannot be read");
     let (report, known) = (failure.report(), id.unwrap_or_default());
     let answer = M::unread(ids::follow_up(None, known, M::NAME, failure.code.as_str()), known, report.clone());
     let encoding = Encoding::of(delivery.content_type.as_deref()).ok();

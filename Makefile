@@ -1,0 +1,44 @@
+# What one does with a clone. Everything else is plain cargo.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo tour test lint deny generated
+
+# Advisories need a database from the network.
+DENY := check --hide-inclusion-graph bans licenses sources
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name does; do \
+		printf '  make %-10s %s\n' "$$name" "$$does"; done
+
+# A debug build: half the wait of an optimised one, and nothing here needs the speed. All binaries are built, since
+# `sealpost dev` starts the practice platform, which lies beside it.
+demo: ## the whole pipeline on this machine, with a practice platform to connect to
+	@scripts/prerequisites.sh cc
+	cargo build --bins
+	cargo run --quiet --bin sealpost -- dev
+
+tour: ## the same, walking through every step by itself, and checking it
+	@scripts/prerequisites.sh cc
+	cargo build --bins
+	cargo run --quiet --bin sealpost -- dev --tour
+
+test: ## everything that CI checks: lints, all tests on real servers, the tour
+	@scripts/prerequisites.sh cc python
+	@$(MAKE) --no-print-directory lint
+	cargo build --bins
+	cargo test --workspace --no-fail-fast
+	cargo run --quiet --bin sealpost -- dev --tour
+
+lint: ## formatting, clippy, and what cargo-deny says if it is installed
+	@scripts/with-component.sh rustfmt cargo fmt --all --check
+	@scripts/with-component.sh clippy cargo clippy --workspace --all-targets -- -D warnings
+	@if cargo deny --version >/dev/null 2>&1; then cargo deny --log-level error $(DENY); fi
+
+deny: ## licences, sources and banned crates of all dependencies (see deny.toml)
+	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is not installed: cargo install --locked cargo-deny"; exit 1; }
+	cargo deny $(DENY)
+
+generated: ## writes the schemas and test vectors anew from the code
+	SEALPOST_WRITE_GENERATED=1 cargo test --quiet -p sealpost-schemas
+	SEALPOST_WRITE_VECTORS=1 cargo test --quiet -p sealpost-shared the_committed_vectors
+	git status --short schemas

@@ -1,0 +1,5 @@
+//! What operators see: measures, readiness, logs; and what nobody may see.
+
+mod measures;
+mod readiness;
+mod secrets;

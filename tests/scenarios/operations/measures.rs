@@ -1,0 +1,118 @@
+//! `/metrics`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use redis::AsyncCommands;
+use sealpost_schemas::{Code, queues};
+use sealpost_tests::machine::workspace;
+use sealpost_tests::pipeline::{SOON, connection, properties, publish_job, rotation_tick};
+use sealpost_tests::{Pipeline, Setup, until};
+
+/// Stands wherever a producer may write something.
+const CANARY: &str = "a-producers-own-word";
+
+/// The outcomes, kinds and results that are ours.
+const WORDS: &[&str] = &[
+    "connection.stored",
+    "connection.failed",
+    "publish.published",
+    "publish.failed",
+    "publish.unknown",
+    "deadline-passed",
+    "fanned-out",
+    "shard-done",
+    "continued",
+    "retried",
+    "deferred",
+    "dead-lettered",
+    "given-back",
+    "follow-up",
+    "delay",
+    "dead-letter",
+    "reply",
+    "event",
+    "tick",
+    "confirmed",
+    "unroutable",
+    "refused",
+    "not-sent",
+    "unconfirmed",
+    "lost",
+    "own-queue",
+    "resealed",
+    "failed",
+];
+
+/// Every metric that the code names.
+fn named() -> BTreeSet<String> {
+    let source = std::fs::read_to_string(workspace().join("shared/src/metrics.rs")).unwrap();
+    source.split('"').filter(|text| text.starts_with("sealpost_")).map(str::to_owned).collect()
+}
+
+/// Each label with all its values on the page.
+fn labels(page: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut labels = BTreeMap::<String, BTreeSet<String>>::new();
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
+        let inside = line.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')).map_or("", |(inside, _)| inside);
+        for pair in inside.split("\",").filter(|pair| !pair.is_empty()) {
+            let (label, value) = pair.split_once("=\"").unwrap();
+            labels.entry(label.into()).or_default().insert(value.trim_end_matches('"').into());
+        }
+    }
+    labels
+}
+
+#[tokio::test]
+async fn every_metric_is_there_with_its_help_and_only_with_labels_of_our_own() {
+    let pipeline = Pipeline::start_with(Setup { shards: 2, ..Setup::default() }).await;
+    let worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    pipeline.connect(CANARY).await;
+    let mut job = publish_job("acme", CANARY, CANARY);
+    job[CANARY] = CANARY.into();
+    pipeline.ask("publish-job.v1", &job).await;
+    let odd = properties(CANARY, CANARY).with_reply_to(CANARY.into());
+    pipeline.send_raw("publish-job.v1", CANARY.as_bytes(), odd).await;
+    pipeline.dead_letter().await;
+
+    let damaged = pipeline.store().await.locate(&connection("acme", "ada"));
+    let client = redis::Client::open(pipeline.rig.redis_url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let key = format!("{{sp:{:03}}}:record:{}", damaged.shard, damaged.key);
+    let _: () = redis.hset(&key, "sealed", vec![1_u8; 200]).await.unwrap();
+    pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "x")).await;
+    pipeline.rotate_key();
+    pipeline.send("rotation-tick.v1", &rotation_tick()).await;
+    pipeline.event("rotation.done").await;
+    // The last of a message's measures is taken when it is acked.
+    until("everything is counted", SOON, async || {
+        worker.metric("sealpost_jobs_total", &["rotation-shards", "shard-done"]).await == 2
+            && worker.metric("sealpost_jobs_in_flight", &[]).await == 0
+    })
+    .await;
+
+    let (status, page) = worker.page("/metrics").await;
+    assert_eq!(status, 200);
+    assert_eq!(named().len(), 8, "{:?}", named());
+    for name in named() {
+        let help = page.lines().find_map(|line| line.strip_prefix(&format!("# HELP {name} ")));
+        assert!(help.is_some_and(|help| help.ends_with('.')), "{name} has no help: {help:?}");
+        assert!(page.contains(&format!("# TYPE {name} ")), "{name} has no type");
+        let sample = |line: &&str| line.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['{', ' ', '_']));
+        assert!(page.lines().any(|line| sample(&line)), "{name} has no sample");
+    }
+    let labels = labels(&page);
+    let names: Vec<_> = labels.keys().map(String::as_str).collect();
+    assert_eq!(names, ["code", "kind", "le", "outcome", "queue", "result"]);
+    for (label, values) in labels.into_iter().filter(|(label, _)| label != "le") {
+        for value in values {
+            let ours = queues::ALL.contains(&value.as_str())
+                || Code::ALL.iter().any(|code| code.as_str() == value)
+                || WORDS.contains(&value.as_str());
+            assert!(ours, "{label} = {value:?}");
+        }
+    }
+    assert!(!page.contains(CANARY));
+    assert_eq!(worker.metric("sealpost_unknown_fields_total", &["publish-jobs"]).await, 1);
+    assert_eq!(worker.metric("sealpost_quarantines_total", &[]).await, 1);
+}

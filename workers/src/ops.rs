@@ -1,0 +1,3 @@
+//! What operators do from the command line.
+
+pub mod keys;
