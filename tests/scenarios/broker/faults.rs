@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lapin::BasicProperties;
 use lapin::options::QueueDeleteOptions;
+use lapin::{BasicProperties, Confirmation};
 use sealpost::dev::servers::rabbitmq::RabbitMqOptions;
 use sealpost_shared::broker::{Broker, BrokerConfig, BrokerError, PublishError, Route};
 use sealpost_tests::{Own, Proxy, Rig, Weather, until};
@@ -100,8 +100,11 @@ async fn a_consumer_that_the_broker_ends_comes_back_with_its_queue() {
     let mut deliveries = broker.consume(JOBS);
     for queue in [JOBS, "publish-jobs.retries"] {
         rig.broker.channel().await.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
-        until("the queue is there again", SOON, async || rig.broker.ready(queue).await.is_some()).await;
-        rig.broker.publish_raw(queue, b"x", BasicProperties::default()).await;
+        // A new quorum queue refuses for a moment, until it has a leader.
+        until("the queue is there again", SOON, async || {
+            rig.broker.try_publish_raw(queue, b"x", BasicProperties::default()).await == Confirmation::Ack(None)
+        })
+        .await;
         assert!(next(&mut deliveries).await.ack().await);
     }
 }
