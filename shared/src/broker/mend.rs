@@ -1,7 +1,8 @@
 //! Makes readable what lapin cannot read. AMQP's short strings are bytes to RabbitMQ and UTF-8 to lapin, which ends the
 //! connection over a single one that is not: one such message (a `type` in Latin-1) would stop its queue for minutes and
 //! carry its neighbours over their delivery limit. Here each wrong byte of a message's properties becomes a `?`, and the
-//! message is an unreadable one among readable ones.
+//! message is an unreadable one among readable ones. And lapin reads tables in tables by recursion, without an end: a frame
+//! has room for so many that its thread's stack overflows, which ends the process. What lies too deep becomes plain bytes.
 //!
 //! Frames: AMQP 0-9-1 §2.3 and §4.2, with RabbitMQ's field types (<https://www.rabbitmq.com/amqp-0-9-1-errata>).
 
@@ -14,7 +15,7 @@ const BASIC_GET_OK: (usize, usize) = (60, 71);
 /// Type, channel and size come before the payload, and one byte ends the frame.
 const BEFORE: usize = 7;
 const AROUND: usize = BEFORE + 1;
-/// Tables may lie in tables; the broker itself allows no endless nesting within a frame.
+/// How deep tables and arrays may lie in each other. The broker sets no bound: an empty array takes five bytes of a frame.
 const MAX_DEPTH: usize = 32;
 
 /// What the broker says, on its way to lapin.
@@ -143,7 +144,12 @@ impl Walk<'_> {
             b'l' | b'L' | b'd' | b'T' => self.skip(8),
             b'V' => Some(()),
             b'S' | b'x' => self.number(4).and_then(|length| self.skip(length)),
-            b'F' | b'A' if depth < MAX_DEPTH => {
+            // The byte before it is its kind; a byte array has the same layout.
+            b'F' | b'A' if depth >= MAX_DEPTH => {
+                *self.bytes.get_mut(self.at.checked_sub(1)?)? = b'x';
+                self.value(b'x', depth)
+            }
+            b'F' | b'A' => {
                 let length = self.number(4)?;
                 let end = self.at.checked_add(length).filter(|end| *end <= self.bytes.len())?;
                 while self.at < end {
@@ -230,6 +236,28 @@ mod tests {
         }
         let good = header("café".as_bytes());
         assert_eq!(through([good.clone()].into_iter()), good);
+    }
+
+    /// Arrays in arrays, around nothing or around what is given, in a table of headers; and a type.
+    fn nested(arrays: usize, within: &[u8], text: &[u8]) -> Vec<u8> {
+        let long = |text: &[u8]| [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text].concat();
+        let value = (0..arrays).fold(within.to_vec(), |inner, _| [b"A".to_vec(), long(&inner)].concat());
+        let mut payload = vec![0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];
+        payload.extend((0x8000_u16 >> 2 | 0x8000 >> 10).to_be_bytes());
+        payload.extend(long(&[b"\x04deep".to_vec(), value].concat()));
+        payload.extend([&[u8::try_from(text.len()).unwrap()], text].concat());
+        frame(2, &payload)
+    }
+
+    #[test]
+    fn what_lies_too_deep_becomes_bytes_and_what_comes_after_it_is_mended() {
+        assert_eq!(through([nested(31, b"", b"caf\xe9")].into_iter()), nested(31, b"", b"caf?"));
+        for arrays in [32, 40, 3000] {
+            let rest = nested(arrays - 31, b"", b"");
+            let too_deep = [b"x", &rest[7 + 12 + 2 + 4 + 5 + 1..rest.len() - 2]].concat();
+            let mended = through([nested(arrays, b"", b"caf\xe9")].into_iter());
+            assert_eq!(mended, nested(31, &too_deep, b"caf?"), "{arrays}");
+        }
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub struct Installed {
     pub redis_cli: PathBuf,
 }
 
-/// Finds the servers' programs; installs the missing ones where it can. One installer at a time: the lock and the log
-/// are in `folder`. Blocks, for minutes if it must install.
+/// Finds the servers' programs; installs the missing ones where it can. One installer of a
+/// project at a time: its lock and the log are in `folder`; the script has one for the machine. Blocks, for minutes if it must install.
 ///
 /// # Errors
 /// If something is missing and cannot be installed here, with the command that does it by hand.
@@ -118,4 +118,90 @@ fn by_hand(missing: &[&'static str], why: &str) -> DevError {
     let command = format!("sudo apt-get update && sudo apt-get install --no-install-recommends {packages}");
     let missing = missing.join(", ");
     DevError::NotInstalled { missing, why: why.into(), command }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A machine of its own for the script: its paths are moved into a folder, and the programs that it calls do nothing.
+    struct Machine(PathBuf);
+
+    impl Machine {
+        fn new(name: &str) -> Self {
+            let root = std::env::temp_dir().join(format!("sealpost-install-{name}-{}", std::process::id()));
+            for folder in ["sbin", "run", "bin", "proc/1"] {
+                fs::create_dir_all(root.join(folder)).unwrap();
+            }
+            // Two at once see each other, or the other's policy.
+            let apt_get = "#!/bin/sh\nset -e\nmkdir ROOT/busy\ngrep -qx 'exit 101' ROOT/sbin/policy-rc.d\n\
+                           sleep 0.2\nrmdir ROOT/busy\n";
+            for (program, text) in [("apt-get", apt_get), ("systemctl", "#!/bin/sh\n")] {
+                let file = root.join("bin").join(program);
+                fs::write(&file, text.replace("ROOT", root.to_str().unwrap())).unwrap();
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+            }
+            Self(root)
+        }
+
+        fn install(&self) -> Command {
+            let root = self.0.to_str().unwrap();
+            let mut script = SCRIPT.to_owned();
+            for (real, here) in [("/usr/sbin/", "sbin"), ("/run/", "run"), ("/proc/", "proc")] {
+                script = script.replace(real, &format!("{root}/{here}/"));
+            }
+            let mut command = Command::new("sh");
+            let path = std::env::var("PATH").unwrap();
+            command.args(["-c", &script, "install", "a-server"]).env("PATH", format!("{root}/bin:{path}"));
+            command
+        }
+
+        fn policy(&self) -> PathBuf {
+            self.0.join("sbin/policy-rc.d")
+        }
+
+        fn saved(&self) -> PathBuf {
+            self.0.join("sbin/policy-rc.d.before-sealpost")
+        }
+    }
+
+    impl Drop for Machine {
+        fn drop(&mut self) {
+            let _ = fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn installers_of_two_projects_wait_for_each_other_and_leave_the_machines_own_policy() {
+        let machine = Machine::new("two");
+        fs::write(machine.policy(), "the machine's own").unwrap();
+        let running = [machine.install().spawn().unwrap(), machine.install().spawn().unwrap()];
+        for mut installer in running {
+            assert!(installer.wait().unwrap().success());
+        }
+        assert_eq!(fs::read_to_string(machine.policy()).unwrap(), "the machine's own");
+        assert!(!machine.saved().exists());
+    }
+
+    #[test]
+    fn what_a_killed_installer_left_is_put_right_by_the_next_and_a_second_policy_is_never_overwritten() {
+        let machine = Machine::new("killed");
+        fs::write(machine.0.join("bin/apt-get"), "#!/bin/sh\nkill -9 $PPID\n").unwrap();
+        fs::write(machine.policy(), "the machine's own").unwrap();
+        assert!(!machine.install().status().unwrap().success());
+        assert!(machine.saved().exists());
+        fs::write(machine.0.join("bin/apt-get"), "#!/bin/sh\n").unwrap();
+        assert!(machine.install().status().unwrap().success());
+        assert_eq!(fs::read_to_string(machine.policy()).unwrap(), "the machine's own");
+        assert!(!machine.saved().exists());
+
+        fs::write(machine.saved(), "the machine's first").unwrap();
+        let refused = machine.install().output().unwrap();
+        assert!(!refused.status.success());
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("before-sealpost"), "{refused:?}");
+        assert_eq!(fs::read_to_string(machine.policy()).unwrap(), "the machine's own");
+        assert_eq!(fs::read_to_string(machine.saved()).unwrap(), "the machine's first");
+    }
 }

@@ -2,17 +2,29 @@
 set -eu
 export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
 
+# The policy is the whole machine's: one installer at a time. Only root can open this folder's files.
+exec 9>/run/sealpost-install.lock
+flock 9
+
 policy=/usr/sbin/policy-rc.d
 saved=$policy.before-sealpost
+mark='# Of a running Sealpost installation, which takes it away again.'
+ours() { grep -qsxF "$mark" "$policy"; }
 restore() {
-  rm -f "$policy"
-  if [ -e "$saved" ]; then mv "$saved" "$policy"; fi
+  if ours; then rm -f "$policy"; fi
+  if [ -e "$saved" ] && [ ! -e "$policy" ]; then mv "$saved" "$policy"; fi
 }
+# An interrupted run may have left its own and the saved one.
+if [ -e "$policy" ] && ! ours; then
+  if [ -e "$saved" ]; then
+    echo "installing: both $policy and $saved exist; keep the right one as $policy, and remove $saved" >&2
+    exit 1
+  fi
+  mv "$policy" "$saved"
+fi
 trap restore EXIT
 trap 'exit 130' INT TERM HUP
-# An interrupted run may have left the saved one.
-if [ -e "$policy" ] && [ ! -e "$saved" ]; then mv "$policy" "$saved"; fi
-printf '#!/bin/sh\nexit 101\n' >"$policy"
+printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy"
 chmod 755 "$policy"
 
 socket=/lib/systemd/system/epmd.socket
@@ -20,8 +32,9 @@ if [ -e "$socket" ]; then socket=; fi # it was here before us, as somebody wante
 epmds() { grep -lx epmd /proc/[0-9]*/comm 2>/dev/null | cut -d/ -f3 || true; }
 before=" $(epmds | tr '\n' ' ') "
 
-apt-get -o DPkg::Lock::Timeout=600 update
-apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "$@"
+# A daemon that a package starts must not hold the lock.
+apt-get -o DPkg::Lock::Timeout=600 update 9>&-
+apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "$@" 9>&-
 
 for package in "$@"; do
   if [ -e "/etc/init.d/$package" ]; then update-rc.d "$package" disable || true; fi

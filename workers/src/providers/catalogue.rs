@@ -183,6 +183,27 @@ mod tests {
     }
 
     #[test]
+    fn http_is_refused_in_every_address_but_on_loopback() {
+        let all = "oauth = { authorize_url = 'https://a.example', token_url = 'https://t.example', client_id = 'c', \
+                   client_secret = { env = 'S' } }\n\
+                   publish.post = { url = 'https://p.example', body = {}, remote_id = '/id', \
+                   find = { url = 'https://f.example', parameter = 'key', list = '/items' } }\n\
+                   publish.raw = { base = 'https://r.example', allow = [] }\n";
+        for place in ["a", "t", "p", "f", "r"] {
+            let on = |host: &str| {
+                let text = all.replace(&format!("https://{place}.example"), &format!("http://{host}"));
+                toml::from_str::<Provider>(&text).unwrap().check()
+            };
+            for host in ["p.example", "10.0.0.1", "127.0.0.1.example", "localhost.example", "0.0.0.0", "[::2]"] {
+                assert!(on(host).is_err_and(|error| error.contains("must be https")), "{place} on {host}");
+            }
+            for host in ["127.0.0.1:8080", "127.1.2.3", "localhost", "[::1]:8080"] {
+                assert_eq!(on(host), Ok(()), "{place} on {host}");
+            }
+        }
+    }
+
+    #[test]
     fn an_entry_that_cannot_work_is_refused_where_it_is_wrong() {
         assert_eq!(check("", ""), Ok(()));
         for (old, new, names) in [
