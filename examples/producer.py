@@ -21,8 +21,8 @@
 Code and verifier are read from the environment, else from standard input (a line each), and never from the command
 line, where every user of the machine could see them. They travel in plain text here, as a development setup takes them.
 
-When no reply came, send the same request again under its id (--id). Workers know an exchange again and spend its code
-only once. A post they may, as yet, publish a second time: look first.
+When no reply came, send the same request again under its id (--id): the same id is the same request, done once and
+answered as often as it is sent.
 
 Exit status: 0 done; 1 failed, and the reply says why; 2 wrong usage; 3 nobody knows whether it was done; 4 not sent, or
 no reply in time.

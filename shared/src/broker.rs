@@ -110,7 +110,7 @@ struct Inner {
 }
 
 impl Broker {
-    /// Returns at once; the connections are made, and made anew, in the background, for ever.
+    /// Returns at once; the connections are made, and made anew, in the background, for ever. Needs a tokio runtime.
     ///
     /// # Errors
     /// If a URL is not one.

@@ -30,10 +30,12 @@ pub use content::{Content, ContentError, Subject, TokenSet};
 pub use error::StoreError;
 pub use fields::RecordError;
 pub use lease::Lease;
-pub use ledger::{Begun, ClaimOf, EntryId, Fingerprint, Outcome, SealedResult, Settled, Word};
+pub use ledger::{
+    Begun, ClaimOf, EntryId, Fingerprint, Outcome, ResealError, SealedResult, Settled, StoredResult, Word,
+};
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;
 pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
 pub use store::{Expected, Saved, Store};
 pub use trouble::Trouble;
-pub use walk::{Cursor, Scope};
+pub use walk::{Cursor, Held, Scope};

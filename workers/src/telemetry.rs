@@ -11,12 +11,15 @@ use tracing_subscriber::{EnvFilter, fmt};
 /// The environment variable of the log filter, as in `sealpost=debug`.
 const FILTER: &str = "SEALPOST_LOG";
 
+/// Without it. What lapin would say of a lost connection, our own supervision says with what to do.
+const DEFAULT: &str = "info,lapin=off";
+
 /// Begins to log to standard error, one line an event.
 pub fn start() {
-    let chosen = std::env::var(FILTER).unwrap_or_else(|_| "info".into());
+    let chosen = std::env::var(FILTER).unwrap_or_else(|_| DEFAULT.into());
     let read = EnvFilter::try_new(&chosen);
     let problem = read.as_ref().err().map(ToString::to_string);
-    let filter = read.unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = read.unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     // whatever the filter says: some lines of libraries hold message bodies
     let filter = filter.and(filter_fn(may_log));
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).with_target(false);

@@ -14,7 +14,7 @@ use super::link::{Link, Supervised};
 use super::message::{self, Body, Outgoing};
 use super::topology;
 
-/// How long the broker may take to open a channel, or to end a consumer.
+/// How long the broker may take to begin consuming, or to end it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// A message that was delivered. Dropped without an answer it stays ours until the connection ends, and then comes
@@ -189,9 +189,10 @@ async fn session(
             }
         }
     }
+    let [first, retries] =
+        consumers.each_ref().map(|consumer| channel.basic_cancel(consumer.tag(), BasicCancelOptions::default()));
+    let _ = tokio::time::timeout(ANSWER_WITHIN, async { tokio::join!(first, retries) }).await;
     for consumer in &mut consumers {
-        let cancelling = channel.basic_cancel(consumer.tag(), BasicCancelOptions::default());
-        let _ = tokio::time::timeout(ANSWER_WITHIN, cancelling).await;
         while let Some(Some(Ok(delivery))) = consumer.next().now_or_never() {
             give_back(&delivery.acker).await;
         }

@@ -18,7 +18,9 @@
 
 use uuid::Uuid;
 
+use super::ledger::EntryId;
 use super::locate::{RecordId, Tag};
+use super::walk::Held;
 use crate::seal::{KeyRef, RecordKey};
 
 /// The version of this layout, kept in Redis.
@@ -100,11 +102,17 @@ pub(super) fn member(id: &RecordId) -> String {
     format!("{RECORD}{}", id.key)
 }
 
-/// The record that a held set names, `None` for another kind of thing.
-pub(super) fn read_member(shard: u16, member: &str) -> Option<RecordId> {
-    let mut key = [0; 32];
-    hex::decode_to_slice(member.strip_prefix(RECORD)?, &mut key).ok()?;
-    Some(RecordId { shard, key: RecordKey::from_bytes(key) })
+/// What a held set names, `None` for a kind of thing that this version does not know.
+pub(super) fn read_member(shard: u16, member: &str) -> Option<Held> {
+    let key = |name: &str| {
+        let mut key = [0; 32];
+        hex::decode_to_slice(name, &mut key).ok().map(|()| RecordKey::from_bytes(key))
+    };
+    match (member.strip_prefix(RECORD), member.strip_prefix(LEDGER)) {
+        (Some(record), _) => key(record).map(|key| Held::Record(RecordId { shard, key })),
+        (_, Some(entry)) => key(entry).map(|key| Held::Entry(EntryId { shard, key })),
+        _ => None,
+    }
 }
 
 pub(super) fn tick(tick: Uuid) -> String {

@@ -5,6 +5,7 @@
 //! claim is a key of its own, which expires.
 
 mod answer;
+mod reseal;
 mod scripts;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 pub use self::answer::{Begun, Outcome, Settled, Word};
+pub use self::reseal::{ResealError, StoredResult};
 use self::scripts::SCRIPTS;
 use super::error::StoreError;
 use super::layout;

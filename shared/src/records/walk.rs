@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::error::StoreError;
 use super::fields::RecordError;
 use super::layout;
+use super::ledger::EntryId;
 use super::locate::{RecordId, Tag};
 use super::record::Record;
 use super::store::Store;
@@ -13,6 +14,15 @@ use crate::seal::KeyRef;
 
 /// How long Redis remembers which shards finished a tick, in seconds: 7 days.
 const REMEMBER_TICK: u32 = 7 * 24 * 60 * 60;
+
+/// Something that is sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// A record.
+    Record(RecordId),
+    /// The result of a ledger entry.
+    Entry(EntryId),
+}
 
 /// Where a walk goes on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +50,12 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Whether everything is in it.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.tenant.is_none() && self.provider.is_none()
+    }
+
     /// Whether a record is in it.
     #[must_use]
     pub fn has(&self, record: &Record) -> bool {
@@ -73,7 +89,7 @@ impl Store {
         self.query(doing, redis::cmd("SCARD").arg(layout::held(shard, key))).await
     }
 
-    /// Some of the records that are sealed under a key version, about `limit` of them, and where to go on. A record that
+    /// Some of what is sealed under a key version, about `limit` of them, and where to go on. A record that
     /// stays there during a whole walk is met at least once; one that leaves or comes meanwhile may be.
     ///
     /// A cursor counts only in the Redis process that gave it: after a restart or failover a walk may miss records, so a
@@ -84,13 +100,13 @@ impl Store {
         key: &KeyRef,
         from: Cursor,
         limit: usize,
-    ) -> Result<(Vec<RecordId>, Option<Cursor>), StoreError> {
+    ) -> Result<(Vec<Held>, Option<Cursor>), StoreError> {
         let doing = format!("walk what shard {shard} holds under {key}");
         let mut scan = redis::cmd("SSCAN");
         scan.arg(layout::held(shard, key)).arg(from.0).arg("COUNT").arg(limit);
         let (next, members): (u64, Vec<String>) = self.query(doing, &scan).await?;
-        let records = members.iter().filter_map(|member| layout::read_member(shard, member)).collect();
-        Ok((records, (next != 0).then_some(Cursor(next))))
+        let held = members.iter().filter_map(|member| layout::read_member(shard, member)).collect();
+        Ok((held, (next != 0).then_some(Cursor(next))))
     }
 
     /// Notes that a shard of a rotation is done. `true` for the one that completes the rotation, and for it again when it

@@ -9,7 +9,7 @@ use sealpost_schemas::{Answer, Code, RotationScope};
 use super::TokenKeeper;
 use crate::failure::{Failure, Verdict};
 use crate::keys::KeySource;
-use crate::records::{Cursor, RecordId, Saved, Scope, State};
+use crate::records::{Cursor, EntryId, Held, RecordId, Saved, Scope, SealedResult, State};
 use crate::seal::{Key, KeyRef};
 
 /// How often one record is looked at again when it moved while it was sealed.
@@ -61,14 +61,20 @@ impl TokenKeeper {
         let position =
             from.or_else(|| versions.first().map(|key| Position { key: key.clone(), cursor: Cursor::default() }));
         let Some(position) = position else { return Ok(Page::default()) };
-        let (records, next) = self.store.walk_held(walk.shard, &position.key, position.cursor, walk.budget).await?;
+        let (held, next) = self.store.walk_held(walk.shard, &position.key, position.cursor, walk.budget).await?;
         let mut page = Page::default();
-        for id in records {
-            match self.reseal(&id, &scope, (&newest, &key), now).await {
+        for held in held {
+            let resealed = match &held {
+                Held::Record(id) => self.reseal(id, &scope, (&newest, &key), now).await,
+                // a result tells nobody's name: it belongs to a rotation of everything
+                Held::Entry(id) if scope.is_everything() => self.reseal_result(id, (&newest, &key)).await,
+                Held::Entry(_) => Ok(false),
+            };
+            match resealed {
                 Ok(true) => page.resealed += 1,
                 Ok(false) => {}
                 Err(failure) if of_the_record(&failure) => {
-                    tracing::warn!(record = %id, code = failure.code.as_str(), reason = failure.message, "left behind");
+                    tracing::warn!(?held, code = failure.code.as_str(), reason = failure.message, "left behind");
                     page.failed += 1;
                     page.events.extend(failure.events);
                 }
@@ -115,6 +121,24 @@ impl TokenKeeper {
             }
         }
         Err(Failure::retry(Code::Conflict, format!("record {id} moved under every attempt to seal it anew")))
+    }
+
+    /// Seals one ledger result anew; `false`: nothing to do.
+    async fn reseal_result(&self, id: &EntryId, (newest, key): (&KeyRef, &Key)) -> Result<bool, Failure> {
+        for _ in 0..LOOKS {
+            let Some(result) = self.store.ledger_result(id).await? else { return Ok(false) };
+            if result.key() == newest {
+                return Ok(false);
+            }
+            let old = self.keys.get(result.key()).await?;
+            let bytes = result.seal_anew(&old, newest, key).map_err(|error| {
+                Failure::reject(Code::Quarantined, format!("the result of ledger entry {id}: {error}; restore it"))
+            })?;
+            if self.store.ledger_reseal(&result, SealedResult { key: newest, bytes: &bytes }).await? {
+                return Ok(true);
+            }
+        }
+        Err(Failure::retry(Code::Conflict, format!("ledger entry {id} moved under every attempt to seal it anew")))
     }
 }
 

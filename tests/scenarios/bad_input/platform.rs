@@ -52,9 +52,12 @@ async fn a_providers_no_is_a_result_and_no_dead_letter() {
     let pipeline = Pipeline::start().await;
     let _worker = pipeline.worker().await;
     pipeline.connect("ada").await;
-    for (status, code) in [(401, "needs-consent"), (403, "provider-rejected"), (422, "provider-rejected")] {
-        let body = "<b>\u{1b}[31mno</b>";
-        pipeline.sandbox.fault(fault("/api/posts", &json!({"kind": "status", "status": status, "body": body}))).await;
+    // a refused access token is tried once more, as a newer one
+    for (status, times, code) in
+        [(401, 2, "needs-consent"), (403, 1, "provider-rejected"), (422, 1, "provider-rejected")]
+    {
+        let spoilt = json!({"kind": "status", "status": status, "n": times, "body": "<b>\u{1b}[31mno</b>"});
+        pipeline.sandbox.fault(fault("/api/posts", &spoilt)).await;
         let answer = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "x")).await;
         failed(&answer, code);
         assert!(!answer.to_string().contains("31m"), "{answer}");

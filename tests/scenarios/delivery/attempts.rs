@@ -1,12 +1,14 @@
 //! Attempts: what spends one, what does not, and where they end.
 
 use lapin::types::AMQPValue;
-use sealpost_tests::pipeline::{SOON, attempt, properties, publish_job};
-use sealpost_tests::{Pipeline, until};
+use sealpost_tests::pipeline::{SOON, attempt, exchange_request, properties, publish_job};
+use sealpost_tests::{Pipeline, Setup};
 use serde_json::json;
 
+const RETRIES: &str = "exchange-requests.retries";
+
 #[tokio::test]
-async fn a_job_that_met_no_store_comes_back_as_the_next_attempt() {
+async fn a_job_that_met_no_store_waits_for_it_and_spends_no_attempt() {
     let mut pipeline = Pipeline::start().await;
     let worker = pipeline.worker().await;
     pipeline.connect("ada").await;
@@ -17,57 +19,62 @@ async fn a_job_that_met_no_store_comes_back_as_the_next_attempt() {
     assert_eq!(pipeline.answer(&correlation).await.json()["outcome"], "published");
     let log = worker.log();
     assert!(log.contains("attempt=1 code=\"store-unavailable\""), "{log}");
-    assert!(!log.contains("attempt=1 outcome=\"publish.published\""), "{log}");
-    worker.measured("sealpost_jobs_total", &["publish-jobs", "retried"], 1).await;
+    assert!(log.contains("attempt=1 outcome=\"publish.published\""), "{log}");
+    assert!(worker.metric("sealpost_jobs_total", &["publish-jobs", "deferred"]).await >= 1);
+}
+
+/// What is ours to mend is tried again, and spends attempts.
+async fn with_a_wrong_secret() -> Pipeline {
+    Pipeline::start_with(Setup { client_secret: "wrong".into(), ..Setup::default() }).await
 }
 
 #[tokio::test]
 async fn a_retry_carries_its_attempt_and_origin_and_nothing_of_the_producers_own_headers() {
-    let mut pipeline = Pipeline::start().await;
+    let pipeline = with_a_wrong_secret().await;
     let worker = pipeline.worker().await;
-    pipeline.connect("ada").await;
-    pipeline.rig.redis.kill9().await;
-    let job = publish_job("acme", "ada", "late");
+    let request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
     let mut headers = attempt(5);
     headers.insert("x-mine".into(), AMQPValue::LongString("a producer's".into()));
-    let properties = properties("publish-job.v1", job["id"].as_str().unwrap()).with_headers(headers);
-    let correlation = pipeline.send_raw("publish-job.v1", job.to_string().as_bytes(), properties).await;
+    let properties = properties("exchange-request.v1", request["id"].as_str().unwrap())
+        .with_headers(headers)
+        .with_correlation_id("a-retry".into());
+    pipeline.rig.broker.publish_raw(RETRIES, request.to_string().as_bytes(), properties).await;
 
     let waiting = pipeline.rig.broker.next("delay.10m", SOON).await;
     assert_eq!(waiting.header("sealpost-attempt").as_deref(), Some("6"));
-    assert_eq!(waiting.header("sealpost-origin").as_deref(), Some("publish-jobs"));
+    assert_eq!(waiting.header("sealpost-origin").as_deref(), Some("exchange-requests"));
     for header in ["x-mine", "x-death", "x-first-death-queue"] {
         assert_eq!(waiting.header(header), None, "{header}");
     }
-    assert_eq!(waiting.routing_key, "publish-jobs.retries");
-    assert_eq!(waiting.json(), job);
+    assert_eq!(waiting.routing_key, RETRIES);
+    assert_eq!(waiting.json(), request);
 
-    pipeline.rig.redis.restart().await.unwrap();
-    until("the worker reaches Redis", SOON, async || worker.page("/readyz").await.0 == 200).await;
-    pipeline.rig.broker.publish_raw("publish-jobs.retries", &waiting.body, waiting.properties).await;
-    assert_eq!(pipeline.answer(&correlation).await.json()["outcome"], "published");
-    assert!(worker.log().contains("attempt=6 outcome=\"publish.published\""));
+    pipeline.write("client.secret", "sealpost-secret\n");
+    pipeline.rig.broker.publish_raw(RETRIES, &waiting.body, waiting.properties).await;
+    assert_eq!(pipeline.answer("a-retry").await.json()["outcome"], "stored");
+    assert!(worker.log().contains("attempt=6 outcome=\"connection.stored\""));
 }
 
 #[tokio::test]
 async fn a_job_whose_attempts_are_exhausted_is_put_aside_and_its_producer_is_told() {
-    let pipeline = Pipeline::start().await;
+    let pipeline = with_a_wrong_secret().await;
     let worker = pipeline.worker().await;
-    pipeline.rig.redis.kill9().await;
-    let job = publish_job("acme", "ada", "never");
-    let properties = properties("publish-job.v1", job["id"].as_str().unwrap()).with_headers(attempt(12));
-    let correlation = pipeline.send_raw("publish-job.v1", job.to_string().as_bytes(), properties).await;
+    let request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    let properties = properties("exchange-request.v1", request["id"].as_str().unwrap())
+        .with_headers(attempt(12))
+        .with_correlation_id("the-last".into());
+    pipeline.rig.broker.publish_raw(RETRIES, request.to_string().as_bytes(), properties).await;
 
-    let answer = pipeline.answer(&correlation).await.json();
-    assert_eq!((&answer["outcome"], &answer["job"]), (&"failed".into(), &job["id"]), "{answer}");
+    let answer = pipeline.answer("the-last").await.json();
+    assert_eq!((&answer["outcome"], &answer["request"]), (&"failed".into(), &request["id"]), "{answer}");
     assert_eq!(answer["failure"]["code"], "attempts-exhausted", "{answer}");
     let dead = pipeline.dead_letter().await;
-    assert_eq!(dead.json(), job);
+    assert_eq!(dead.json(), request);
     assert_eq!(dead.header("sealpost-code").as_deref(), Some("attempts-exhausted"));
-    assert_eq!(dead.header("sealpost-origin").as_deref(), Some("publish-jobs"));
+    assert_eq!(dead.header("sealpost-origin").as_deref(), Some("exchange-requests"));
     let reason = dead.header("sealpost-reason").unwrap();
-    assert!(reason.contains("12 attempts") && reason.contains("store-unavailable"), "{reason}");
-    assert!(reason.contains("Redis"), "{reason}");
+    assert!(reason.contains("12 attempts") && reason.contains("invalid-client"), "{reason}");
+    assert!(reason.contains("check client_id and client_secret"), "{reason}");
     assert_eq!(pipeline.event("job.dead-lettered").await.json()["code"], "attempts-exhausted");
     assert!(worker.lives());
 }
@@ -111,5 +118,5 @@ async fn a_job_whose_deadline_passed_is_answered_and_nothing_is_done() {
 
     assert_eq!(pipeline.sandbox.stats().await["posts"], json!({}));
     assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
-    worker.measured("sealpost_jobs_total", &["outcome=\"deadline-passed\""], 2).await;
+    worker.measured("sealpost_jobs_total", &["outcome=\"publish.failed\""], 2).await;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sealpost_schemas::{Name, ProviderId, RotationScope};
 use sealpost_shared::{
     ids,
-    records::{Cursor, Expected, Metadata, RecordId},
+    records::{Cursor, Expected, Held, Metadata, RecordId},
 };
 
 use super::world::{World, metadata, on_both, time};
@@ -32,7 +32,7 @@ async fn a_reseal_moves_a_record_between_the_held_sets_exactly(world: World) {
     world.reseal(&ada).await;
     assert_eq!(counts(&world, shard).await, (0, 1));
     let (records, _) = world.store.walk_held(shard, &world.new.name, Cursor::default(), 10).await.unwrap();
-    assert_eq!(records, [ada.id]);
+    assert_eq!(records, [Held::Record(ada.id)]);
 }
 
 async fn the_last_one_to_leave_a_version_takes_it_off_the_list(world: World) {
@@ -69,7 +69,10 @@ async fn a_walk_meets_every_record_of_a_shard_once(world: World) {
     let (mut met, mut at, mut parts) = (BTreeSet::new(), Some(Cursor::default()), 0);
     while let Some(from) = at {
         let (records, next) = world.store.walk_held(shard, &world.old.name, from, 20).await.unwrap();
-        met.extend(records);
+        met.extend(records.into_iter().filter_map(|held| match held {
+            Held::Record(id) => Some(id),
+            Held::Entry(_) => None,
+        }));
         // As it travels in a message.
         at = next.map(|cursor| cursor.to_string().parse().unwrap());
         parts += 1;
@@ -85,7 +88,7 @@ async fn a_walk_passes_over_what_is_not_a_record(world: World) {
     let park = format!("park:{}", world.draft("grace").id().key);
     world.raw.tell(&["SADD", &held, &park]).await;
     let (records, _) = world.store.walk_held(record.id.shard, &world.old.name, Cursor::default(), 10).await.unwrap();
-    assert_eq!(records, [record.id]);
+    assert_eq!(records, [Held::Record(record.id)]);
     assert_eq!(world.store.count_held(record.id.shard, &world.old.name).await.unwrap(), 2, "but it is held");
 }
 

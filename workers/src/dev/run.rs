@@ -52,12 +52,14 @@ fn invite(stack: &Stack) {
         "It runs now. Try:\n\
          \n  the wall of posts   {}\
          \n  what is measured    http://{}/metrics\
-         \n  the queues          {}\
+         \n  for producers       export SEALPOST_AMQP_URL='{}'\
          \n  the logs            {}\
+         \n\nexamples/producer.py says at its head how to be one; its authorization page here is {}/authorize.\
          \n\nCtrl-C ends all of it.",
         stack.practice,
         stack.operations,
         stack.broker_url(),
         stack.config().with_file_name("").display(),
+        stack.practice,
     ));
 }

@@ -85,7 +85,7 @@ async fn rotate(stack: &Stack, player: &Player) -> Result<Vec<Check>, String> {
     Ok(vec![
         Check {
             scene: "count before the rotation",
-            expected: "1 on the old version, 0 on the new".into(),
+            expected: "3 on the old version, 0 on the new".into(),
             seen: counted(&before),
         },
         Check {
@@ -95,7 +95,7 @@ async fn rotate(stack: &Stack, player: &Player) -> Result<Vec<Check>, String> {
         },
         Check {
             scene: "count after the rotation",
-            expected: "0 on the old version, 1 on the new".into(),
+            expected: "0 on the old version, 3 on the new".into(),
             seen: counted(&after),
         },
     ])
@@ -141,7 +141,7 @@ async fn dead_letter(stack: &mut Stack, player: &Player) -> Result<Vec<Check>, S
     ])
 }
 
-/// How many records each key version holds, over all shards.
+/// How much each key version holds, over all shards: records, and results that the ledgers keep.
 async fn held(store: &Store) -> Result<Vec<(String, u64)>, String> {
     let mut held: Vec<(String, u64)> = Vec::new();
     for shard in 0..store.shards() {

@@ -18,5 +18,9 @@ pub fn rotate(config: &Path) -> Result<(), String> {
         LocalKeys::create(&keys.file).map_err(|e| e.to_string())?;
     }
     let version = LocalKeys::rotate(&keys.file, &id, SystemClock.now()).map_err(|e| e.to_string())?;
-    writeln!(std::io::stdout(), "{} has the new version {version}", keys.key).map_err(|e| e.to_string())
+    writeln!(std::io::stdout(), "{} has the new version {version}. Running workers seal with it from now on; a rotation tick has the rest sealed \
+         anew. Keep a copy of {}: without it no token can be read.",
+        keys.key,
+        keys.file.display()
+    ).map_err(|e| e.to_string())
 }

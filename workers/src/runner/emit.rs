@@ -23,8 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it is put off then.
 const PUT_OFF: Duration = Duration::from_secs(5);
 
-/// A reply is tried this often: somebody else's forged address ends the connection, and with it this reply.
-const REPLY_TRIES: u32 = 3;
+/// A reply that went out and was not confirmed is tried again this often: somebody else's forged address ends the connection, and with it this reply.
+const REPLY_TRIES: u32 = 2;
 
 /// Replies to such addresses are at most once by the broker's design, and a forged one is best not tried again.
 const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to.";
@@ -57,44 +57,72 @@ impl<C: Clock> Runner<C> {
         }
     }
 
-    /// Sends the answer to whoever asked, and tells every event. Neither is a reason to do the work again.
+    /// Sends the answer to whoever asked, and tells every event. That nobody takes them is no reason to do the work again;
+    /// `None`: the broker took nothing until the end of this worker or delivery, and another delivery must tell.
     pub(super) async fn tell<'a>(
         &self,
         delivery: &Delivery,
         encoding: Encoding,
         answers: impl Iterator<Item = &'a Answer>,
         events: impl Iterator<Item = &'a Answer>,
-    ) {
+    ) -> Option<()> {
         for answer in answers {
             let outgoing = outgoing(answer, encoding, &answer.reply, delivery);
             if let (Some(reply_to), Some(outgoing)) = (&delivery.reply_to, outgoing) {
-                self.reply(reply_to, &outgoing).await;
+                self.reply(delivery, reply_to, &outgoing).await?;
             }
-            self.event(answer, delivery).await;
+            self.event(answer, delivery).await?;
         }
         for event in events {
-            self.event(event, delivery).await;
+            self.event(event, delivery).await?;
         }
+        Some(())
     }
 
-    async fn reply(&self, to: &str, outgoing: &Outgoing) {
-        for _ in 0..REPLY_TRIES {
+    async fn reply(&self, delivery: &Delivery, to: &str, outgoing: &Outgoing) -> Option<()> {
+        let mut tries = 0;
+        loop {
             let sent = self.broker.reply(to, outgoing).await;
             published("reply", label(&sent));
-            match sent {
-                Err(PublishError::Lost { .. } | PublishError::Unconfirmed { .. }) if !to.starts_with(DIRECT_REPLY) => {}
-                Err(PublishError::NotSent { .. }) => {}
-                _ => return,
+            match &sent {
+                Err(PublishError::NotSent { .. }) if self.may_wait(delivery) => {}
+                Err(PublishError::NotSent { .. }) => return None,
+                Err(PublishError::Lost { .. } | PublishError::Unconfirmed { .. })
+                    if tries < REPLY_TRIES && !to.starts_with(DIRECT_REPLY) =>
+                {
+                    tries += 1;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a reply is given up; the event tells the same");
+                    return Some(());
+                }
+                Ok(()) => return Some(()),
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn event(&self, event: &Answer, delivery: &Delivery) {
-        if let Some(outgoing) = outgoing(event, Encoding::Json, &event.event, delivery) {
+    async fn event(&self, event: &Answer, delivery: &Delivery) -> Option<()> {
+        let Some(outgoing) = outgoing(event, Encoding::Json, &event.event, delivery) else { return Some(()) };
+        loop {
             let sent = self.broker.event(event.topic, &outgoing).await;
             published("event", label(&sent));
+            match sent {
+                Err(PublishError::NotSent { .. }) if self.may_wait(delivery) => tokio::time::sleep(PAUSE).await,
+                Err(PublishError::NotSent { .. }) => return None,
+                Err(error) => {
+                    tracing::warn!(topic = event.topic, %error, "an event is given up");
+                    return Some(());
+                }
+                Ok(()) => return Some(()),
+            }
         }
+    }
+
+    /// Whether to wait for a broker that takes nothing (it blocks publishers, or is gone): as long as the delivery is
+    /// ours. Without it, another delivery tells the same.
+    fn may_wait(&self, delivery: &Delivery) -> bool {
+        delivery.usable() && !self.stop.is_cancelled()
     }
 
     /// Puts the message away, trying until the broker has it. `None`: the delivery is no longer ours, so that it is

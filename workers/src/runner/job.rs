@@ -66,7 +66,7 @@ async fn known<S: Step, C: Clock + Clone>(
     let failure = match result {
         Ok(emission) => {
             tracing::info!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, outcome = emission.outcome, "done");
-            runner.tell(delivery, encoding, emission.answer.iter(), emission.events.iter()).await;
+            runner.tell(delivery, encoding, emission.answer.iter(), emission.events.iter()).await?;
             return Some(Left::Done(emission.outcome));
         }
         Err(failure) => failure,
@@ -74,7 +74,7 @@ async fn known<S: Step, C: Clock + Clone>(
     metrics::attempt_failed(S::Input::QUEUE, failure.code);
     let (code, reason) = (failure.code.as_str(), failure.message.as_str());
     tracing::warn!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, code, reason, "attempt failed");
-    runner.tell(delivery, encoding, std::iter::empty(), failure.events.iter()).await;
+    runner.tell(delivery, encoding, std::iter::empty(), failure.events.iter()).await?;
     let until_deadline = input.deadline().map(|deadline| time_until(deadline.duration_since(now)));
     let wait = |wanted: Duration| until_deadline.map_or(wanted, |left| wanted.min(left));
     match failure.verdict {
@@ -132,7 +132,7 @@ async fn put_aside<M: Queued, C: Clock + Clone>(
         at,
     };
     let event = Answer::of(&event).ok();
-    runner.tell(delivery, encoding.unwrap_or(Encoding::Json), answer.iter(), event.iter()).await;
+    runner.tell(delivery, encoding.unwrap_or(Encoding::Json), answer.iter(), event.iter()).await?;
     Some(Left::DeadLettered)
 }
 

@@ -10,6 +10,7 @@ pub(super) struct Scripts {
     pub(super) sending: Script,
     pub(super) settle: Script,
     pub(super) tell: Script,
+    pub(super) reseal: Script,
 }
 
 pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
@@ -18,4 +19,5 @@ pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
     sending: Script::new(include_str!("../scripts/ledger_sending.lua")),
     settle: Script::new(include_str!("../scripts/ledger_settle.lua")),
     tell: Script::new(include_str!("../scripts/ledger_tell.lua")),
+    reseal: Script::new(include_str!("../scripts/ledger_reseal.lua")),
 });
