@@ -15,3 +15,4 @@ pub mod oauth;
 pub mod records;
 pub mod seal;
 pub mod tokens;
+mod wiped;

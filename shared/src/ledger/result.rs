@@ -1,7 +1,5 @@
 //! Results as they rest: MessagePack, sealed for their entry.
 
-use std::io::{self, Write};
-
 use sealpost_schemas::Code;
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
@@ -12,6 +10,7 @@ use crate::failure::Failure;
 use crate::keys::KeySource;
 use crate::records::{EntryId, Settled};
 use crate::seal::{self, Key, KeyRef, Place, Purpose};
+use crate::wiped;
 
 impl<C: Clock> Ledger<C> {
     /// Opens what an entry holds.
@@ -50,26 +49,9 @@ pub(super) fn seal<R: Serialize>(entry: &EntryId, name: &KeyRef, key: &Key, resu
 /// As MessagePack, in memory that is wiped and never grew: a message holds secrets.
 pub(super) fn plain<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let defect = |_| Failure::reject(Code::StepPanicked, "a message of ours does not serialize; that is a defect");
-    let mut length = Count(0);
-    rmp_serde::encode::write_named(&mut length, value).map_err(defect)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
-    rmp_serde::encode::write_named(&mut *bytes, value).map_err(defect)?;
-    Ok(bytes)
+    wiped::to_bytes(value).map_err(defect)
 }
 
 fn place(entry: &EntryId) -> Place {
     Place { purpose: Purpose::Ledger, record: entry.key }
-}
-
-/// Counts what is written to it.
-struct Count(usize);
-
-impl Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

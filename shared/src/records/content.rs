@@ -1,7 +1,5 @@
 //! The sealed part of a record: whose it is, and the tokens.
 
-use std::io::{self, Write};
-
 use sealpost_schemas::{Code, Connection, Name, ProviderId};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -9,6 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::seal::{OpenError, SealError};
+use crate::wiped;
 
 /// What is inside a record's ciphertext.
 #[derive(Clone, Debug)]
@@ -110,11 +109,7 @@ impl Content {
             refresh_token: self.tokens.refresh_token.as_ref().map(ExposeSecret::expose_secret),
             token_type: self.tokens.token_type.clone(),
         };
-        let mut length = Count(0);
-        rmp_serde::encode::write_named(&mut length, &form).map_err(|_| ContentError::Form)?;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
-        rmp_serde::encode::write_named(&mut *bytes, &form).map_err(|_| ContentError::Form)?;
-        Ok(bytes)
+        wiped::to_bytes(&form).map_err(|_| ContentError::Form)
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, ContentError> {
@@ -128,19 +123,6 @@ impl Content {
                 token_type: form.token_type,
             },
         })
-    }
-}
-
-/// Counts what is written to it.
-struct Count(usize);
-
-impl Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len();
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{ids, metrics};
 
 impl TokenKeeper {
     /// Marks the record, and makes the failure that tells of it. If the record moved meanwhile it is not what did not
-    /// open any more: the message looks again.
+    /// open any more: a publish looks again, a rotation counts it and leaves it to the next one.
     pub(super) async fn quarantine(
         &self,
         record: &Record,

@@ -56,7 +56,8 @@ impl TokenKeeper {
         let mut versions = self.store.versions(walk.shard).await?;
         versions.retain(|version| version.id == newest.id && *version != newest);
         versions.sort_by(|a, b| a.version.as_str().cmp(b.version.as_str()));
-        // a version that emptied meanwhile is gone from the list; the walk goes on after it
+        // a version that emptied meanwhile is gone from the list; the walk begins again at the first that is left, where
+        // only what could not be sealed anew is met a second time
         let from = walk.from.filter(|from| versions.contains(&from.key));
         let position =
             from.or_else(|| versions.first().map(|key| Position { key: key.clone(), cursor: Cursor::default() }));
