@@ -15,3 +15,4 @@ mod producer_in_python;
 mod records;
 mod sealing;
 mod servers;
+mod soak;

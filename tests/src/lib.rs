@@ -14,6 +14,7 @@ pub mod proxy;
 pub mod python;
 pub mod rig;
 pub mod sandbox;
+pub mod soak;
 pub mod until;
 pub mod worker;
 

@@ -11,6 +11,7 @@ mod clients;
 mod faults;
 mod fields;
 mod grants;
+mod log;
 mod pages;
 mod posts;
 mod random;
