@@ -9,6 +9,9 @@
 //! process is known to nobody; at a provider that ends whole grants it is revoked all the same.
 
 mod actions;
+mod answers;
+mod promises;
+mod provider;
 mod steps;
 mod world;
 
@@ -16,6 +19,9 @@ use std::collections::BTreeSet;
 
 use stateright::{Checker, HasDiscoveries, Model, Property};
 
+use self::promises::{
+    DELETED, EARLY, FORGOTTEN, MUST_HOLD, NEWER, NEWEST, RESURRECTED, TWICE, UNACCOUNTED, UNANSWERED,
+};
 use self::world::World;
 
 /// A rule of the protocol that can be left out, to see that the properties notice.
@@ -91,59 +97,7 @@ impl Model for Protocol {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        vec![
-            Property::always(UNACCOUNTED, |model: &Self, world: &World| {
-                let accounted = |token| is_held(world, token) || is_nobodys(model, world, token);
-                !world.is_quiet() || world.alive().all(accounted)
-            }),
-            Property::always(DELETED, |model: &Self, world: &World| {
-                !world.deleted || world.excused || world.alive().all(|token| is_nobodys(model, world, token))
-            }),
-            Property::always(EARLY, |_, world: &World| !world.told_early),
-            Property::always(RESURRECTED, |_, world: &World| {
-                !world.deleted || world.record.is_none_or(|record| !world.is_old(record.token))
-            }),
-            Property::always(NEWEST, |_, world: &World| !world.missed_the_newest),
-            Property::always(NEWER, |_, world: &World| !world.harmed_a_newer),
-            Property::always(TWICE, |_, world: &World| !world.came_twice),
-            Property::always(FORGOTTEN, |model: &Self, world: &World| {
-                let swept = !model.lacks(Rule::SweepTombstones);
-                !world.is_quiet() || swept || world.tombstone == 0
-            }),
-            Property::always(UNANSWERED, |_, world: &World| !world.is_quiet() || world.answered),
-            Property::sometimes("a late token is buried", |_, world: &World| world.buried_late),
-            Property::sometimes("it is told as deleted", |_, world: &World| world.is_quiet() && world.deleted),
-            Property::sometimes("it is told as superseded", |_, world: &World| world.answered && world.superseded),
-            Property::sometimes("a newer consent is stored, and stays", |_, world: &World| {
-                world.is_quiet() && world.answered && world.record.is_some_and(|record| !world.is_old(record.token))
-            }),
-        ]
-    }
-}
-
-const UNACCOUNTED: &str = "no token of a revoked connection stays alive and unaccounted";
-const DELETED: &str = "what was told as deleted is dead, and nothing comes after it";
-const EARLY: &str = "deleted is told only when no tombstone holds a token";
-const RESURRECTED: &str = "nothing revoked is stored again";
-const NEWEST: &str = "the newest token is what is revoked";
-const NEWER: &str = "a newer consent stays, and its tokens live";
-const TWICE: &str = "no token and no code comes again while its answer is safe";
-const FORGOTTEN: &str = "no tombstone is forgotten";
-const UNANSWERED: &str = "every revocation is answered";
-const MUST_HOLD: [&str; 9] = [UNACCOUNTED, DELETED, EARLY, RESURRECTED, NEWEST, NEWER, TWICE, FORGOTTEN, UNANSWERED];
-
-/// It is stored, or waits to be revoked.
-fn is_held(world: &World, token: u8) -> bool {
-    world.record.is_some_and(|record| record.token == token) || world.tombstone & 1 << token != 0
-}
-
-/// Its answer was lost, so that nobody knows it; or the provider ends it with a newer consent, and not without.
-fn is_nobodys(model: &Protocol, world: &World, token: u8) -> bool {
-    let lost = world.lost & 1 << token != 0;
-    match model.provider {
-        Provider::EndsTheToken => lost,
-        // what a refresh brought ends with the token that it was had for
-        Provider::EndsTheGrant => world.superseded || (lost && world.family_of(token) == 1),
+        promises::all()
     }
 }
 

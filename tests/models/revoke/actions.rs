@@ -1,7 +1,7 @@
 //! What can happen next, and what the world's part in it is.
 
 use super::world::{Answer, At, Call, Job, NOBODY, World};
-use super::{Protocol, Rule, steps};
+use super::{Protocol, Rule, answers, steps};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Action {
@@ -93,7 +93,7 @@ pub(super) fn take(model: &Protocol, mut world: World, action: Action) -> Option
             } else {
                 answer_nobody(model, &mut world, call)?;
             }
-            steps::again(model, &mut world, job, call);
+            answers::again(model, &mut world, job, call);
             steps::end(&mut world, worker, model.lacks(Rule::LeaseRunsOutAfterALostAnswer));
         }
         Action::AnswerNobody => {
