@@ -263,7 +263,7 @@ fn answer(request: &ExchangeRequest, standing: Standing<ExchangeResult>) -> Resu
 
 fn busy(request: &ExchangeRequest, after: Duration) -> Failure {
     let message = format!("request {} is under way elsewhere, or may be; it is looked at again", request.id);
-    Failure::defer(after, Code::Conflict, message)
+    Failure::defer(after, Code::UnderWay, message)
 }
 
 fn code_lost(request: &ExchangeRequest, failure: &Failure) -> FailureReport {
