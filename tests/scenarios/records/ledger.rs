@@ -78,8 +78,10 @@ async fn an_entry_is_begun_sent_settled_and_answered_again(world: World) {
     assert!(matches!(entry.begin(&second, b"another").await, Begun::Reused));
     assert_eq!(entry.send(&second).await, None, "the claim is not its own");
     assert_eq!(entry.send(&first).await, Some(1));
-    let word = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"told"));
-    assert!(matches!(entry.say(&first, word).await, Settled::Done(Outcome::Happened, _, bytes) if bytes == b"told"));
+    let answered = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"told"));
+    assert!(
+        matches!(entry.say(&first, answered).await, Settled::Done(Outcome::Happened, _, bytes) if bytes == b"told")
+    );
     let again = entry.begin(&second, b"body").await;
     assert!(matches!(again, Begun::Settled(Settled::Done(_, key, bytes)) if key == world.old.name && bytes == b"told"));
 }
