@@ -6,6 +6,7 @@ mod faults;
 mod fixed;
 mod holders;
 mod indexes;
+mod ledger;
 mod lost_answers;
 mod names;
 mod refreshes;

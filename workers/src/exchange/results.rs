@@ -21,7 +21,7 @@ pub(super) fn answer(request: &ExchangeRequest, standing: Standing<ExchangeResul
 
 pub(super) fn busy(request: &ExchangeRequest, after: Duration) -> Failure {
     let message = format!("request {} is under way elsewhere, or may be; it is looked at again", request.id);
-    Failure::defer(after, Code::Conflict, message)
+    Failure::defer(after, Code::UnderWay, message)
 }
 
 pub(super) fn code_lost(request: &ExchangeRequest, failure: &Failure) -> FailureReport {
