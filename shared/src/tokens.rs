@@ -13,7 +13,7 @@ mod turn;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::Access;
+pub use access::{Access, Seen};
 pub use consent::Prepared;
 pub use rewrap::{Page, Position, Rewrap};
 

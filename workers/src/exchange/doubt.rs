@@ -1,0 +1,29 @@
+//! A code that was sent, and nobody is there to say how it ended.
+
+use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
+use sealpost_shared::failure::Failure;
+use sealpost_shared::ledger::Doubt;
+use sealpost_shared::records::Outcome;
+
+use super::Exchange;
+use super::results::{LOOK_AGAIN, answer, busy, failed, stored_as};
+
+impl Exchange {
+    /// The code was sent, and nobody is there to say how it ended. It is not sent again: a second use would make the
+    /// provider end what the first one began (RFC 6749 §4.1.2). What was stored names the request.
+    pub(super) async fn doubt(&self, request: &ExchangeRequest, doubt: &Doubt) -> Result<ExchangeResult, Failure> {
+        if !doubt.left.is_zero() {
+            return Err(busy(request, doubt.left.min(LOOK_AGAIN)));
+        }
+        let place = self.keeper.prepare(&request.connection()).await?;
+        if let Some(stored) = place.stored_by(request.id) {
+            let result = stored_as(request, stored.scopes.clone(), stored.access_expires_at);
+            return answer(request, self.ledger.found(doubt, &result).await?);
+        }
+        let message = "the code was sent, and its answer was lost with the worker; consent must be given again";
+        let lost = failed(request, FailureReport::new(Code::ExchangeOutcomeLost, message, false));
+        // should its sender still come with an answer, that is the later truth
+        self.ledger.resolve(&request.owner, request.id, Outcome::Refused, &lost).await?;
+        Ok(lost)
+    }
+}

@@ -1,0 +1,38 @@
+//! What a request brings to be exchanged.
+
+use sealpost_schemas::{Code, ExchangeRequest, FailureReport, Grant, Secret};
+use sealpost_shared::failure::Failure;
+use sealpost_shared::oauth::CodeGrant;
+use secrecy::SecretString;
+
+use crate::providers::Provider;
+
+pub(super) fn code_grant(request: &ExchangeRequest) -> Result<CodeGrant<'_>, Failure> {
+    let not_supported = |what: &str| Failure::reject(Code::NotSupported, format!("{what} is not done by this version"));
+    if request.store_on_device {
+        return Err(not_supported("store_on_device"));
+    }
+    match &request.grant {
+        Grant::AuthorizationCode(grant) => Ok(CodeGrant {
+            code: plain(&grant.code, "grant.code")?,
+            code_verifier: plain(&grant.code_verifier, "grant.code_verifier")?,
+            redirect_uri: &grant.redirect_uri,
+        }),
+        Grant::OnBehalfOf(_) => Err(not_supported("grant on_behalf_of")),
+        Grant::RefreshToken(_) => Err(not_supported("grant refresh_token")),
+        Grant::Pickup(_) => Err(not_supported("grant pickup")),
+    }
+}
+
+fn plain<'a>(secret: &'a Secret, field: &str) -> Result<&'a SecretString, Failure> {
+    let sealed = || Failure::reject(Code::NotSupported, format!("{field} is sealed, which this version cannot open"));
+    secret.plain().ok_or_else(sealed)
+}
+
+/// RFC 9207: a code that came from another issuer is not sent to this one.
+pub(super) fn from_another_issuer(request: &ExchangeRequest, provider: &Provider) -> Option<FailureReport> {
+    let Grant::AuthorizationCode(grant) = &request.grant else { return None };
+    let (came_from, ours) = (grant.iss.as_ref()?, provider.oauth.issuer.as_ref()?);
+    let message = "the code came from another issuer than the provider's; it was not sent";
+    (came_from != ours).then(|| FailureReport::new(Code::InvalidGrant, message, false))
+}
