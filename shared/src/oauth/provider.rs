@@ -22,8 +22,11 @@ pub enum ClientAuth {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OAuthProvider {
-    /// The issuer's name, to be compared with the `iss` of a code (RFC 9207).
+    /// The issuer's name, to be compared with the `iss` of a code (RFC 9207) and of an ID token.
     pub issuer: Option<String>,
+    /// Where the keys are had that ID tokens are signed with (a JWK set, RFC 7517). Without it no ID token is looked at.
+    /// Nothing is discovered: no other address is asked for keys, whatever a token or an answer says.
+    pub jwks_url: Option<Url>,
     /// The authorization endpoint.
     pub authorize_url: Url,
     /// The token endpoint.
@@ -82,6 +85,12 @@ impl OAuthProvider {
         let refused = said.status.is_some_and(|status| (400..=499).contains(&status));
         refused && said.error.as_deref().is_some_and(|error| WORDS.contains(&error))
             || self.dead_token.iter().any(|dead| dead.is_said_by(said))
+    }
+
+    /// Whether this is the issuer that speaks for the provider.
+    #[must_use]
+    pub fn is_issuer(&self, name: &str) -> bool {
+        self.issuer.as_deref() == Some(name)
     }
 
     /// Our secret at the provider.
