@@ -36,6 +36,7 @@ codes! {
     NeedsConsent = "needs-consent": "The provider no longer accepts the connection; consent must be given again.",
     AccessTokenExpired = "access-token-expired": "The access token has expired and could not be refreshed.",
     RefreshOutcomeLost = "refresh-outcome-lost": "A refresh's answer was lost and its token is spent; consent must be given again.",
+    UnderWay = "under-way": "Another worker is at the same message, or may be; it is looked at again.",
     RefreshUnderWay = "refresh-under-way": "Another worker refreshes the connection's tokens now.",
     InvalidGrant = "invalid-grant": "The provider refused the authorization code, assertion or refresh token.",
     InvalidClient = "invalid-client": "The provider refused our client credentials; the configuration is wrong.",

@@ -4,17 +4,17 @@
 mod access;
 mod consent;
 mod flights;
-mod judge;
 mod outcome;
 mod quarantine;
 mod refresh;
 mod rewrap;
+mod subject;
 mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::Access;
+pub use access::{Access, Seen};
 pub use consent::{Consented, Prepared};
 pub use rewrap::{Page, Position, Rewrap};
 

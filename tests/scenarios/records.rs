@@ -5,6 +5,7 @@ mod failover;
 mod faults;
 mod fixed;
 mod indexes;
+mod ledger;
 mod lost_answers;
 mod names;
 mod refreshes;

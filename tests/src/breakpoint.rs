@@ -73,8 +73,7 @@ impl Breakpoint {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Stops at the command of this number, counted from now, the first being 1. A client that waits for each answer
-    /// sends one command at a time.
+    /// Stops at the command of this number, counted from now, the first being 1.
     pub fn arm(&self, number: u32) {
         self.plan.left.store(number, SeqCst);
     }
@@ -92,17 +91,28 @@ async fn carry(client: TcpStream, server: u16, plan: Arc<Plan>) -> io::Result<()
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let (mut up, mut down) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let (mut up, mut down) = (Vec::with_capacity(64 * 1024), vec![0; 64 * 1024]);
     let mut stops = false;
     loop {
         tokio::select! {
-            read = from_client.read(&mut up) => {
-                let read = read?;
-                stops |= plan.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) == Ok(1);
-                if read == 0 || (stops && plan.side == Side::Before) {
+            read = from_client.read_buf(&mut up) => {
+                if read? == 0 {
                     break;
                 }
-                to_server.write_all(&up[..read]).await?;
+                while let Some(length) = command(&up) {
+                    stops |= plan.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) == Ok(1);
+                    if stops && plan.side == Side::Before {
+                        break;
+                    }
+                    to_server.write_all(&up[..length]).await?;
+                    up.drain(..length);
+                    if stops {
+                        break;
+                    }
+                }
+                if stops && plan.side == Side::Before {
+                    break;
+                }
             }
             read = from_server.read(&mut down) => {
                 let read = read?;
@@ -120,4 +130,20 @@ async fn carry(client: TcpStream, server: u16, plan: Arc<Plan>) -> io::Result<()
         }
     }
     Ok(())
+}
+
+/// How long the first command is, once all of it is there: an array of bulk strings.
+/// <https://redis.io/docs/latest/develop/reference/protocol-spec/>
+fn command(bytes: &[u8]) -> Option<usize> {
+    let line = |from: usize| -> Option<(usize, usize)> {
+        let end = from + bytes.get(from..)?.windows(2).position(|two| two == b"\r\n")?;
+        let number = std::str::from_utf8(&bytes[from + 1..end]).ok()?.parse().ok()?;
+        Some((number, end + 2))
+    };
+    let (parts, mut at) = line(0)?;
+    for _ in 0..parts {
+        let (length, text) = line(at)?;
+        at = text + length + 2;
+    }
+    (at <= bytes.len()).then_some(at)
 }

@@ -54,14 +54,19 @@ impl Publish {
     /// What this delivery has to do; what happens to the connection on the way goes into `events`.
     async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
         let (request, oauth) = self.request(job)?;
-        match self.ledger.begin(&job.owner, job.id, &decoded(job)).await? {
+        let (job_as_known, connection) = (decoded(job), job.connection());
+        // both are sent at once, so that they cost one round trip
+        let (turn, seen) =
+            tokio::join!(self.ledger.begin(&job.owner, job.id, &job_as_known), self.keeper.see(&connection));
+        let mut tokens = Tokens::of(self, job, oauth, seen, events);
+        match turn? {
             Turn::Act(claim) if job.deadline.is_some_and(|deadline| deadline < at.now) => {
                 self.ledger.give_up(&claim).await;
                 Ok(failed(job, deadline_passed()))
             }
-            Turn::Act(claim) => self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, events)).await,
+            Turn::Act(claim) => self.act(job, &request, claim, &mut tokens).await,
             Turn::Settled(standing) => answer(job, standing),
-            Turn::Doubt(doubt) => self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, events)).await,
+            Turn::Doubt(doubt) => self.doubt(job, &request, &doubt, &mut tokens).await,
             Turn::Busy(after) => Err(busy(job, after)),
             Turn::Reused => {
                 let message = "another job of this owner has this id; give each job an id of its own";

@@ -54,6 +54,9 @@ pub(super) struct Wanted {
     pub(super) refused: Option<Uuid>,
 }
 
+/// A record as it was read a moment ago, together with something else.
+pub struct Seen(Option<Record>);
+
 /// What is stored.
 pub(super) enum Found {
     /// There is nothing to refresh.
@@ -71,7 +74,26 @@ impl TokenKeeper {
         provider: &OAuthProvider,
     ) -> Result<Access, Failure> {
         let wanted = Wanted { connection: connection.clone(), provider: provider.clone(), refused: None };
-        self.obtain(wanted).await
+        let found = self.look(&wanted).await?;
+        self.obtain(wanted, found).await
+    }
+
+    /// Reads a connection's record ahead of [`Self::access_token_of`], for who has something else to ask Redis at the same
+    /// time. `None`: it could not be read.
+    pub async fn see(&self, connection: &Connection) -> Option<Seen> {
+        self.store.load(&self.store.locate(connection)).await.ok().map(Seen)
+    }
+
+    /// [`Self::access_token`] without the read. What was seen must be no older than the wish.
+    pub async fn access_token_of(
+        self: &Arc<Self>,
+        seen: Seen,
+        connection: &Connection,
+        provider: &OAuthProvider,
+    ) -> Result<Access, Failure> {
+        let wanted = Wanted { connection: connection.clone(), provider: provider.clone(), refused: None };
+        let found = self.judge(&wanted, seen.0).await?;
+        self.obtain(wanted, found).await
     }
 
     /// The same, of a newer token set than this one, whose access token the platform refused although it should be
@@ -83,11 +105,12 @@ impl TokenKeeper {
         provider: &OAuthProvider,
     ) -> Result<Access, Failure> {
         let wanted = Wanted { connection: connection.clone(), provider: provider.clone(), refused: Some(refused) };
-        self.obtain(wanted).await
+        let found = self.look(&wanted).await?;
+        self.obtain(wanted, found).await
     }
 
-    async fn obtain(self: &Arc<Self>, wanted: Wanted) -> Result<Access, Failure> {
-        if let Found::Settled(access) = self.look(&wanted).await? {
+    async fn obtain(self: &Arc<Self>, wanted: Wanted, found: Found) -> Result<Access, Failure> {
+        if let Found::Settled(access) = found {
             return Ok(access);
         }
         let id = self.store.locate(&wanted.connection);
@@ -108,9 +131,12 @@ impl TokenKeeper {
 
     /// Reads what is stored.
     pub(super) async fn look(&self, wanted: &Wanted) -> Result<Found, Failure> {
-        let Some(record) = self.store.load(&self.store.locate(&wanted.connection)).await? else {
-            return Ok(Found::Settled(no_connection()));
-        };
+        let record = self.store.load(&self.store.locate(&wanted.connection)).await?;
+        self.judge(wanted, record).await
+    }
+
+    async fn judge(&self, wanted: &Wanted, record: Option<Record>) -> Result<Found, Failure> {
+        let Some(record) = record else { return Ok(Found::Settled(no_connection())) };
         match record.metadata.standing.state {
             State::Active => {}
             State::NeedsConsent => return Ok(Found::Settled(needs_consent(&record.metadata.standing))),

@@ -45,6 +45,14 @@ pub struct Consented<'a> {
     pub now: Timestamp,
 }
 
+impl<'a> Consented<'a> {
+    /// Of an account that nobody told, which replaces none.
+    #[must_use]
+    pub fn new(request: Uuid, tokens: &'a TokenAnswer, scopes: &'a [String], now: Timestamp) -> Self {
+        Self { request, tokens, scopes, account: None, replace_subject: false, now }
+    }
+}
+
 impl Prepared {
     /// To be stored only while the owner's epoch is this one: a revocation moves it.
     #[must_use]
@@ -97,8 +105,11 @@ impl TokenKeeper {
                 return Err(Failure::reject(Code::Revoked, message));
             }
             let current = self.store.load(&draft.id()).await?;
-            known = self.subject_of(current.as_ref()).await?;
-            revision = current.map(|record| record.revision);
+            revision = current.as_ref().map(|record| record.revision);
+            // what this very consent saved, in an attempt whose answer was lost, is not what it found
+            if current.as_ref().is_none_or(|record| record.metadata.request != Some(consented.request)) {
+                known = self.subject_of(current.as_ref()).await?;
+            }
         }
         let id = self.store.locate(&prepared.connection);
         Err(Failure::defer(PAUSE, Code::Conflict, format!("saving record {id}: it moved under every attempt")))

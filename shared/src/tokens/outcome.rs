@@ -60,7 +60,7 @@ impl TokenKeeper {
             // not revoked: that can take the family, and with it what is stored
             return self.adopt(attempt.wanted).await;
         }
-        if let Some(ended) = self.judge(attempt, &answer, metadata.generation).await? {
+        if let Some(ended) = self.check_subject(attempt, &answer, metadata.generation).await? {
             return Ok(ended);
         }
         let connection = attempt.wanted.connection.clone();

@@ -1,7 +1,8 @@
 //! A request whose answer was lost: never a guess, and never a second post.
 
-use sealpost_schemas::{PublishOutcome, PublishResult};
+use sealpost_schemas::{PublishJob, PublishOutcome, PublishResult, Remote};
 use sealpost_shared::ids;
+use sealpost_shared::ledger::{Standing, Turn};
 use sealpost_shared::records::Outcome;
 use sealpost_tests::pipeline::{SOON, publish_job};
 use sealpost_tests::{Pipeline, until};
@@ -103,4 +104,38 @@ async fn an_operators_word_is_answered_from_then_on_and_cannot_be_said_twice() {
     assert!(!other.map_err(|failure| failure.message).unwrap());
     assert_eq!(pipeline.ask("publish-job.v1", &job).await["outcome"], "failed");
     assert_eq!(pipeline.sandbox.posts().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_late_answer_that_contradicts_an_operator_is_told_as_a_conflict() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let body = publish_job("acme", "ada", "late");
+    let job: PublishJob = serde_json::from_value(body.clone()).unwrap();
+    let ledger = ledger(&pipeline).await;
+    let turn = ledger.begin::<_, PublishResult>(&job.owner, job.id, &job).await.unwrap_or_else(|_| panic!("no turn"));
+    let Turn::Act(claim) = turn else { panic!("the job is new") };
+    let Ok(Some(sending)) = ledger.sending(&claim).await else { panic!("the claim is ours") };
+    // its worker stands still, and an operator says that nothing was posted
+    let failed = result(&job, PublishOutcome::Failed);
+    until("the claim is over", SOON, async || {
+        let Ok(Turn::Doubt(doubt)) = ledger.begin::<_, PublishResult>(&job.owner, job.id, &job).await else {
+            return false;
+        };
+        doubt.left.is_zero()
+            && ledger.resolve(&job.owner, job.id, Outcome::Refused, &failed).await.is_ok_and(|told| told)
+    })
+    .await;
+    let remote = Remote { id: Some("17".into()), url: None, response: None };
+    let posted = PublishResult { remote: Some(remote), ..result(&job, PublishOutcome::Published) };
+    let standing = ledger.settle(&sending, Outcome::Happened, &posted).await;
+    assert!(matches!(standing, Ok(Standing::Conflict(_))));
+    let _worker = pipeline.worker().await;
+    let answer = pipeline.ask("publish-job.v1", &body).await;
+    assert_eq!((&answer["outcome"], &answer["remote"]["id"]), (&"conflict".into(), &"17".into()), "{answer}");
+    assert_eq!(answer["failure"]["code"], "outcome-unknown");
+    assert_eq!(pipeline.sandbox.posts().await.len(), 0);
+}
+
+fn result(job: &PublishJob, outcome: PublishOutcome) -> PublishResult {
+    job.result(ids::fresh(), outcome)
 }

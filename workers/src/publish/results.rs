@@ -46,7 +46,7 @@ pub(super) fn failed(job: &PublishJob, failure: FailureReport) -> PublishResult 
 pub(super) fn busy(job: &PublishJob, after: Duration) -> Failure {
     Failure::defer(
         after,
-        Code::Conflict,
+        Code::UnderWay,
         format!("job {} is under way elsewhere, or may be; it is looked at again", job.id),
     )
 }

@@ -133,7 +133,7 @@ mod tests {
         for changes in [
             json!({}),
             json!({"exp": NOW - 299}),
-            json!({"exp": NOW as f64 + 0.5}),
+            json!({"exp": 1_799_999_700.5, "iat": 1.8e9}),
             json!({"iat": NOW + 300}),
             json!({"nbf": NOW + 300}),
             json!({"aud": ["us"], "azp": "them"}),

@@ -17,7 +17,7 @@ use crate::records::{Saved, Standing};
 impl TokenKeeper {
     /// Ends the connection if its saved tokens, of this generation, turn out to be another account's than it is of. What
     /// cannot be verified says nothing.
-    pub(super) async fn judge(
+    pub(super) async fn check_subject(
         &self,
         attempt: &Attempt<'_>,
         answer: &TokenAnswer,

@@ -1,0 +1,136 @@
+//! The ledger's scripts: what each leaves behind, on a single Redis and on a cluster.
+
+use std::time::Duration;
+
+use sealpost_schemas::Owner;
+use sealpost_shared::{
+    ids,
+    records::{Begun, ClaimOf, Cursor, EntryId, Held, Outcome, SealedResult, Settled, Word},
+};
+
+use super::world::{LONG, Named, World, on_both};
+use sealpost_tests::until;
+
+on_both! {
+    an_entry_is_begun_sent_settled_and_answered_again
+    a_doubt_is_repeated_by_one_and_its_refusal_proves_nothing
+    an_operators_word_waits_for_the_claim_and_yields_to_the_truth
+    a_result_moves_between_the_held_sets_when_it_is_sealed_anew
+}
+
+/// Long enough that nothing expires meanwhile, where nothing is to.
+const HOLDS: Duration = Duration::from_mins(5);
+
+struct Entry<'a> {
+    world: &'a World,
+    owner: Owner,
+    id: EntryId,
+}
+
+impl<'a> Entry<'a> {
+    fn of(world: &'a World) -> Self {
+        let connection = world.connection("ada");
+        let owner = Owner { tenant: connection.tenant, user: connection.user };
+        let id = world.store.entry("publish-job", &owner, ids::fresh());
+        Self { world, owner, id }
+    }
+
+    async fn begin(&self, claim: &ClaimOf, body: &[u8]) -> Begun {
+        let (store, place) = (&self.world.store, (&self.id, &self.owner));
+        store.ledger_begin(place, &store.fingerprint(body), claim).await.unwrap()
+    }
+
+    async fn send(&self, claim: &ClaimOf) -> Option<u64> {
+        self.world.store.ledger_sending(&self.id, claim).await.unwrap()
+    }
+
+    async fn say(&self, claim: &ClaimOf, word: Word<'_>) -> Settled {
+        self.world.store.ledger_settle(&self.id, claim.owner, word, true).await.unwrap()
+    }
+
+    async fn tell(&self, outcome: Outcome, result: SealedResult<'_>) -> bool {
+        self.world.store.ledger_tell(&self.id, outcome, result).await.unwrap()
+    }
+
+    async fn repeat(&self, claim: &ClaimOf, sent: u64) -> bool {
+        self.world.store.ledger_repeat(&self.id, claim, true, sent).await.unwrap()
+    }
+
+    async fn held(&self, under: &Named) -> Vec<Held> {
+        // the entry's shard is the owner's
+        let shard = self.world.store.locate(&self.world.connection("ada")).shard;
+        self.world.store.walk_held(shard, &under.name, Cursor::default(), 10).await.unwrap().0
+    }
+}
+
+fn claim(length: Duration) -> ClaimOf {
+    ClaimOf { owner: ids::fresh(), length }
+}
+
+fn sealed<'a>(under: &'a Named, bytes: &'a [u8]) -> SealedResult<'a> {
+    SealedResult { key: &under.name, bytes }
+}
+
+async fn an_entry_is_begun_sent_settled_and_answered_again(world: World) {
+    let (entry, first, second) = (Entry::of(&world), claim(HOLDS), claim(HOLDS));
+    assert!(matches!(entry.begin(&first, b"body").await, Begun::Act(0)));
+    assert!(matches!(entry.begin(&second, b"body").await, Begun::Busy(left) if !left.is_zero()));
+    assert!(matches!(entry.begin(&second, b"another").await, Begun::Reused));
+    assert_eq!(entry.send(&second).await, None, "the claim is not its own");
+    assert_eq!(entry.send(&first).await, Some(1));
+    let answered = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"told"));
+    assert!(
+        matches!(entry.say(&first, answered).await, Settled::Done(Outcome::Happened, _, bytes) if bytes == b"told")
+    );
+    let again = entry.begin(&second, b"body").await;
+    assert!(matches!(again, Begun::Settled(Settled::Done(_, key, bytes)) if key == world.old.name && bytes == b"told"));
+}
+
+async fn a_doubt_is_repeated_by_one_and_its_refusal_proves_nothing(world: World) {
+    let (entry, first, [one, two]) = (Entry::of(&world), claim(HOLDS), [claim(HOLDS), claim(HOLDS)]);
+    entry.begin(&first, b"body").await;
+    entry.send(&first).await;
+    entry.say(&first, Word::Lost(1)).await;
+    assert!(matches!(entry.begin(&one, b"body").await, Begun::Doubt { sent: 1, .. }));
+    assert!(!entry.repeat(&one, 0).await, "somebody else sent a request since");
+    assert!(entry.repeat(&one, 1).await);
+    assert!(!entry.repeat(&two, 1).await, "its claim lives");
+    assert_eq!(entry.send(&one).await, Some(2));
+    let refused = Word::Answered(2, Outcome::Refused, sealed(&world.old, b"no"));
+    assert!(matches!(entry.say(&one, refused).await, Settled::Unknown));
+    let posted = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"yes"));
+    assert!(matches!(entry.say(&first, posted).await, Settled::Done(Outcome::Happened, _, bytes) if bytes == b"yes"));
+}
+
+async fn an_operators_word_waits_for_the_claim_and_yields_to_the_truth(world: World) {
+    let (entry, first) = (Entry::of(&world), claim(Duration::from_millis(300)));
+    let said = sealed(&world.old, b"nothing was posted");
+    assert!(!entry.tell(Outcome::Refused, said).await, "there is no such entry");
+    entry.begin(&first, b"body").await;
+    entry.send(&first).await;
+    until("the claim is over", LONG, async || {
+        entry.begin(&claim(HOLDS), b"body").await;
+        entry.tell(Outcome::Refused, said).await
+    })
+    .await;
+    assert!(!entry.tell(Outcome::Happened, said).await, "it was told already");
+    let posted = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"it was"));
+    assert!(matches!(entry.say(&first, posted).await, Settled::Conflict(_, bytes) if bytes == b"it was"));
+}
+
+async fn a_result_moves_between_the_held_sets_when_it_is_sealed_anew(world: World) {
+    let (entry, first) = (Entry::of(&world), claim(HOLDS));
+    entry.begin(&first, b"body").await;
+    entry.send(&first).await;
+    entry.say(&first, Word::Answered(1, Outcome::Happened, sealed(&world.old, b"old"))).await;
+    assert_eq!(entry.held(&world.old).await, [Held::Entry(entry.id)]);
+    let stored = world.store.ledger_result(&entry.id).await.unwrap().expect("a result");
+    assert!(world.store.ledger_reseal(&stored, sealed(&world.new, b"new")).await.unwrap());
+    assert!(
+        !world.store.ledger_reseal(&stored, sealed(&world.new, b"newer")).await.unwrap(),
+        "it is another one by now"
+    );
+    assert_eq!((entry.held(&world.old).await, entry.held(&world.new).await), (vec![], vec![Held::Entry(entry.id)]));
+    let again = entry.begin(&claim(HOLDS), b"body").await;
+    assert!(matches!(again, Begun::Settled(Settled::Done(_, key, bytes)) if key == world.new.name && bytes == b"new"));
+}
