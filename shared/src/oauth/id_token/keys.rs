@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::AlgorithmFamily;
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
 use reqwest::Client;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -109,12 +110,23 @@ impl KeySets {
     }
 }
 
-/// The keys of a set that can be read; one that is of no known kind does not spoil the others (RFC 7517 §5).
+/// The public keys of a set; one that is of no known kind does not spoil the others (RFC 7517 §5).
 fn read(body: &[u8]) -> Option<Vec<Jwk>> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let keys = body["keys"].as_array()?.iter().take(MAX_KEYS);
-    let keys: Vec<Jwk> = keys.filter_map(|key| serde_json::from_value(key.clone()).ok()).collect();
+    let keys: Vec<Jwk> =
+        keys.filter_map(|key| serde_json::from_value(key.clone()).ok()).filter(|key| family(key).is_some()).collect();
     (!keys.is_empty()).then_some(keys)
+}
+
+/// What a public key can check.
+pub(super) fn family(key: &Jwk) -> Option<AlgorithmFamily> {
+    match &key.algorithm {
+        AlgorithmParameters::RSA(_) => Some(AlgorithmFamily::Rsa),
+        AlgorithmParameters::EllipticCurve(_) => Some(AlgorithmFamily::Ec),
+        AlgorithmParameters::OctetKeyPair(_) => Some(AlgorithmFamily::Ed),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -126,7 +138,7 @@ mod tests {
         let good = r#"{"kty":"OKP","crv":"Ed25519","x":"AAAA","kid":"1"}"#;
         let set = |keys: &str| read(format!(r#"{{"keys":[{keys}]}}"#).as_bytes()).map(|keys| keys.len());
         assert_eq!(set(good), Some(1));
-        assert_eq!(set(&format!(r#"5,{{"kty":5}},{good}"#)), Some(1));
+        assert_eq!(set(&format!(r#"5,{{"kty":"Moon"}},{{"kty":"oct","k":"AAAA"}},{good}"#)), Some(1));
         assert_eq!(set(""), None);
         for body in ["", "<html>", "[]", r#"{"keys":{}}"#] {
             assert!(read(body.as_bytes()).is_none(), "{body}");

@@ -2,7 +2,7 @@
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, new_error};
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, PublicKeyUse};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
 use jsonwebtoken::signature::{Error, Verifier};
 use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Header, Validation};
 use jsonwebtoken::{decode, decode_header};
@@ -10,6 +10,8 @@ use ring::signature::{
     self as schemes, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 use serde_json::{Map, Value};
+
+use super::keys::family;
 
 /// Why the claims of a token are not to be believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,14 +62,8 @@ fn unreadable(token: &str) -> Unsigned {
 
 /// Whether a key may have made the signature: it is of the algorithm's family and for it, and has the name.
 fn is_for(key: &Jwk, header: &Header) -> bool {
-    let family = match &key.algorithm {
-        AlgorithmParameters::RSA(_) => AlgorithmFamily::Rsa,
-        AlgorithmParameters::EllipticCurve(_) => AlgorithmFamily::Ec,
-        AlgorithmParameters::OctetKeyPair(_) => AlgorithmFamily::Ed,
-        _ => return false,
-    };
     let about = &key.common;
-    family == header.alg.family()
+    family(key) == Some(header.alg.family())
         && about.public_key_use.as_ref().is_none_or(|used| *used == PublicKeyUse::Signature)
         && about.key_algorithm.is_none_or(|named| named.to_string().parse() == Ok(header.alg))
         && header.kid.as_ref().is_none_or(|kid| about.key_id.as_ref() == Some(kid))
