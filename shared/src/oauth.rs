@@ -11,6 +11,6 @@ mod token_call;
 
 pub use consent::Consent;
 pub use id_token::{Account, IdTokenError, IdTokens, JwksError};
-pub use provider::{ClientAuth, DeadToken, OAuthProvider};
+pub use provider::{ClientAuth, DeadToken, OAuthProvider, TokenRequest};
 pub use refresh::{RefreshError, refresh};
 pub use token_call::{CodeGrant, TokenAnswer, TokenError, exchange_code};

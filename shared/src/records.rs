@@ -14,6 +14,7 @@ mod error;
 mod fields;
 #[cfg(test)]
 mod golden;
+mod holders;
 mod layout;
 mod lease;
 mod ledger;
@@ -29,6 +30,7 @@ pub use config::{StoreConfig, StoreMode};
 pub use content::{Content, ContentError, Subject, TokenSet};
 pub use error::StoreError;
 pub use fields::RecordError;
+pub use holders::TokenLease;
 pub use lease::Lease;
 pub use ledger::{
     Begun, ClaimOf, EntryId, Fingerprint, Outcome, ResealError, SealedResult, Settled, StoredResult, Word,
