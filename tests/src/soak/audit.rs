@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Duration};
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use lapin::types::FieldTable;
-use redis::{AsyncCommands, aio::MultiplexedConnection};
+use redis::{AsyncCommands, AsyncConnectionConfig, aio::MultiplexedConnection};
 use reqwest::Method;
 use sealpost_shared::{
     broker::DEAD_LETTERS,
@@ -83,7 +83,9 @@ impl Evidence {
     ) -> Self {
         let Seen { told, log, screen, .. } = seen;
         let client = redis::Client::open(world.redis_url.as_str()).expect("Redis's address");
-        let redis = client.get_multiplexed_async_connection().await.expect("Redis");
+        // the client's own limit is half a second, which a busy machine is enough to exceed
+        let patient = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30)));
+        let redis = client.get_multiplexed_async_connection_with_config(&patient).await.expect("Redis");
         let (store, newest) = (world.store().await, format!("{KEY}:{}", world.newest_version().await));
         let (began, mut left) = (Instant::now(), left_over(&redis, mail, &newest).await);
         while !left.is_empty() && began.elapsed() < patience {
