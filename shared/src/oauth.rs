@@ -9,6 +9,6 @@ mod refresh;
 mod token_call;
 
 pub use consent::Consent;
-pub use provider::{ClientAuth, DeadToken, OAuthProvider};
+pub use provider::{ClientAuth, DeadToken, OAuthProvider, TokenRequest};
 pub use refresh::{RefreshError, refresh};
 pub use token_call::{CodeGrant, TokenAnswer, TokenError, exchange_code};
