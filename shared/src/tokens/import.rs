@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use sealpost_schemas::Connection;
+use sealpost_schemas::{Connection, ProviderId};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -84,15 +84,16 @@ impl TokenKeeper {
     /// [`RefreshError`] tells whether it may be spent.
     pub async fn spend(
         &self,
-        connection: &Connection,
+        name: &ProviderId,
         provider: &OAuthProvider,
         (secret, token): (&SecretString, &SecretString),
     ) -> Result<TokenAnswer, RefreshError> {
         let times = (self.calls.limit, self.calls.clock.now());
         let answer = oauth::refresh(&self.calls.http, provider, secret, token, times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
-        metrics::token_call(connection.provider.as_str(), "refresh_token", outcome);
+        metrics::token_call(name.as_str(), "refresh_token", outcome);
         // RFC 6749 §6: an answer without one leaves the old one good
-        answer.map(|answer| TokenAnswer { refresh_token: answer.refresh_token.or_else(|| Some(token.clone())), ..answer })
+        answer
+            .map(|answer| TokenAnswer { refresh_token: answer.refresh_token.or_else(|| Some(token.clone())), ..answer })
     }
 }

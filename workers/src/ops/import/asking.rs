@@ -137,11 +137,9 @@ impl<'a> Asking<'a> {
         progress: &mut Progress,
     ) -> Result<bool, Break> {
         let Ok(heard) = timeout(QUIET.min(self.patience), answers.next()).await else {
-            if self.heard.elapsed() > self.patience {
-                return Err(Break::For(Ended::NoAnswer));
-            }
-            progress.note(&quiet(producer.consumers(queues::EXCHANGE_REQUESTS).await));
-            return Ok(false);
+            progress.note(&quiet(self.heard.elapsed(), producer.consumers(queues::EXCHANGE_REQUESTS).await));
+            let over = self.heard.elapsed() > self.patience;
+            return if over { Err(Break::For(Ended::NoAnswer)) } else { Ok(false) };
         };
         let heard = heard.ok_or_else(|| Break::Lost("the connection to the broker ended".into()))?;
         let Some((at, result)) = self.mine(&heard) else { return Ok(false) };
@@ -163,8 +161,8 @@ impl<'a> Asking<'a> {
     }
 }
 
-fn quiet(workers: Option<u32>) -> String {
-    let quiet = format!("no answer for {} s", QUIET.as_secs());
+fn quiet(time: Duration, workers: Option<u32>) -> String {
+    let quiet = format!("no answer for {} s", time.as_secs());
     match workers {
         Some(0) => format!("{quiet}: no worker takes exchange requests; start one with: sealpost work exchange"),
         Some(workers) => format!("{quiet}; {workers} worker(s) take exchange requests, and may wait for the provider"),
