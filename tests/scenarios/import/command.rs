@@ -78,10 +78,10 @@ async fn what_is_refused_is_named_by_code_and_line_and_the_rest_is_stored() {
     let _worker = pipeline.worker().await;
     let held = token_of(&pipeline, "ada").await;
     assert_eq!(import(&pipeline, "ada", &held).await["outcome"], "stored");
-    let good = token_of(&pipeline, "alan").await;
+    let (good, other) = (token_of(&pipeline, "alan").await, token_of(&pipeline, "barbara").await);
     let busy = json!({"path": "/token", "kind": "status", "status": 429, "headers": {"retry-after": "1"}});
     pipeline.sandbox.fault(busy).await;
-    file(&pipeline, &[line("grace", &held), line("alan", &good), line("edsger", "spr_dead"), line("ada", &held)]);
+    file(&pipeline, &[line("grace", &held), line("alan", &good), line("edsger", "spr_dead"), line("barbara", &other)]);
     let said = run(&pipeline, &["tokens.jsonl", "--json", "--report", "report.jsonl"]).await;
     assert!(!said.good);
     let groups: BTreeSet<_> = json_of(&said)["groups"].as_array().unwrap().iter().map(Value::to_string).collect();
@@ -126,7 +126,7 @@ async fn it_goes_on_over_a_new_connection_when_the_broker_ends_the_old_one() {
     let lines: Vec<_> = users.iter().map(|(user, token)| line(user, token)).collect();
     file(&pipeline, &lines);
     let child = begin(&pipeline, &["tokens.jsonl", "--concurrency", "3"], "").await;
-    until("three are sent", SOON, async || pipeline.rig.broker.depth("exchange-requests").await == 3).await;
+    until("three are sent", SOON, async || pipeline.rig.broker.ready("exchange-requests").await == Some(3)).await;
     until("its connections are ended", SOON, async || pipeline.rig.broker.close_all_connections().await > 0).await;
     let _worker = pipeline.worker().await;
     let said = end(child).await;
