@@ -134,7 +134,7 @@ async fn switch_on(State(app): State<Arc<App>>, Json(fault): Json<Fault>) -> Res
     if (fault.kind == Kind::Slow) != (fault.delay_ms > 0) {
         return Err(wrong("delay_ms goes with slow, and slow with delay_ms"));
     }
-    if (fault.kind == Kind::Edit) != !fault.set.is_empty() || (fault.kind == Kind::Swell) != (fault.bytes > 0) {
+    if (fault.kind == Kind::Edit) == fault.set.is_empty() || (fault.kind == Kind::Swell) != (fault.bytes > 0) {
         return Err(wrong("set goes with edit, and edit with set; so do bytes and swell"));
     }
     if fault.kind == Kind::Edit && fault.when == When::Before {
