@@ -36,8 +36,11 @@ pub enum TokenRequest {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OAuthProvider {
-    /// The issuer's name, to be compared with the `iss` of a code (RFC 9207).
+    /// The issuer's name, to be compared with the `iss` of a code (RFC 9207) and of an ID token.
     pub issuer: Option<String>,
+    /// Where the keys are had that ID tokens are signed with (a JWK set, RFC 7517). Without it no ID token is looked at.
+    /// Nothing is discovered: no other address is asked for keys, whatever a token or an answer says.
+    pub jwks_url: Option<Url>,
     /// The authorization endpoint.
     pub authorize_url: Url,
     /// The token endpoint.
@@ -101,11 +104,20 @@ impl OAuthProvider {
             || self.dead_token.iter().any(|dead| dead.is_said_by(said))
     }
 
+    /// Whether this is the issuer that speaks for the provider.
+    #[must_use]
+    pub fn is_issuer(&self, name: &str) -> bool {
+        self.issuer.as_deref() == Some(name)
+    }
+
     /// Whether the entry can work.
     ///
     /// # Errors
     /// In words that name the field.
     pub fn check(&self) -> Result<(), String> {
+        if self.jwks_url.is_some() && self.issuer.is_none() {
+            return Err("oauth.jwks_url needs issuer: an ID token is believed only if it names that one".into());
+        }
         match (self.client_auth, &self.client_secret) {
             (ClientAuth::None, Some(_)) => {
                 Err("oauth.client_secret: a client with client_auth \"none\" has none".into())

@@ -44,6 +44,8 @@ pub struct TokenAnswer {
     pub keep_access_token: bool,
     /// The scopes that were granted; `None`: those that were asked for (RFC 6749 §5.1).
     pub scopes: Option<Vec<String>>,
+    /// The ID token (`OpenID` Connect Core §3.1.3.3), as it came: nothing of it is checked yet.
+    pub id_token: Option<SecretString>,
 }
 
 /// Why there are no tokens.
@@ -175,6 +177,7 @@ pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> 
         // in whole seconds, as lifetimes are
         expires_at: lifetime.and_then(|seconds| Timestamp::from_second(now.as_second().checked_add(seconds)?).ok()),
         keep_access_token: provider.keep_access_token,
+        id_token: token("id_token"),
         scopes: body["scope"]
             .as_str()
             .map(|scopes| scopes.split_whitespace().take(MAX_SCOPES).map(|scope| bounded(scope, &[])).collect()),
@@ -182,7 +185,7 @@ pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> 
 }
 
 /// A provider's words: bounded, without what could act on a terminal or a log, and without the secrets that it was sent.
-fn bounded(text: &str, sent: &[&str]) -> String {
+pub(super) fn bounded(text: &str, sent: &[&str]) -> String {
     let plain: String = text.chars().filter(|c| !c.is_control()).collect();
     http::scrubbed(&plain, sent).chars().take(MAX_WORDS).collect()
 }

@@ -119,8 +119,9 @@ impl Provider {
     fn check(&self) -> Result<(), String> {
         self.oauth.check()?;
         let urls = [("authorize_url", &self.oauth.authorize_url), ("token_url", &self.oauth.token_url)];
+        let keys = self.oauth.jwks_url.iter().map(|url| ("jwks_url", url));
         let publishing = self.publish.urls();
-        for (field, url) in urls.into_iter().chain(publishing) {
+        for (field, url) in urls.into_iter().chain(keys).chain(publishing) {
             if url.scheme() != "https" && !is_loopback(url) {
                 return Err(format!("{field} must be https (http only on loopback)"));
             }
@@ -199,11 +200,11 @@ mod tests {
     #[test]
     fn http_is_refused_in_every_address_but_on_loopback() {
         let all = "oauth = { authorize_url = 'https://a.example', token_url = 'https://t.example', client_id = 'c', \
-                   client_secret = { env = 'S' } }\n\
+                   client_secret = { env = 'S' }, issuer = 'i', jwks_url = 'https://j.example' }\n\
                    publish.post = { url = 'https://p.example', body = {}, remote_id = '/id', \
                    find = { url = 'https://f.example', parameter = 'key', list = '/items' } }\n\
                    publish.raw = { base = 'https://r.example', allow = [] }\n";
-        for place in ["a", "t", "p", "f", "r"] {
+        for place in ["a", "t", "j", "p", "f", "r"] {
             let on = |host: &str| {
                 let text = all.replace(&format!("https://{place}.example"), &format!("http://{host}"));
                 toml::from_str::<Provider>(&text).unwrap().check()
@@ -223,6 +224,7 @@ mod tests {
         for (old, new, names) in [
             ("https://p.example/t", "http://p.example/t", "token_url must be https"),
             ("http://127.0.0.1/p", "http://127.0.0.1.example/p", "publish url must be https"),
+            ("client_id", "jwks_url = 'https://p.example/k', client_id", "jwks_url needs issuer"),
             ("publish.post", "publish.poem", "unknown field `poem`"),
             ("publish.post", "publish.raw", "unknown field `body`, expected one of `base`"),
             ("'/id'", "'id'", "publish.post: remote_id must be a JSON pointer"),
