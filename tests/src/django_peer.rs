@@ -1,4 +1,4 @@
-//! django-oauth-toolkit, an OAuth 2 server that others wrote, as a child process. It is installed by version from PyPI
+//! django-oauth-toolkit, an OAuth 2 server that others wrote, as a child process. It is installed by version with pip
 //! into `.sealpost/` when it is first wanted.
 
 use std::{path::PathBuf, process::Command};
