@@ -86,7 +86,7 @@ async fn who_waits_for_a_provider_keeps_its_turn_at_the_token() {
     let pipeline = Pipeline::start().await;
     let _worker = pipeline.worker().await;
     let token = token_of(&pipeline, "ada").await;
-    pipeline.sandbox.fault(json!({"path": "/token", "kind": "status", "status": 429, "n": 2})).await;
+    pipeline.sandbox.fault(json!({"path": "/token", "kind": "status", "status": 429})).await;
     let first = pipeline.send("exchange-request.v1", &request("ada", &token)).await;
     until("the first call is made", SOON, async || pipeline.sandbox.stats().await["faults_fired"] != 0).await;
     let second = pipeline.send("exchange-request.v1", &request("grace", &token)).await;
