@@ -1,6 +1,7 @@
 //! ID tokens: whose consent it was, and what is done when it was somebody else's.
 
 mod keys;
+mod oidc_provider;
 mod refreshes;
 mod subjects;
 mod tokens;
@@ -31,8 +32,7 @@ async fn request(pipeline: &Pipeline, user: &str, account: &str) -> Value {
 }
 
 async fn request_for(pipeline: &Pipeline, user: &str, account: &str, scope: &str, nonce: Option<&str>) -> Value {
-    let verifier = format!("{}{}", ids::fresh().simple(), ids::fresh().simple());
-    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
+    let (verifier, challenge) = pkce();
     let consent = json!({
         "user": account, "scope": scope, "redirect_uri": REDIRECT, "code_challenge": challenge, "nonce": nonce,
     });
@@ -42,6 +42,13 @@ async fn request_for(pipeline: &Pipeline, user: &str, account: &str, scope: &str
         request["grant"]["nonce"] = nonce.into();
     }
     request
+}
+
+/// A verifier and its challenge (RFC 7636).
+fn pkce() -> (String, String) {
+    let verifier = format!("{}{}", ids::fresh().simple(), ids::fresh().simple());
+    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
+    (verifier, challenge)
 }
 
 async fn exchange(pipeline: &Pipeline, request: &Value) -> Value {
