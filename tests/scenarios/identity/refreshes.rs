@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use sealpost_schemas::Code;
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::records::State;
 use sealpost_tests::pipeline::{SOON, publish_job};
 use sealpost_tests::{Pipeline, until};
@@ -16,7 +17,7 @@ async fn published_with(pipeline: &Pipeline, user: &str, how: Value) -> Value {
     connected(pipeline, user, user).await;
     pipeline.sandbox.admin(Method::POST, "settings", lives(3600)).await;
     let expires = record(pipeline, user).await.unwrap().metadata.access_expires_at.unwrap();
-    until("the access token expires", SOON, async || jiff::Timestamp::now() > expires).await;
+    until("the access token expires", SOON, async || SystemClock.now() > expires).await;
     pipeline.sandbox.spoil_id_token(how).await;
     pipeline.ask("publish-job.v1", &publish_job("acme", user, "after a refresh")).await
 }
