@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Response, header::RETRY_AFTER, redirect::Policy};
+use jiff::{Timestamp, fmt::rfc2822};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::{Client, Response, redirect::Policy};
 use url::form_urlencoded::byte_serialize;
 
 /// The most that is read of an answer, in bytes.
@@ -67,7 +69,7 @@ pub fn scrubbed(words: &str, sent: &[&str]) -> String {
 pub struct Answered {
     /// The HTTP status.
     pub status: u16,
-    /// `Retry-After` in seconds, capped at one hour (RFC 9110 §10.2.3; the date form is not read).
+    /// `Retry-After`, capped at one hour (RFC 9110 §10.2.3); a date counts from the answer's own `Date`.
     pub retry_after: Option<Duration>,
     /// The body.
     pub body: Vec<u8>,
@@ -79,11 +81,7 @@ pub struct Answered {
 /// [`NoAnswer`] if it did not come whole.
 pub async fn read(mut response: Response) -> Result<Answered, NoAnswer> {
     let status = response.status().as_u16();
-    let retry_after = response
-        .headers()
-        .get(RETRY_AFTER)
-        .and_then(|value| value.to_str().ok()?.trim().parse().ok())
-        .map(|seconds: u64| Duration::from_secs(seconds.min(3600)));
+    let retry_after = retry_after(response.headers());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| NoAnswer::from(&e))? {
         if body.len() + chunk.len() > MAX_ANSWER {
@@ -92,4 +90,46 @@ pub async fn read(mut response: Response) -> Result<Answered, NoAnswer> {
         body.extend_from_slice(&chunk);
     }
     Ok(Answered { status, retry_after, body })
+}
+
+/// The most that one waits, in seconds, because a provider says so.
+const MAX_WAIT: u64 = 3600;
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| Some(value.to_str().ok()?.trim()));
+    let date = |text: &str| rfc2822::parse(text).ok().map(|date| date.timestamp());
+    let wait = text(RETRY_AFTER)?;
+    let seconds = wait.parse().ok().or_else(|| {
+        let (until, said): (Timestamp, Timestamp) = (date(wait)?, date(text(DATE)?)?);
+        // one that is over is over
+        Some(u64::try_from(until.as_second() - said.as_second()).unwrap_or(0))
+    })?;
+    Some(Duration::from_secs(seconds.min(MAX_WAIT)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+
+    #[test]
+    fn a_time_to_wait_is_in_seconds_or_a_date_and_at_most_an_hour() {
+        let wait = |text: &'static str, said: Option<&'static str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            headers.extend(said.map(|said| (DATE, said.parse().unwrap())));
+            super::retry_after(&headers).map(|wait: Duration| wait.as_secs())
+        };
+        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(wait(" 7 ", None), Some(7));
+        assert_eq!(wait("86400", None), Some(3600));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT", now), Some(30));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:07 GMT", now), Some(0));
+        assert_eq!(wait("Fri, 31 Dec 1999 23:59:59 GMT", now), Some(3600));
+        for unreadable in ["", "-5", "1.5", "soon", "99999999999999999999", "Sun, 06 Nov"] {
+            assert_eq!(wait(unreadable, now), None, "{unreadable}");
+        }
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
+    }
 }

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod ledger;
 pub mod metrics;
 pub mod oauth;
+pub mod plain;
 pub mod records;
 pub mod seal;
 pub mod tokens;

@@ -7,11 +7,15 @@ mod queues;
 mod records;
 mod replies;
 mod store;
+mod tokens;
+mod words;
+
+use std::net::TcpListener;
 
 use jiff::Timestamp;
 use sealpost_tests::pipeline::publish_job;
-use sealpost_tests::{Message, Pipeline};
-use serde_json::Value;
+use sealpost_tests::{Message, Pipeline, Setup};
+use serde_json::{Value, json};
 
 /// Stands in bad messages where it must not be repeated.
 const CANARY: &str = "hunter2-is-a-secret";
@@ -38,4 +42,22 @@ fn failed(answer: &Value, code: &str) {
 async fn goes_on(pipeline: &Pipeline, user: &str) {
     let answer = pipeline.ask("publish-job.v1", &publish_job("acme", user, "good")).await;
     assert_eq!(answer["outcome"], "published", "{answer}");
+}
+
+/// Short, since a hang lasts as long as it.
+fn impatient() -> Setup {
+    Setup { http_limit: 2, ..Setup::default() }
+}
+
+fn fault(path: &str, fault: &Value) -> Value {
+    let mut whole = json!({"path": path});
+    whole.as_object_mut().unwrap().extend(fault.as_object().unwrap().clone());
+    whole
+}
+
+/// An address that nobody shall come to, and who would know.
+fn elsewhere() -> (String, TcpListener) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    (format!("http://{}/elsewhere", listener.local_addr().unwrap()), listener)
 }

@@ -6,6 +6,8 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use sealpost_schemas::{Code, queues};
 
+use crate::plain::is_plain;
+
 pub(super) const ATTEMPT: &str = "sealpost-attempt";
 pub(super) const ORIGIN: &str = "sealpost-origin";
 pub(super) const CODE: &str = "sealpost-code";
@@ -179,9 +181,9 @@ fn traceparent(properties: &BasicProperties) -> Option<String> {
     looks.then(|| text.to_owned())
 }
 
-/// An outside text for a header: bounded, and free of control characters.
+/// An outside text for a header: bounded, and in plain characters.
 fn plain(text: &str) -> String {
-    let mut plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut plain: String = text.chars().map(|c| if is_plain(c) { c } else { ' ' }).collect();
     plain.truncate(plain.floor_char_boundary(MAX_REASON));
     plain
 }
@@ -191,8 +193,8 @@ mod tests {
     use super::{MAX_REASON, Outgoing, plain};
 
     #[test]
-    fn a_reason_is_bounded_and_has_no_control_characters() {
-        assert_eq!(plain("a\u{1b}[31m\r\nb\u{85}"), "a [31m  b ");
+    fn a_reason_is_bounded_and_in_plain_characters() {
+        assert_eq!(plain("a\u{1b}[31m\r\nb\u{85}\u{202e}"), "a [31m  b  ");
         let long = plain(&"é".repeat(MAX_REASON));
         assert!(long.len() <= MAX_REASON && long.len() > MAX_REASON - 2);
     }

@@ -12,6 +12,7 @@ use url::form_urlencoded::byte_serialize;
 
 use super::{ClientAuth, OAuthProvider, TokenRequest};
 use crate::http::{self, Answered, NoAnswer};
+use crate::plain::plain;
 
 /// The most that is kept of a provider's words, in characters.
 const MAX_WORDS: usize = 300;
@@ -184,10 +185,9 @@ pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> 
     })
 }
 
-/// A provider's words: bounded, without what could act on a terminal or a log, and without the secrets that it was sent.
+/// A provider's words: plain, so that nothing hides what it was sent, without that, and bounded.
 pub(super) fn bounded(text: &str, sent: &[&str]) -> String {
-    let plain: String = text.chars().filter(|c| !c.is_control()).collect();
-    http::scrubbed(&plain, sent).chars().take(MAX_WORDS).collect()
+    http::scrubbed(&plain(text), sent).chars().take(MAX_WORDS).collect()
 }
 
 pub(super) fn words(error: &ProviderError) -> String {

@@ -2,24 +2,24 @@
 //!
 //! `before`: the request is not processed. `after`: it is (a token rotated, a post made), and only the answer suffers.
 
+mod spoilt;
+
 use std::collections::BTreeMap;
-use std::future::{pending, ready};
-use std::io;
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use self::spoilt::{dropped, edited, swollen, torn};
 use crate::app::App;
 use crate::refusal::Refusal;
 
@@ -57,6 +57,12 @@ struct Fault {
     /// For `slow`.
     #[serde(default)]
     delay_ms: u64,
+    /// For `swell`: how many bytes of white space.
+    #[serde(default)]
+    bytes: usize,
+    /// For `edit`: what the fields of the answer are instead; null takes one out.
+    #[serde(default)]
+    set: Map<String, Value>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,6 +86,10 @@ enum Kind {
     Drop,
     /// The true answer, late. With `before` also the processing is late, and happens even if the client has gone.
     Slow,
+    /// The true answer, if it is a JSON object, with some fields changed.
+    Edit,
+    /// The answer, and white space after it: whole and good, and far too long.
+    Swell,
 }
 
 fn once() -> u32 {
@@ -124,6 +134,12 @@ async fn switch_on(State(app): State<Arc<App>>, Json(fault): Json<Fault>) -> Res
     if (fault.kind == Kind::Slow) != (fault.delay_ms > 0) {
         return Err(wrong("delay_ms goes with slow, and slow with delay_ms"));
     }
+    if (fault.kind == Kind::Edit) == fault.set.is_empty() || (fault.kind == Kind::Swell) != (fault.bytes > 0) {
+        return Err(wrong("set goes with edit, and edit with set; so do bytes and swell"));
+    }
+    if fault.kind == Kind::Edit && fault.when == When::Before {
+        return Err(wrong("only a true answer can be edited: when must be after"));
+    }
     let mut state = app.state();
     state.faults.waiting.push(fault);
     Ok(Json(json!({"faults": state.faults.waiting})))
@@ -160,11 +176,13 @@ pub(crate) async fn spoil(State(app): State<Arc<App>>, request: Request, next: N
         Kind::Status => fault.answer().unwrap_or_default(),
         Kind::Hang => pending().await,
         Kind::Tear => torn(answer).await,
-        Kind::Drop => Response::new(Body::from_stream(stream::once(ready(cut())))),
+        Kind::Drop => dropped(),
         Kind::Slow => {
             tokio::time::sleep(delay).await;
             answer
         }
+        Kind::Edit => edited(answer, fault.set).await,
+        Kind::Swell => swollen(answer, fault.bytes).await,
     }
 }
 
@@ -174,24 +192,4 @@ impl Fault {
         let answer = self.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value));
         answer.body(Body::from(self.body.clone()))
     }
-}
-
-/// A body's last word. The server closes the connection over it; before the first byte of a body was sent, also
-/// without a head.
-fn cut() -> io::Result<Bytes> {
-    Err(io::ErrorKind::ConnectionAborted.into())
-}
-
-/// Promises the whole length and delivers half of it.
-async fn torn(answer: Response) -> Response {
-    let (mut parts, body) = answer.into_parts();
-    let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
-    let half = body.slice(..body.len() / 2);
-    parts.headers.insert(header::CONTENT_LENGTH, body.len().max(1).into());
-    // Head and half are flushed while the stream pauses, so that the cut comes after them.
-    let pause = async {
-        tokio::task::yield_now().await;
-        cut()
-    };
-    Response::from_parts(parts, Body::from_stream(stream::once(ready(Ok(half))).chain(stream::once(pause))))
 }

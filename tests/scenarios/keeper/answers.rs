@@ -21,7 +21,15 @@ async fn an_answer_that_proves_nothing_is_tried_again_and_the_connection_works()
             true,
         ),
         (json!({"kind": "status", "status": 200, "body": "<html>sign in</html>"}), Code::ProviderUnavailable, true),
-        (json!({"kind": "status", "status": 200, "body": "x".repeat(300 << 10)}), Code::ProviderUnavailable, true),
+        (
+            json!({"kind": "swell", "status": 200, "body": "{\"access_token\": \"a\"}", "bytes": 20_000_000}),
+            Code::ProviderUnavailable,
+            true,
+        ),
+        (json!({"kind": "status", "status": 200, "body": "{\"error\": \"no\"}"}), Code::ProviderUnavailable, true),
+        (json!({"kind": "status", "status": 200, "body": "{\"access_token\": \"\"}"}), Code::ProviderUnavailable, true),
+        (json!({"kind": "status", "status": 408}), Code::ProviderUnavailable, true),
+        (json!({"kind": "status", "status": 409}), Code::ProviderUnavailable, true),
         (json!({"kind": "status", "status": 302, "headers": {"location": "/token"}}), Code::ProviderUnavailable, true),
         (json!({"kind": "status", "status": 403}), Code::ProviderUnavailable, true),
         (
@@ -71,6 +79,8 @@ async fn an_answer_that_was_lost_after_the_token_was_spent_ends_with_a_word_that
     let lost = [
         json!({"kind": "drop", "when": "after"}),
         json!({"kind": "tear", "when": "after"}),
+        json!({"kind": "swell", "when": "after", "bytes": 20_000_000}),
+        json!({"kind": "edit", "when": "after", "set": {"access_token": null}}),
         json!({"kind": "hang", "when": "after"}),
         json!({"kind": "status", "when": "after", "status": 502}),
     ];

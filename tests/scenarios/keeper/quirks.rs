@@ -32,6 +32,28 @@ async fn an_answer_without_a_refresh_token_or_with_an_empty_one_leaves_the_old_o
 }
 
 #[tokio::test]
+async fn a_lifetime_that_makes_no_sense_is_an_unknown_one_and_costs_no_token() {
+    let world = World::start().await;
+    let (connection, provider) = (world.expired("ada").await, world.provider(""));
+    let keeper = world.keeper(PATIENT).await;
+    let lifetimes =
+        [json!(null), json!(0), json!(-1), json!(i64::MAX), json!(1e300), json!("soon"), json!([]), json!("90")];
+    for (calls, lifetime) in (1..).zip(lifetimes) {
+        world.fault(json!({"kind": "edit", "when": "after", "set": {"expires_in": lifetime}})).await;
+        let generation = world.record("ada").await.metadata.generation;
+        let (token, _) = granted(keeper.newer_than(generation, &connection, &provider).await);
+        assert!(world.is_taken(&token).await, "{lifetime}");
+        let record = world.record("ada").await;
+        assert_eq!(record.metadata.access_expires_at.is_some(), lifetime == json!("90"), "{lifetime}");
+        assert_eq!(record.metadata.marker, None);
+        // it counts as good until the platform says otherwise
+        assert_eq!(granted(keeper.access_token(&connection, &provider).await).0, token);
+        assert_eq!(world.refreshes().await, json!({"ok": calls}));
+    }
+    assert_eq!(world.reuses().await, 0);
+}
+
+#[tokio::test]
 async fn narrower_scopes_are_kept_and_silence_changes_none() {
     let world = World::start().await;
     let (connection, provider) = (world.expired("ada").await, world.provider(""));

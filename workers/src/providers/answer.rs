@@ -1,8 +1,8 @@
-//! What goes on of an answer: the fields that the entry lists, bounded, without control characters and without what was
-//! sent.
+//! What goes on of an answer: the fields that the entry lists, bounded, in plain characters and without what was sent.
 
 use sealpost_schemas::{ProviderError, Remote};
 use sealpost_shared::http;
+use sealpost_shared::plain::plain;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
@@ -83,10 +83,9 @@ fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
     }
 }
 
-/// Control characters go first, so that none of them hides what was sent.
+/// What is not plain goes first, so that nothing hides what was sent.
 fn clean(text: &str, max: usize, sent: &[&str]) -> String {
-    let plain: String = text.chars().filter(|c| !c.is_control()).collect();
-    http::scrubbed(&plain, sent).chars().take(max).collect()
+    http::scrubbed(&plain(text), sent).chars().take(max).collect()
 }
 
 #[cfg(test)]

@@ -168,3 +168,27 @@ async fn a_fault_that_makes_no_sense_is_refused() {
     let waiting: Value = json_of(sandbox.get("/admin/faults")).await;
     assert_eq!(waiting["faults"], json!([]));
 }
+
+#[tokio::test]
+async fn an_edit_changes_the_true_answer_and_a_swell_makes_it_long() {
+    let sandbox = Sandbox::start();
+    let token = sandbox.tokens("ada").await.refresh;
+    let set = json!({"expires_in": "soon", "scope": null});
+    sandbox.admin("faults", json!({"path": "/token", "when": "after", "kind": "edit", "set": set})).await;
+    let answer: Value = sandbox.refresh(&token).await.json().await.expect("JSON");
+    assert_eq!((&answer["expires_in"], answer.get("scope")), (&"soon".into(), None), "{answer}");
+    assert_eq!(sandbox.status_with(answer["access_token"].as_str().expect("a token")).await, 200);
+    let token = answer["refresh_token"].as_str().expect("a token");
+    sandbox.admin("faults", json!({"path": "/token", "when": "after", "kind": "swell", "bytes": 5000})).await;
+    let swollen = sandbox.refresh(token).await.text().await.expect("text");
+    assert!(swollen.len() > 5000 && serde_json::from_str::<Value>(&swollen).is_ok(), "whole and good");
+    for wrong in [
+        json!({"path": "/token", "kind": "edit", "when": "after"}),
+        json!({"path": "/token", "kind": "edit", "set": {"a": 1}}),
+        json!({"path": "/token", "kind": "swell"}),
+        json!({"path": "/token", "kind": "hang", "bytes": 5}),
+    ] {
+        let answer = sandbox.http.post(sandbox.url("/admin/faults")).json(&wrong).send().await.expect("sent");
+        assert_eq!(answer.status(), 400, "{wrong}");
+    }
+}
