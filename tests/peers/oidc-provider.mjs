@@ -1,16 +1,21 @@
 // oidc-provider (npm) on loopback, everything in memory: refresh tokens rotate, and one that comes again ends its grant.
 // One JSON line on stdout says where it is. It ends with its stdin.
+// It signs ID tokens with RS256; for the clients `ps256`, `es256` and `eddsa` with that algorithm.
 //   POST /admin/mint {"user"}           tokens of a new grant, as the token endpoint answers them, and the grant's id
 //   POST /admin/settings {"access_ttl"} how many seconds access tokens live that are issued from now on
+//   POST /admin/mint-code {"user", "client_id", "redirect_uri", "code_challenge", "nonce"}   the code of a consent
 //   POST /admin/withdraw {"grant_id"}   the user withdraws consent
 //   POST /admin/fault {"n"}             the next n token calls are carried out, and their connection closes unanswered
 //   POST /admin/posts                   every post
 //   GET  /admin/stats                   token calls by outcome, and how many grants ended because a token came again
 import http from 'node:http';
 import { once } from 'node:events';
+import { generateKeyPairSync } from 'node:crypto';
 import { Provider, errors } from 'oidc-provider';
 
 const SCOPE = 'openid offline_access posts.write';
+const SIGNED = { sealpost: 'RS256', ps256: 'PS256', es256: 'ES256', eddsa: 'EdDSA' };
+const key = (...kind) => generateKeyPairSync(...kind).privateKey.export({ format: 'jwk' });
 const records = new Map();
 const stats = { refresh: {}, grants_ended: 0 };
 const posts = [];
@@ -51,10 +56,11 @@ const issuer = `http://127.0.0.1:${server.address().port}`;
 
 const provider = new Provider(issuer, {
   adapter: Memory,
-  clients: [{
-    client_id: 'sealpost', client_secret: 'sealpost-secret', application_type: 'native', response_types: ['code'],
+  clients: Object.entries(SIGNED).map(([client_id, id_token_signed_response_alg]) => ({
+    client_id, id_token_signed_response_alg, client_secret: 'sealpost-secret', application_type: 'native', response_types: ['code'],
     redirect_uris: ['http://127.0.0.1/callback'], grant_types: ['authorization_code', 'refresh_token'], scope: SCOPE,
-  }],
+  })),
+  jwks: { keys: [key('rsa', { modulusLength: 2048 }), key('ec', { namedCurve: 'P-256' }), key('ed25519')] },
   cookies: { keys: ['for tests only'] },
   clockTolerance: 0,
   expiresWithSession: () => false,
@@ -85,6 +91,17 @@ async function mint(user) {
   return { access_token: await access.save(), refresh_token: await refresh.save(), grant_id: grantId };
 }
 
+async function mintCode({ user, client_id, redirect_uri, code_challenge, nonce }) {
+  const grant = new provider.Grant({ accountId: user, clientId: client_id });
+  grant.addOIDCScope(SCOPE);
+  const code = new provider.AuthorizationCode({
+    accountId: user, client: await provider.Client.find(client_id), grantId: await grant.save(), scope: SCOPE, nonce,
+    redirectUri: redirect_uri, codeChallenge: code_challenge, codeChallengeMethod: 'S256', gty: 'authorization_code',
+    expiresWithSession: false,
+  });
+  return { code: await code.save() };
+}
+
 async function handle(request, response) {
   const path = new URL(request.url, issuer).pathname;
   if (path === '/admin/stats') return json(response, 200, stats);
@@ -92,6 +109,7 @@ async function handle(request, response) {
     const body = await read(request);
     if (path === '/admin/mint') return json(response, 200, await mint(body.user));
     if (path === '/admin/posts') return json(response, 200, posts);
+    if (path === '/admin/mint-code') return json(response, 200, await mintCode(body));
     if (path === '/admin/fault') drops = body.n;
     if (path === '/admin/settings') accessTtl = body.access_ttl;
     if (path === '/admin/withdraw') {

@@ -59,6 +59,11 @@ impl OidcPeer {
         self.admin("mint", json!({"user": user})).await
     }
 
+    /// The code that a consent with these fields would have brought; see the server's script.
+    pub async fn mint_code(&self, consent: Value) -> String {
+        self.admin("mint-code", consent).await["code"].as_str().expect("a code").into()
+    }
+
     /// The next token call is carried out, and not answered.
     pub async fn drop_an_answer(&self) {
         self.admin("fault", json!({"n": 1})).await;

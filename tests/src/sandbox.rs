@@ -55,8 +55,22 @@ impl Sandbox {
         if let Some(challenge) = code_challenge {
             consent["code_challenge"] = challenge.into();
         }
-        let minted = self.admin(Method::POST, "mint", Some(consent)).await;
-        minted["code"].as_str().expect("a code").into()
+        self.mint(consent).await["code"].as_str().expect("a code").into()
+    }
+
+    /// What a consent with these fields would have brought; see the sandbox's `admin`.
+    pub async fn mint(&self, consent: Value) -> Value {
+        self.admin(Method::POST, "mint", Some(consent)).await
+    }
+
+    /// Spoils the next ID token, like `{"how": "tampered"}`; see the sandbox's `openid`.
+    pub async fn spoil_id_token(&self, how: Value) {
+        self.admin(Method::POST, "id-tokens", Some(how)).await;
+    }
+
+    /// Signs with a new key from now on, and tells the old one no longer.
+    pub async fn new_key(&self) {
+        self.admin(Method::POST, "new-key", None).await;
     }
 
     /// Tokens for a user, as the token endpoint answers them, without consent or code.

@@ -94,7 +94,7 @@ impl IdTokens {
     /// [`JwksError`] if the keys could not be had.
     pub async fn prepare(&self, provider: &OAuthProvider) -> Result<(), JwksError> {
         match &provider.jwks_url {
-            Some(url) => self.sets.get(url).await.map(drop),
+            Some(url) => self.sets.get(url, false).await.map(drop),
             None => Ok(()),
         }
     }
@@ -126,7 +126,7 @@ impl IdTokens {
         nonce: Option<&SecretString>,
     ) -> Result<Option<Account>, IdTokenError> {
         let Some(url) = &provider.jwks_url else { return Ok(None) };
-        let set = self.sets.get(url).await?;
+        let set = self.sets.get(url, true).await?;
         let now = self.clock.now();
         match check(provider, token, nonce, (&set, now)) {
             // the provider may have new keys

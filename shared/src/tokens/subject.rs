@@ -30,7 +30,7 @@ impl TokenKeeper {
             Ok(Some(account)) if account.id != known.id => self.end_for_subject(attempt, generation).await.map(Some),
             Ok(_) => Ok(None),
             Err(error) => {
-                metrics::id_token_unverified(attempt.wanted.connection.provider.as_str());
+                metrics::id_token_unverified();
                 tracing::warn!(record = %attempt.record.id, %error, "a refresh's ID token was not verified");
                 Ok(None)
             }

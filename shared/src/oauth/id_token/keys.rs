@@ -17,6 +17,9 @@ use crate::http::{self, NoAnswer};
 /// How long keys are used without asking again: a key that the provider withdrew is good for no longer.
 const KEPT: Duration = Duration::from_hours(1);
 
+/// How long it may take from the preparation to the check.
+const MEANWHILE: Duration = Duration::from_mins(5);
+
 /// How long one fetch may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
@@ -60,9 +63,10 @@ impl KeySets {
         Self { http, clock, slots: std::sync::Mutex::default() }
     }
 
-    /// The keys at this address, no older than [`KEPT`].
-    pub(super) async fn get(&self, url: &Url) -> Result<Arc<KeySet>, JwksError> {
-        let oldest = self.clock.since_boot().saturating_sub(KEPT);
+    /// The keys at this address, no older than [`KEPT`]. What was fetched in preparation does not grow too old meanwhile.
+    pub(super) async fn get(&self, url: &Url, prepared: bool) -> Result<Arc<KeySet>, JwksError> {
+        let kept = if prepared { KEPT + MEANWHILE } else { KEPT };
+        let oldest = self.clock.since_boot().saturating_sub(kept);
         self.obtain(url, |set| set.asked >= oldest).await
     }
 

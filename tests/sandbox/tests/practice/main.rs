@@ -4,6 +4,7 @@
 
 mod authorize;
 mod faults;
+mod openid;
 mod pages;
 mod posts;
 mod process;

@@ -1,0 +1,104 @@
+//! Consent by another account than the stored one.
+
+use redis::AsyncCommands;
+use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
+use sealpost_tests::pipeline::{SOON, publish_job};
+use sealpost_tests::{Pipeline, until};
+use serde_json::{Value, json};
+
+use super::{connected, exchange, failed, pipeline, record, request, stored, subject};
+
+#[tokio::test]
+async fn another_account_replaces_the_stored_one_only_where_the_request_allows_it() {
+    let pipeline = pipeline().await;
+    let _worker = pipeline.worker().await;
+    assert_eq!(connected(&pipeline, "ada", "ada").await, subject("ada", false));
+    let before = record(&pipeline, "ada").await.unwrap();
+
+    let refused = exchange(&pipeline, &request(&pipeline, "ada", "grace").await).await;
+    failed(&refused, "subject-changed");
+    assert!(refused["failure"]["message"].as_str().unwrap().contains("replace_subject"), "{refused}");
+    let after = record(&pipeline, "ada").await.unwrap();
+    assert_eq!((before.revision, before.metadata), (after.revision, after.metadata), "the record is untouched");
+    let posted = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "still ada")).await;
+    assert_eq!(posted["outcome"], "published", "{posted}");
+    assert_eq!(pipeline.sandbox.posts().await[0]["author"], "ada");
+
+    let mut allowed = request(&pipeline, "ada", "grace").await;
+    allowed["replace_subject"] = true.into();
+    assert_eq!(stored(&exchange(&pipeline, &allowed).await), subject("grace", true));
+    assert_eq!(connected(&pipeline, "ada", "grace").await, subject("grace", false));
+    failed(&exchange(&pipeline, &request(&pipeline, "ada", "ada").await).await, "subject-changed");
+}
+
+#[tokio::test]
+async fn an_account_that_was_connected_while_the_code_was_under_way_is_not_replaced() {
+    let pipeline = pipeline().await;
+    let _worker = pipeline.worker().await;
+    let slow = json!({"path": "/token", "kind": "slow", "when": "after", "delay_ms": 2500});
+    let first = request(&pipeline, "ada", "ada").await;
+    pipeline.sandbox.fault(slow).await;
+    let late = pipeline.send("exchange-request.v1", &first).await;
+    until("the token call is made", SOON, async || pipeline.sandbox.stats().await["faults_fired"] == 1).await;
+    assert_eq!(connected(&pipeline, "ada", "grace").await, subject("grace", false));
+    let stored_first = record(&pipeline, "ada").await.unwrap();
+    failed(&pipeline.answer(&late).await.json(), "subject-changed");
+    assert_eq!(record(&pipeline, "ada").await.unwrap().revision, stored_first.revision);
+}
+
+#[tokio::test]
+async fn a_record_that_does_not_open_has_no_known_account_and_any_consent_heals_it() {
+    let pipeline = pipeline().await;
+    let _worker = pipeline.worker().await;
+    for found_out in [true, false] {
+        connected(&pipeline, "ada", "ada").await;
+        spoil(&pipeline, "ada").await;
+        if found_out {
+            let answer = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "x")).await;
+            failed(&answer, "quarantined");
+        }
+        assert_eq!(connected(&pipeline, "ada", "grace").await, subject("grace", false));
+        let mut back = request(&pipeline, "ada", "ada").await;
+        back["replace_subject"] = true.into();
+        assert_eq!(stored(&exchange(&pipeline, &back).await), subject("ada", true));
+    }
+}
+
+async fn spoil(pipeline: &Pipeline, user: &str) {
+    let id = record(pipeline, user).await.unwrap().id;
+    let client = redis::Client::open(pipeline.rig.redis_url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let key = format!("{{sp:{:03}}}:record:{}", id.shard, id.key);
+    let _: () = redis.hset(key, "sealed", vec![1_u8; 200]).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_stored_by_a_worker_that_died_is_told_with_its_subject() {
+    let pipeline = pipeline().await;
+    let first = pipeline.worker().await;
+    connected(&pipeline, "ada", "ada").await;
+    first.kill9().await;
+    let mut request = request(&pipeline, "ada", "grace").await;
+    request["replace_subject"] = true.into();
+    let slow = json!({"path": "/token", "kind": "slow", "when": "after", "delay_ms": 1500});
+    pipeline.sandbox.fault(slow).await;
+
+    let redis = Breakpoint::to_port(pipeline.rig.redis.port(), Side::After, Then::Hold).await;
+    pipeline.write("redis.url", &redis.url());
+    let victim = pipeline.worker_with(&["exchange"], &[]).await;
+    let before = record(&pipeline, "ada").await.unwrap().revision;
+    let correlation = pipeline.send("exchange-request.v1", &request).await;
+    until("the token call is made", SOON, async || pipeline.sandbox.stats().await["faults_fired"] == 1).await;
+    // the save, whose answer is lost
+    redis.arm(1);
+    redis.reached().await;
+    victim.kill9().await;
+    assert_ne!(record(&pipeline, "ada").await.unwrap().revision, before, "it was saved");
+
+    pipeline.write("redis.url", &pipeline.rig.redis_url());
+    let _other = pipeline.worker().await;
+    let answer: Value = pipeline.answer(&correlation).await.json();
+    assert_eq!(stored(&answer), subject("grace", true));
+    let calls = pipeline.sandbox.stats().await["token"]["authorization_code"].clone();
+    assert_eq!(calls, json!({"ok": 2}), "the code was sent once");
+}
