@@ -8,6 +8,7 @@ mod contract;
 mod delivery;
 mod dev;
 mod flows;
+mod import;
 mod import_rules;
 mod keeper;
 mod ledger;
