@@ -93,12 +93,22 @@ async fn raw_calls_are_made_where_the_entry_allows_them_and_nowhere_else() {
     assert_eq!((&answer["outcome"], &answer["remote"]), (&"published".into(), &json!({"response": {"id": "1"}})));
     let event = pipeline.event("publish.published").await.json();
     assert!(event["remote"]["response"].is_null(), "{event}");
-    for path in ["//evil/x", "https://evil", "/..%2f", "/posts/../me", "/me", "/posts/1?x=y"] {
+    let sent = pipeline.sandbox.stats().await;
+    for (path, code) in [
+        ("//evil/x", "malformed-message"),
+        ("https://evil", "malformed-message"),
+        ("/..%2f", "malformed-message"),
+        ("/posts/../me", "malformed-message"),
+        ("/posts/1?x=y", "malformed-message"),
+        ("/posts/1\r\nhost: evil", "malformed-message"),
+        ("/me", "not-supported"),
+    ] {
         let mut job = publish_job("acme", "ada", "");
         job["content"] = json!({"type": "raw", "method": "GET", "path": path});
         let answer = pipeline.ask("publish-job.v1", &job).await;
-        assert_eq!(answer["outcome"], "failed", "{path}: {answer}");
-        pipeline.dead_letter().await;
+        assert_eq!((&answer["outcome"], &answer["failure"]["code"]), (&"failed".into(), &code.into()), "{path}");
+        assert_eq!(pipeline.dead_letter().await.header("sealpost-code").as_deref(), Some(code), "{path}");
     }
+    assert_eq!(pipeline.sandbox.stats().await, sent, "the platform saw nothing of them");
     assert_eq!(pipeline.sandbox.posts().await.len(), 1);
 }
