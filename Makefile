@@ -1,7 +1,7 @@
 # What one does with a clone. Everything else is plain cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test lint deny generated
+.PHONY: help demo tour test bench lint deny generated
 
 # Advisories need a database from the network.
 DENY := check --hide-inclusion-graph bans licenses sources
@@ -28,6 +28,10 @@ test: ## everything that CI checks: lints, all tests on real servers, the tour
 	cargo build --bins
 	cargo test --workspace --no-fail-fast
 	cargo run --quiet --bin sealpost -- dev --tour
+
+bench: ## the publish path and the re-sealing walk beside bare pipelines; writes bench.json (minutes)
+	@scripts/prerequisites.sh cc
+	cargo bench -p sealpost-tests --bench bench
 
 lint: ## formatting, clippy, and what cargo-deny says if it is installed
 	@scripts/with-component.sh rustfmt cargo fmt --all --check
