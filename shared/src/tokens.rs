@@ -7,7 +7,7 @@ mod flights;
 mod outcome;
 mod quarantine;
 mod refresh;
-mod rewrap;
+mod sweep;
 mod turn;
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use access::{Access, Seen};
 pub use consent::Prepared;
-pub use rewrap::{Page, Position, Rewrap};
+pub use sweep::{Page, Position, Sweep};
 
 use self::flights::Flights;
 use crate::clock::Clock;
