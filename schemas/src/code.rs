@@ -56,6 +56,7 @@ codes! {
     PickupExpired = "pickup-expired": "The parked tokens were not picked up in time.",
     ExchangeOutcomeLost = "exchange-outcome-lost": "The authorization code may be spent and its answer was lost; consent must be given again.",
     SubjectChanged = "subject-changed": "Consent was given by another account of the provider than the stored one.",
+    IdTokenInvalid = "id-token-invalid": "The provider's ID token did not pass a check, so that nothing was stored.",
     IdReused = "id-reused": "The same id came with another body.",
     Revoked = "revoked": "The connection was revoked.",
     Conflict = "conflict": "The record changed under every attempt to write it.",

@@ -58,7 +58,9 @@ mod tests {
         let names: Vec<String> = super::schemas().into_iter().map(|(name, _)| name).collect();
         for entry in fs::read_dir(env!("CARGO_MANIFEST_DIR")).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
-            assert!(!name.ends_with(".schema.json") || names.contains(&name), "{name} belongs to no message");
+            // the catalogue's, which is no message, is the workers' to generate
+            let known = name == "providers.schema.json" || names.contains(&name);
+            assert!(!name.ends_with(".schema.json") || known, "{name} belongs to no message");
         }
     }
 }

@@ -6,6 +6,7 @@ use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use sealpost_schemas::codec::without_value;
 use secrecy::{SecretBox, SecretString};
 use serde::Deserialize;
@@ -100,7 +101,7 @@ pub struct Schedule {
 }
 
 /// A secret: `{ env = "VARIABLE" }` or `{ file = "path" }`, never in the file itself.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretSource {
     /// An environment variable.

@@ -16,6 +16,7 @@ const ROTATED: &str = "sealpost_rotation_records_total";
 const SHARDS_DONE: &str = "sealpost_rotation_shards_done_total";
 
 const TOKEN_CALLS: &str = "sealpost_token_calls_total";
+const ID_TOKENS_UNVERIFIED: &str = "sealpost_id_tokens_unverified_total";
 const COALESCED: &str = "sealpost_refreshes_coalesced_total";
 const RACES_ADOPTED: &str = "sealpost_refresh_races_adopted_total";
 
@@ -34,6 +35,7 @@ pub fn describe() {
     describe_counter!(UNKNOWN_FIELDS, "Fields of messages that this version does not know, by queue.");
     describe_counter!(QUARANTINES, "Records that did not open and were put into quarantine.");
     describe_counter!(TOKEN_CALLS, "Calls of token endpoints, by provider of the catalogue, grant and outcome.");
+    describe_counter!(ID_TOKENS_UNVERIFIED, "ID tokens of refreshes that could not be verified, by provider.");
     describe_counter!(COALESCED, "Refreshes that were saved since one was under way in the same worker.");
     describe_counter!(RACES_ADOPTED, "Refreshes whose tokens were dropped for those that somebody else had saved.");
     // from the start, so that the first one is a rise
@@ -115,6 +117,11 @@ pub fn unknown_fields(queue: &'static str, fields: usize) {
 /// A token endpoint of the catalogue was called. Outcomes: `ok`, and the labels of `oauth::RefreshError`.
 pub fn token_call(provider: &str, grant: &'static str, outcome: &'static str) {
     counter!(TOKEN_CALLS, "provider" => provider.to_owned(), "grant" => grant, "outcome" => outcome).increment(1);
+}
+
+/// A refresh brought an ID token that could not be verified.
+pub fn id_token_unverified(provider: &str) {
+    counter!(ID_TOKENS_UNVERIFIED, "provider" => provider.to_owned()).increment(1);
 }
 
 /// A refresh was waited for instead of begun.

@@ -4,11 +4,13 @@
 //! and headers, on which it depends whether a code or token counts as spent.
 
 mod consent;
+mod id_token;
 mod provider;
 mod refresh;
 mod token_call;
 
 pub use consent::Consent;
-pub use provider::{ClientAuth, DeadToken, OAuthProvider};
+pub use id_token::{Account, IdTokenError, IdTokens, JwksError};
+pub use provider::{ClientAuth, DeadToken, OAuthProvider, TokenRequest};
 pub use refresh::{RefreshError, refresh};
 pub use token_call::{CodeGrant, TokenAnswer, TokenError, exchange_code};

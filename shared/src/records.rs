@@ -15,6 +15,7 @@ mod error;
 mod fields;
 #[cfg(test)]
 mod golden;
+mod holders;
 mod layout;
 mod lease;
 mod ledger;
@@ -31,6 +32,7 @@ pub use content::{Content, ContentError, Subject, TokenSet};
 pub use due::Due;
 pub use error::StoreError;
 pub use fields::RecordError;
+pub use holders::TokenLease;
 pub use lease::Lease;
 pub use ledger::{
     Begun, ClaimOf, EntryId, Fingerprint, Outcome, ResealError, SealedResult, Settled, StoredResult, Word,

@@ -7,6 +7,7 @@ mod flights;
 mod outcome;
 mod quarantine;
 mod refresh;
+mod subject;
 mod sweep;
 mod turn;
 
@@ -14,12 +15,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::{Access, Seen};
-pub use consent::Prepared;
+pub use consent::{Consented, Prepared};
 pub use sweep::{Page, Position, Sweep};
 
 use self::flights::Flights;
 use crate::clock::Clock;
 use crate::keys::{KeyError, KeySource, Keys};
+use crate::oauth::IdTokens;
 use crate::records::Store;
 use crate::seal::{Key, KeyId, KeyRef};
 
@@ -30,6 +32,7 @@ pub struct TokenKeeper {
     key: KeyId,
     calls: TokenCalls,
     flights: Flights,
+    id_tokens: IdTokens,
 }
 
 /// What token calls are made with.
@@ -46,7 +49,14 @@ impl TokenKeeper {
     /// Keeps tokens in `store`, sealed with the newest version of `key`.
     #[must_use]
     pub fn new(store: Store, keys: Keys, key: KeyId, calls: TokenCalls) -> Self {
-        Self { store, keys, key, calls, flights: Flights::default() }
+        let id_tokens = IdTokens::new(calls.http.clone(), calls.clock.clone());
+        Self { store, keys, key, calls, flights: Flights::default(), id_tokens }
+    }
+
+    /// What ID tokens are checked with, those of exchanges and those of refreshes.
+    #[must_use]
+    pub fn id_tokens(&self) -> &IdTokens {
+        &self.id_tokens
     }
 
     /// The store, for what is not about one connection.

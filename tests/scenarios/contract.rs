@@ -107,7 +107,8 @@ fn refused(kind: &Kind, body: &Value, what: &str) -> String {
 #[test]
 fn every_schema_has_a_type_and_examples_and_every_example_a_schema() {
     let kinds = kinds();
-    for name in names(".") {
+    // the catalogue's is no message
+    for name in names(".").into_iter().filter(|name| name != "providers.schema.json") {
         if let Some(type_name) = name.strip_suffix(".schema.json") {
             assert!(kinds.iter().any(|kind| kind.type_name == type_name), "{name} is not tested here");
         }

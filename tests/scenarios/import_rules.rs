@@ -15,6 +15,7 @@ const ONLY_PLACES: &[(&str, &str)] = &[
     ("xaes_256_gcm", "shared/src/seal"),
     ("oauth2", "shared/src/oauth"),
     ("openidconnect", "shared/src/oauth"),
+    ("jsonwebtoken", "shared/src/oauth"),
     ("azure_*", "shared/src/keys/azure"),
 ];
 /// The scenarios are the other side of these two.

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod broker;
+mod catalogue;
 mod contract;
 mod delivery;
 mod dev;

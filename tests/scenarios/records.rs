@@ -4,6 +4,7 @@ mod damage;
 mod failover;
 mod faults;
 mod fixed;
+mod holders;
 mod indexes;
 mod ledger;
 mod lost_answers;

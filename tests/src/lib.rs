@@ -5,6 +5,7 @@
 
 pub mod breakpoint;
 pub mod broker;
+pub mod entries;
 pub mod machine;
 pub mod oidc_peer;
 pub mod own;

@@ -26,7 +26,7 @@ use sealpost_shared::{
     oauth::TokenAnswer,
     records::{Store, StoreConfig, StoreMode},
     seal::{KeyRef, KeyVersion},
-    tokens::{TokenCalls, TokenKeeper},
+    tokens::{Consented, TokenCalls, TokenKeeper},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -182,10 +182,11 @@ impl Pipeline {
                 expires_at: None,
                 keep_access_token: true,
                 scopes: None,
+                id_token: None,
             };
             let place = keeper.prepare(&connection(tenant, &format!("user-{user}"))).await;
             let place = place.map_err(|failure| failure.message).expect("a place");
-            let stored = keeper.store_consent(&place, ids::fresh(), &tokens, &[], now).await;
+            let stored = keeper.store_consent(&place, &Consented::new(ids::fresh(), &tokens, &[], now)).await;
             stored.map_err(|failure| failure.message).expect("a stored record");
         };
         stream::iter(0..users).for_each_concurrent(64, one).await;

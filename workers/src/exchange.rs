@@ -5,6 +5,7 @@
 mod act;
 mod doubt;
 mod grant;
+mod keep;
 mod results;
 
 use std::sync::Arc;
@@ -14,12 +15,12 @@ use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ledger::{Ledger, Turn};
-use sealpost_shared::oauth::OAuthProvider;
+use sealpost_shared::oauth::{JwksError, OAuthProvider};
 use sealpost_shared::tokens::{Prepared, TokenKeeper};
 use secrecy::SecretString;
 
 use self::act::TokenCall;
-use self::grant::{code_grant, from_another_issuer};
+use self::grant::{code_grant, from_another_issuer, nonce};
 use self::results::{answer, busy, failed};
 use crate::providers::{Catalogue, Provider};
 use crate::step::{Attempt, Step, deadline_passed};
@@ -46,7 +47,7 @@ impl Step for Exchange {
 
     async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<ExchangeResult, Failure> {
         let provider = self.provider(request)?;
-        let grant = code_grant(request)?;
+        let (grant, nonce) = (code_grant(request)?, nonce(request)?);
         if let Some(refusal) = from_another_issuer(request, provider) {
             return Ok(failed(request, refusal));
         }
@@ -57,7 +58,7 @@ impl Step for Exchange {
             }
             Turn::Act(claim) => match self.prepared(request, &provider.oauth, claim.epoch).await {
                 Ok((secret, place)) => {
-                    let call = TokenCall { oauth: &provider.oauth, secret, grant, place };
+                    let call = TokenCall { oauth: &provider.oauth, secret, grant, nonce, place };
                     self.act(request, call, &claim, at).await
                 }
                 Err(failure) => {
@@ -85,6 +86,8 @@ impl Exchange {
         epoch: u64,
     ) -> Result<(SecretString, Prepared), Failure> {
         let secret = oauth.client_secret().map_err(|why| Failure::retry(Code::InvalidClient, why))?;
+        let no_keys = |why: JwksError| Failure::retry(Code::ProviderUnavailable, format!("{why}; no code was sent"));
+        self.keeper.id_tokens().prepare(oauth).await.map_err(no_keys)?;
         Ok((secret, self.keeper.prepare(&request.connection()).await?.in_epoch(epoch)))
     }
 

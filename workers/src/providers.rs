@@ -8,6 +8,8 @@ mod call;
 mod catalogue;
 mod errors;
 mod find;
+#[cfg(test)]
+mod generated;
 mod raw;
 mod template;
 

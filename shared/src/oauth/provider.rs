@@ -1,5 +1,6 @@
 //! The catalogue's OAuth half of one provider.
 
+use schemars::JsonSchema;
 use sealpost_schemas::ProviderError;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -8,33 +9,52 @@ use url::Url;
 use crate::config::SecretSource;
 
 /// How the client proves who it is at the token endpoint (RFC 6749 §2.3.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientAuth {
     /// In the Authorization header.
     #[default]
     Basic,
-    /// In the form.
+    /// In the request's body.
     Post,
+    /// Not at all: a public client, whose codes PKCE protects.
+    None,
+}
+
+/// How a token request is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenRequest {
+    /// As a form (RFC 6749 §4.1.3).
+    #[default]
+    Form,
+    /// As a JSON object with the same names (Matrix).
+    Json,
 }
 
 /// Where and how tokens are had from one provider.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OAuthProvider {
-    /// The issuer's name, to be compared with the `iss` of a code (RFC 9207).
+    /// The issuer's name, to be compared with the `iss` of a code (RFC 9207) and of an ID token.
     pub issuer: Option<String>,
+    /// Where the keys are had that ID tokens are signed with (a JWK set, RFC 7517). Without it no ID token is looked at.
+    /// Nothing is discovered: no other address is asked for keys, whatever a token or an answer says.
+    pub jwks_url: Option<Url>,
     /// The authorization endpoint.
     pub authorize_url: Url,
     /// The token endpoint.
     pub token_url: Url,
     /// Our name at the provider.
     pub client_id: String,
-    /// Where our secret at the provider is read from.
-    client_secret: SecretSource,
+    /// Where our secret at the provider is read from; none where `client_auth` is `none`.
+    client_secret: Option<SecretSource>,
     /// How the client proves who it is.
     #[serde(default)]
     pub client_auth: ClientAuth,
+    /// How requests to the token endpoint are written.
+    #[serde(default)]
+    pub token_request: TokenRequest,
     /// The scopes that are asked for.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -50,7 +70,7 @@ pub struct OAuthProvider {
 }
 
 /// One way of saying that a refresh token is no good for ever. All that is given must be met.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeadToken {
     /// The HTTP status; some platforms answer errors with 200.
@@ -84,17 +104,42 @@ impl OAuthProvider {
             || self.dead_token.iter().any(|dead| dead.is_said_by(said))
     }
 
-    /// Our secret at the provider.
+    /// Whether this is the issuer that speaks for the provider.
+    #[must_use]
+    pub fn is_issuer(&self, name: &str) -> bool {
+        self.issuer.as_deref() == Some(name)
+    }
+
+    /// Whether the entry can work.
+    ///
+    /// # Errors
+    /// In words that name the field.
+    pub fn check(&self) -> Result<(), String> {
+        if self.jwks_url.is_some() && self.issuer.is_none() {
+            return Err("oauth.jwks_url needs issuer: an ID token is believed only if it names that one".into());
+        }
+        match (self.client_auth, &self.client_secret) {
+            (ClientAuth::None, Some(_)) => {
+                Err("oauth.client_secret: a client with client_auth \"none\" has none".into())
+            }
+            (ClientAuth::Basic | ClientAuth::Post, None) => {
+                Err("oauth.client_secret is missing; a client without one says client_auth = \"none\"".into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Our secret at the provider; empty for a client that has none.
     ///
     /// # Errors
     /// In words, if its variable or file cannot be read.
     pub fn client_secret(&self) -> Result<SecretString, String> {
-        self.client_secret.read()
+        self.client_secret.as_ref().map_or_else(|| Ok(SecretString::default()), SecretSource::read)
     }
 
     /// Secrets are read from files beside `folder`.
     pub fn resolve(&mut self, folder: &std::path::Path) {
-        self.client_secret.resolve(folder);
+        self.client_secret.iter_mut().for_each(|secret| secret.resolve(folder));
     }
 }
 

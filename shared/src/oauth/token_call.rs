@@ -1,5 +1,6 @@
 //! The token call: a grant in, tokens or a refusal out (RFC 6749 §4.1.3, §5).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
-use super::{ClientAuth, OAuthProvider};
+use super::{ClientAuth, OAuthProvider, TokenRequest};
 use crate::http::{self, Answered, NoAnswer};
 
 /// The most that is kept of a provider's words, in characters.
@@ -43,6 +44,8 @@ pub struct TokenAnswer {
     pub keep_access_token: bool,
     /// The scopes that were granted; `None`: those that were asked for (RFC 6749 §5.1).
     pub scopes: Option<Vec<String>>,
+    /// The ID token (`OpenID` Connect Core §3.1.3.3), as it came: nothing of it is checked yet.
+    pub id_token: Option<SecretString>,
 }
 
 /// Why there are no tokens.
@@ -98,21 +101,29 @@ pub(super) fn authenticated(
     client: &Client,
     provider: &OAuthProvider,
     secret: &SecretString,
-    form: &[(&str, &str)],
+    grant: &[(&str, &str)],
 ) -> RequestBuilder {
     let request = client.post(provider.token_url.clone()).header("accept", "application/json");
-    let secret = secret.expose_secret();
-    match provider.client_auth {
+    let (id, secret) = (provider.client_id.as_str(), secret.expose_secret());
+    let mut fields: BTreeMap<&str, &str> = grant.iter().copied().collect();
+    let request = match provider.client_auth {
         ClientAuth::Basic => {
             // RFC 6749 §2.3.1: both are form-encoded before they become Basic credentials
             let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-            request.basic_auth(encoded(&provider.client_id), Some(encoded(secret))).form(form)
+            request.basic_auth(encoded(id), Some(encoded(secret)))
         }
         ClientAuth::Post => {
-            let mut form = form.to_vec();
-            form.extend([("client_id", provider.client_id.as_str()), ("client_secret", secret)]);
-            request.form(&form)
+            fields.extend([("client_id", id), ("client_secret", secret)]);
+            request
         }
+        ClientAuth::None => {
+            fields.insert("client_id", id);
+            request
+        }
+    };
+    match provider.token_request {
+        TokenRequest::Form => request.form(&fields),
+        TokenRequest::Json => request.json(&fields),
     }
 }
 
@@ -166,6 +177,7 @@ pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> 
         // in whole seconds, as lifetimes are
         expires_at: lifetime.and_then(|seconds| Timestamp::from_second(now.as_second().checked_add(seconds)?).ok()),
         keep_access_token: provider.keep_access_token,
+        id_token: token("id_token"),
         scopes: body["scope"]
             .as_str()
             .map(|scopes| scopes.split_whitespace().take(MAX_SCOPES).map(|scope| bounded(scope, &[])).collect()),
@@ -173,7 +185,7 @@ pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> 
 }
 
 /// A provider's words: bounded, without what could act on a terminal or a log, and without the secrets that it was sent.
-fn bounded(text: &str, sent: &[&str]) -> String {
+pub(super) fn bounded(text: &str, sent: &[&str]) -> String {
     let plain: String = text.chars().filter(|c| !c.is_control()).collect();
     http::scrubbed(&plain, sent).chars().take(MAX_WORDS).collect()
 }
@@ -186,6 +198,7 @@ pub(super) fn words(error: &ProviderError) -> String {
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use secrecy::ExposeSecret;
 
     use super::super::provider::tests::provider;
     use super::{TokenError, read};
@@ -194,6 +207,44 @@ mod tests {
     fn answer(status: u16, body: &str) -> Result<super::TokenAnswer, TokenError> {
         let answered = Answered { status, retry_after: None, body: body.into() };
         read(&provider(""), &answered, &["hunter2 &"], Timestamp::UNIX_EPOCH)
+    }
+
+    /// How a grant is sent: the Authorization header, the type of the body, the body.
+    fn sent(entry: &str) -> (String, String, String) {
+        let client = crate::http::client(std::time::Duration::from_secs(1)).unwrap();
+        let grant = [("grant_type", "refresh_token"), ("refresh_token", "r&=")];
+        let request = super::authenticated(&client, &provider(entry), &"s:&".into(), &grant).build().unwrap();
+        let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
+        let body = String::from_utf8(request.body().unwrap().as_bytes().unwrap().to_vec()).unwrap();
+        (header("authorization"), header("content-type"), body)
+    }
+
+    #[test]
+    fn an_entry_says_how_its_client_proves_itself_and_how_the_request_is_written() {
+        let form = |basic: &str, body: &str| {
+            (basic.to_owned(), "application/x-www-form-urlencoded".to_owned(), body.to_owned())
+        };
+        let grant = "grant_type=refresh_token&refresh_token=r%26%3D";
+        // us:s%3A%26
+        assert_eq!(sent(""), form("Basic dXM6cyUzQSUyNg==", grant));
+        assert_eq!(sent("client_auth = 'post'"), form("", &format!("client_id=us&client_secret=s%3A%26&{grant}")));
+        assert_eq!(sent("client_auth = 'none'"), form("", &format!("client_id=us&{grant}")));
+        let (basic, kind, body) = sent("client_auth = 'none'\ntoken_request = 'json'");
+        assert_eq!((basic.as_str(), kind.as_str()), ("", "application/json"));
+        assert_eq!(body, r#"{"client_id":"us","grant_type":"refresh_token","refresh_token":"r&="}"#);
+    }
+
+    #[test]
+    fn a_client_has_a_secret_or_says_that_it_has_none() {
+        let (with, without) = (provider(""), |lines: &str| {
+            let entry = "authorize_url = 'https://p/authorize'\ntoken_url = 'https://p/token'\nclient_id = 'us'\n";
+            toml::from_str::<super::OAuthProvider>(&format!("{entry}{lines}")).unwrap()
+        });
+        assert_eq!(with.check(), Ok(()));
+        assert!(provider("client_auth = 'none'").check().unwrap_err().contains("has none"));
+        assert!(without("").check().unwrap_err().contains("client_secret is missing"));
+        let public = without("client_auth = 'none'");
+        assert_eq!((public.check(), public.client_secret().unwrap().expose_secret()), (Ok(()), ""));
     }
 
     #[test]

@@ -28,6 +28,9 @@ pub struct Subject {
     /// Its name, where the provider tells one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Whether its consent replaced another account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replaced: bool,
 }
 
 /// What a provider gave at one time. Its `Debug` prints no token.

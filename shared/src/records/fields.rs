@@ -1,4 +1,4 @@
-//! A record as the fields of a Redis hash, format 1. An empty value means "none": every record has every field, so that
+//! A record as the fields of a Redis hash, format 2. (Format 1 had no `token`.) An empty value means "none": every record has every field, so that
 //! a missing one is damage.
 
 use std::collections::HashMap;
@@ -13,7 +13,10 @@ use super::record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, 
 use crate::seal::KeyRef;
 
 /// The format that this version writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// The oldest that it reads.
+const OLDEST: u32 = 1;
 
 /// Field names and values, as HSET takes them.
 pub(super) type Fields = Vec<(&'static str, Vec<u8>)>;
@@ -22,7 +25,7 @@ pub(super) type Fields = Vec<(&'static str, Vec<u8>)>;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// Written by a newer version.
-    #[error("it has format {0}, this program knows format {FORMAT} only; run the version that wrote it")]
+    #[error("it has format {0}, this program knows formats {OLDEST} to {FORMAT}; run the version that wrote it")]
     UnknownFormat(u32),
     /// Not whole.
     #[error(
@@ -54,6 +57,7 @@ pub(super) fn of_draft(draft: &Draft) -> Fields {
         ("created_at", millis(data.created_at)),
         ("refreshed_at", millis(data.refreshed_at)),
         ("request", id(data.request)),
+        ("token", draft.token.map(hex::encode).unwrap_or_default()),
         ("superseded", data.superseded.iter().map(hex::encode).collect::<Vec<_>>().join(" ")),
     ]
     .map(|(name, value)| (name, value.into_bytes()))
@@ -95,10 +99,11 @@ pub(super) fn of_sealed(sealed: &Sealed) -> Fields {
 /// A record from its hash.
 pub(super) fn read(id: RecordId, hash: HashMap<String, Vec<u8>>) -> Result<Record, RecordError> {
     let mut fields = Hash(hash);
-    match fields.parse::<u32>("format")? {
-        FORMAT => {}
+    let token = match fields.parse::<u32>("format")? {
+        OLDEST => None,
+        FORMAT => fields.optional("token", read_hash)?,
         other => return Err(RecordError::UnknownFormat(other)),
-    }
+    };
     let code = fields.text("standing_code")?;
     let standing = Standing {
         state: fields.word("standing", read_state)?,
@@ -131,6 +136,7 @@ pub(super) fn read(id: RecordId, hash: HashMap<String, Vec<u8>>) -> Result<Recor
             marker,
             superseded: fields.word("superseded", read_hashes)?,
         },
+        token,
         sealed: Sealed {
             key: KeyRef { id: fields.parse("key_id")?, version: fields.parse("key_version")? },
             bytes: fields.0.remove("sealed").ok_or(RecordError::Missing("sealed"))?,
@@ -172,12 +178,12 @@ fn read_millis(text: &str) -> Option<Timestamp> {
 }
 
 fn read_hashes(text: &str) -> Option<Vec<[u8; 32]>> {
-    text.split_ascii_whitespace()
-        .map(|hash| {
-            let mut bytes = [0; 32];
-            hex::decode_to_slice(hash, &mut bytes).ok().map(|()| bytes)
-        })
-        .collect()
+    text.split_ascii_whitespace().map(read_hash).collect()
+}
+
+fn read_hash(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)
 }
 
 fn state_word(state: State) -> &'static str {

@@ -1,7 +1,7 @@
 //! Records as earlier versions wrote them: every format number ever written must stay readable.
 //!
-//! Taken from Redis as it was: index key 32 bytes of 7, sealing key the bytes 0 to 31. A file is never changed; a new
-//! format gets a file of its own.
+//! As Redis had them: index key 32 bytes of 7, sealing key the bytes 0 to 31. A file is never changed; a new format gets
+//! a file of its own.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,8 +23,10 @@ struct Golden {
     fields: HashMap<String, String>,
 }
 
-fn golden() -> Golden {
-    serde_json::from_str(include_str!("golden/record-1.json")).unwrap()
+/// The record in each format, the oldest first.
+fn golden() -> [Golden; 2] {
+    [include_str!("golden/record-1.json"), include_str!("golden/record-2.json")]
+        .map(|text| serde_json::from_str(text).unwrap())
 }
 
 /// As Redis answers: the ciphertext is bytes, everything else text.
@@ -50,39 +52,51 @@ fn key() -> Key {
     Key::from_bytes(&std::array::from_fn(|number| u8::try_from(number).unwrap()))
 }
 
-fn read() -> Record {
-    fields::read(locator().locate(&connection()), hash(&golden())).unwrap()
+fn read(golden: &Golden) -> Record {
+    fields::read(locator().locate(&connection()), hash(golden)).unwrap()
+}
+
+fn newest() -> Golden {
+    let [.., newest] = golden();
+    newest
 }
 
 #[test]
-fn a_record_of_format_1_is_found_by_its_name_and_read() {
-    assert_eq!(locator().locate(&connection()).to_string(), golden().record);
-    let record = read();
-    assert_eq!(record.tags, locator().tags(&connection()));
-    assert_eq!(record.key().to_string(), "key sealpost-records, version 4387e9f3d6e14c459867679a90fd0f79");
-    let data = &record.metadata;
-    assert_eq!((data.standing.state, data.standing.code), (State::NeedsConsent, Some(Code::InvalidGrant)));
-    assert_eq!(data.custody, Custody::Vault);
-    assert_eq!(data.scopes, ["write:issue", "with space"]);
-    assert_eq!(data.next_due.unwrap().as_millisecond(), 1_760_007_200_000);
-    assert_eq!(data.marker.unwrap().at.as_millisecond(), 1_760_000_002_000);
-    assert_eq!(data.superseded, [[1; 32], [2; 32]]);
+fn a_record_of_every_format_is_found_by_its_name_and_read() {
+    for golden in golden() {
+        assert_eq!(locator().locate(&connection()).to_string(), golden.record);
+        let record = read(&golden);
+        assert_eq!(record.tags, locator().tags(&connection()));
+        assert_eq!(record.key().to_string(), "key sealpost-records, version 4387e9f3d6e14c459867679a90fd0f79");
+        let data = &record.metadata;
+        assert_eq!((data.standing.state, data.standing.code), (State::NeedsConsent, Some(Code::InvalidGrant)));
+        assert_eq!(data.custody, Custody::Vault);
+        assert_eq!(data.scopes, ["write:issue", "with space"]);
+        assert_eq!(data.next_due.unwrap().as_millisecond(), 1_760_007_200_000);
+        assert_eq!(data.marker.unwrap().at.as_millisecond(), 1_760_000_002_000);
+        assert_eq!(data.superseded, [[1; 32], [2; 32]]);
 
-    let content = record.open(&key()).unwrap();
-    assert_eq!(content.connection, connection());
-    assert_eq!(content.subject.unwrap().name.as_deref(), Some("ada"));
-    assert_eq!(content.tokens.refresh_token.unwrap().expose_secret(), "refresh-1");
+        let content = record.open(&key()).unwrap();
+        assert_eq!(content.connection, connection());
+        assert_eq!(content.subject.unwrap().name.as_deref(), Some("ada"));
+        assert_eq!(content.tokens.refresh_token.unwrap().expose_secret(), "refresh-1");
+    }
 }
 
 #[test]
-fn what_is_written_now_is_still_format_1() {
-    let record = read();
-    let Record { id, tags, metadata, sealed, .. } = record;
-    let mut written: HashMap<_, _> = fields::of_draft(&Draft { id, tags, metadata, sealed, epoch: None })
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
-    let stored = hash(&golden());
+fn format_1_knew_no_hash_of_its_refresh_token() {
+    let [first, second] = golden();
+    assert_eq!(read(&first).token, None);
+    assert_eq!(read(&second).token, Some(locator().refresh_token(b"refresh-1")));
+}
+
+#[test]
+fn what_is_written_now_is_format_2() {
+    let stored = hash(&newest());
+    let Record { id, tags, metadata, token, sealed, .. } = read(&newest());
+    let draft = Draft { id, tags, metadata, token, sealed, epoch: None };
+    let mut written: HashMap<_, _> =
+        fields::of_draft(&draft).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     // The script writes these.
     for name in ["revision", "write"] {
         written.insert(name.into(), stored[name].clone());
@@ -93,17 +107,17 @@ fn what_is_written_now_is_still_format_1() {
 #[test]
 fn a_field_of_a_newer_version_is_passed_over_and_a_newer_format_is_not() {
     let id = locator().locate(&connection());
-    let mut newer = hash(&golden());
+    let mut newer = hash(&newest());
     newer.insert("colour".into(), b"blue".to_vec());
     assert!(fields::read(id, newer.clone()).is_ok());
-    newer.insert("format".into(), b"2".to_vec());
+    newer.insert("format".into(), b"3".to_vec());
     newer.remove("custody");
-    assert_eq!(fields::read(id, newer).unwrap_err(), RecordError::UnknownFormat(2));
+    assert_eq!(fields::read(id, newer).unwrap_err(), RecordError::UnknownFormat(3));
 }
 
 #[test]
 fn a_record_and_its_content_print_no_token() {
-    let record = read();
+    let record = read(&newest());
     let printed = format!("{record:?} {:?}", record.open(&key()).unwrap());
     assert!(printed.contains("u-42"), "the content was printed");
     assert!(!printed.contains("access-1") && !printed.contains("refresh-1"), "{printed}");

@@ -14,6 +14,8 @@
 //! {sp:017}:lease:<record>                       string: who may refresh it now, until it expires
 //! {sp:017}:probe                               nothing, for a minute: whether the shard takes writes
 //! {sp:017}:due                                  sorted set: records by the time of their next refresh, in ms
+//! {sp:017}:tokens                               hash: the refresh tokens that records have and had, by keyed hash, and whose
+//! {sp:017}:import:<hash>                        string: who brings this refresh token in now, until it expires
 //! ```
 
 use uuid::Uuid;
@@ -74,6 +76,17 @@ pub(super) fn due(shard: u16) -> String {
     format!("{{sp:{shard:03}}}:due")
 }
 
+/// The refresh tokens that a shard's records have and had.
+pub(super) fn tokens(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:tokens")
+}
+
+/// The lease of a refresh token, in a shard that it chooses itself.
+pub(super) fn import(shards: u16, token: &[u8; 32]) -> String {
+    let shard = u16::from_be_bytes([token[0], token[1]]) % shards.max(1);
+    format!("{{sp:{shard:03}}}:import:{}", hex::encode(token))
+}
+
 pub(super) fn probe(shard: u16) -> String {
     format!("{{sp:{shard:03}}}:probe")
 }
@@ -104,15 +117,16 @@ pub(super) fn member(id: &RecordId) -> String {
 
 /// What a held set names, `None` for a kind of thing that this version does not know.
 pub(super) fn read_member(shard: u16, member: &str) -> Option<Held> {
-    let key = |name: &str| {
-        let mut key = [0; 32];
-        hex::decode_to_slice(name, &mut key).ok().map(|()| RecordKey::from_bytes(key))
-    };
     match (member.strip_prefix(RECORD), member.strip_prefix(LEDGER)) {
-        (Some(record), _) => key(record).map(|key| Held::Record(RecordId { shard, key })),
-        (_, Some(entry)) => key(entry).map(|key| Held::Entry(EntryId { shard, key })),
+        (Some(record), _) => read_key(record).map(|key| Held::Record(RecordId { shard, key })),
+        (_, Some(entry)) => read_key(entry).map(|key| Held::Entry(EntryId { shard, key })),
         _ => None,
     }
+}
+
+pub(super) fn read_key(name: &str) -> Option<RecordKey> {
+    let mut key = [0; 32];
+    hex::decode_to_slice(name, &mut key).ok().map(|()| RecordKey::from_bytes(key))
 }
 
 pub(super) fn tick(tick: Uuid) -> String {

@@ -83,6 +83,11 @@ impl Link {
         read(self.bounded(async |wire| wire.run(script, keys, args).await).await?)
     }
 
+    /// Sends many commands at once and waits for all answers, in their order. Their keys may lie in any slots.
+    pub(super) async fn query_each<T: FromRedisValue>(&self, cmds: &[Cmd]) -> Result<Vec<T>, Trouble> {
+        read(self.bounded(async |wire| wire.send_each(cmds).await).await?)
+    }
+
     /// Asks every node the same.
     pub(super) async fn ask_all(&self, cmd: &Cmd) -> Result<Vec<Value>, Trouble> {
         Ok(match self.bounded(async |wire| wire.ask_all(cmd).await).await? {

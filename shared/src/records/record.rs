@@ -137,6 +137,7 @@ pub struct Draft {
     pub(super) id: RecordId,
     pub(super) tags: Tags,
     pub(super) metadata: Metadata,
+    pub(super) token: Option<[u8; 32]>,
     pub(super) sealed: Sealed,
     /// The owner's epoch that it belongs to; `None`: any.
     pub(super) epoch: Option<u64>,
@@ -151,12 +152,12 @@ impl Draft {
 
     pub(super) fn seal(
         (id, tags): (RecordId, Tags),
-        metadata: Metadata,
+        (metadata, token): (Metadata, Option<[u8; 32]>),
         content: &Content,
         (name, key): (&KeyRef, &Key),
     ) -> Result<Self, ContentError> {
         let sealed = Sealed::seal(&id, name, key, &content.to_bytes()?)?;
-        Ok(Self { id, tags, metadata, sealed, epoch: None })
+        Ok(Self { id, tags, metadata, token, sealed, epoch: None })
     }
 
     /// Where it will lie.
@@ -177,6 +178,8 @@ pub struct Record {
     pub tags: Tags,
     /// What is in clear.
     pub metadata: Metadata,
+    /// The keyed hash of its refresh token; `None` also for a record that was written before there was one.
+    pub token: Option<[u8; 32]>,
     /// What is not.
     pub sealed: Sealed,
 }

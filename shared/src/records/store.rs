@@ -107,7 +107,7 @@ impl Store {
         self.inner.locator.locate(connection)
     }
 
-    /// The keyed hash by which a refresh token is known that a newer one replaced.
+    /// The keyed hash by which a refresh token is known where it is not sealed.
     #[must_use]
     pub fn hash_of(&self, refresh_token: &SecretString) -> [u8; 32] {
         self.inner.locator.refresh_token(refresh_token.expose_secret().as_bytes())
@@ -122,7 +122,8 @@ impl Store {
         key: &Key,
     ) -> Result<Draft, ContentError> {
         let place = (self.locate(&content.connection), self.inner.locator.tags(&content.connection));
-        Draft::seal(place, metadata, content, (name, key))
+        let token = content.tokens.refresh_token.as_ref().map(|token| self.hash_of(token));
+        Draft::seal(place, (metadata, token), content, (name, key))
     }
 
     /// Reads a record; `None` if there is none.
@@ -183,6 +184,7 @@ impl Store {
             layout::held(id.shard, key),
             layout::due(id.shard),
             layout::epoch(id.shard, owner),
+            layout::tokens(id.shard),
         ];
         let (condition, wanted) = match expected {
             Expected::Absent => ("absent", String::new()),

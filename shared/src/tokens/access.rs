@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use sealpost_schemas::{Answer, Code, Connection, FailureReport};
+use sealpost_schemas::{Answer, Code, Connection, FailureReport, ProviderError};
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -215,15 +215,18 @@ fn needs_consent(standing: &Standing) -> Access {
         Some(code @ Code::InteractionRequired) => {
             refused(code, "the provider wants the user to sign in again; ask for consent again")
         }
+        Some(code @ Code::SubjectChanged) => {
+            refused(code, "the provider answered a refresh with the tokens of another account; ask for consent again")
+        }
         _ => refused(Code::NeedsConsent, "the provider no longer takes its tokens; ask for consent again"),
     }
 }
 
-/// The same to the one who found out, with the provider's words.
-pub(super) fn ended(standing: &Standing, said: sealpost_schemas::ProviderError, events: Vec<Answer>) -> Access {
+/// The same to the one who found out, with the provider's words if it said any.
+pub(super) fn ended(standing: &Standing, said: Option<ProviderError>, events: Vec<Answer>) -> Access {
     match needs_consent(standing) {
         Access::Refused { report, .. } => {
-            Access::Refused { report: FailureReport { provider_error: Some(said), ..report }, events }
+            Access::Refused { report: FailureReport { provider_error: said, ..report }, events }
         }
         granted @ Access::Granted { .. } => granted,
     }

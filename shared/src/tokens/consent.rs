@@ -9,8 +9,9 @@ use uuid::Uuid;
 use super::TokenKeeper;
 use crate::failure::Failure;
 use crate::ids;
-use crate::oauth::TokenAnswer;
-use crate::records::{Content, Custody, Expected, Metadata, Record, Saved, Standing, TokenSet};
+use crate::keys::{KeyError, KeySource};
+use crate::oauth::{Account, TokenAnswer};
+use crate::records::{Content, Custody, Expected, Metadata, Record, Saved, Standing, State, Subject, TokenSet};
 
 /// How often a save looks again when the record moved under it.
 const SAVES: usize = 4;
@@ -22,8 +23,34 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub struct Prepared {
     connection: Connection,
     current: Option<Record>,
+    /// The account that the stored connection is of, where it is known.
+    subject: Option<Subject>,
     /// The owner's epoch in which the consent was sent; `None`: any.
     epoch: Option<u64>,
+}
+
+/// What the consent of a request brought.
+pub struct Consented<'a> {
+    /// The request's id.
+    pub request: Uuid,
+    /// The tokens.
+    pub tokens: &'a TokenAnswer,
+    /// The scopes that were granted.
+    pub scopes: &'a [String],
+    /// Whose they are, where a verified ID token says so.
+    pub account: Option<Account>,
+    /// Whether they may be another account's than the stored ones.
+    pub replace_subject: bool,
+    /// When they came.
+    pub now: Timestamp,
+}
+
+impl<'a> Consented<'a> {
+    /// Of an account that nobody told, which replaces none.
+    #[must_use]
+    pub fn new(request: Uuid, tokens: &'a TokenAnswer, scopes: &'a [String], now: Timestamp) -> Self {
+        Self { request, tokens, scopes, account: None, replace_subject: false, now }
+    }
 }
 
 impl Prepared {
@@ -33,11 +60,11 @@ impl Prepared {
         Self { epoch: Some(epoch), ..self }
     }
 
-    /// What is stored, if this very request stored it: it was delivered again, and its code is spent.
+    /// What is stored and whose it is, if this very request stored it: it was delivered again, and its code is spent.
     #[must_use]
-    pub fn stored_by(&self, request: Uuid) -> Option<&Metadata> {
+    pub fn stored_by(&self, request: Uuid) -> Option<(&Metadata, Option<&Subject>)> {
         let metadata = &self.current.as_ref()?.metadata;
-        (metadata.request == Some(request)).then_some(metadata)
+        (metadata.request == Some(request)).then_some((metadata, self.subject.as_ref()))
     }
 }
 
@@ -47,48 +74,29 @@ impl TokenKeeper {
         self.newest().await?;
         let id = self.store.locate(connection);
         let current = self.store.load(&id).await?;
+        let subject = self.subject_of(current.as_ref()).await?;
         self.store.writable(&id).await?;
-        Ok(Prepared { connection: connection.clone(), current, epoch: None })
+        Ok(Prepared { connection: connection.clone(), current, subject, epoch: None })
     }
 
-    /// Seals and saves what the consent of this request brought. The newest consent wins over whatever is stored.
+    /// Seals and saves what the consent of a request brought, and returns whose it is, where that is known. The newest
+    /// consent wins over whatever is stored, but not one by another account that may not replace it: that is a failure
+    /// with code `subject-changed`, and the record stays as it is.
     pub async fn store_consent(
         &self,
         prepared: &Prepared,
-        request: Uuid,
-        tokens: &TokenAnswer,
-        scopes: &[String],
-        now: Timestamp,
-    ) -> Result<(), Failure> {
-        let content = Content {
-            connection: prepared.connection.clone(),
-            subject: None,
-            tokens: TokenSet {
-                access_token: tokens.keep_access_token.then(|| tokens.access_token.clone()),
-                refresh_token: tokens.refresh_token.clone(),
-                token_type: tokens.token_type.clone(),
-            },
-        };
-        let metadata = Metadata {
-            generation: ids::fresh(),
-            standing: Standing::active(now),
-            custody: Custody::Vault,
-            access_expires_at: tokens.expires_at,
-            next_due: tokens.expires_at,
-            scopes: scopes.to_vec(),
-            created_at: prepared.current.as_ref().map_or(now, |record| record.metadata.created_at),
-            refreshed_at: now,
-            request: Some(request),
-            marker: None,
-            superseded: Vec::new(),
-        };
+        consented: &Consented<'_>,
+    ) -> Result<Option<Subject>, Failure> {
+        let metadata = metadata(prepared, consented);
         let mut revision = prepared.current.as_ref().map(|record| record.revision);
+        let mut known = prepared.subject.clone();
         for _ in 0..SAVES {
+            let content = content(prepared, consented, known.as_ref())?;
             let (name, key) = self.newest().await?;
             let draft = self.store.draft(&content, metadata.clone(), &name, &key)?.in_epoch(prepared.epoch);
             let expected = revision.map_or(Expected::Absent, Expected::Revision);
             if let Saved::Written(_) = self.store.save(&draft, expected).await? {
-                return Ok(());
+                return Ok(content.subject);
             }
             let Connection { tenant, user, .. } = prepared.connection.clone();
             let now = self.store.epoch(&Owner { tenant, user }).await?;
@@ -96,9 +104,66 @@ impl TokenKeeper {
                 let message = "the owner's connections were revoked after this consent was sent; ask for consent again";
                 return Err(Failure::reject(Code::Revoked, message));
             }
-            revision = self.store.load(&draft.id()).await?.map(|record| record.revision);
+            let current = self.store.load(&draft.id()).await?;
+            revision = current.as_ref().map(|record| record.revision);
+            // what this very consent saved, in an attempt whose answer was lost, is not what it found
+            if current.as_ref().is_none_or(|record| record.metadata.request != Some(consented.request)) {
+                known = self.subject_of(current.as_ref()).await?;
+            }
         }
         let id = self.store.locate(&prepared.connection);
         Err(Failure::defer(PAUSE, Code::Conflict, format!("saving record {id}: it moved under every attempt")))
+    }
+
+    /// The account that a record is of. One that will never open has none that is known, so that consent heals it.
+    async fn subject_of(&self, record: Option<&Record>) -> Result<Option<Subject>, Failure> {
+        let Some(record) = record.filter(|record| record.metadata.standing.state != State::Quarantined) else {
+            return Ok(None);
+        };
+        let key = match self.keys.get(record.key()).await {
+            Err(KeyError::Missing { .. }) => return Ok(None),
+            key => key?,
+        };
+        match record.open(&key) {
+            Err(error) if error.code() == Code::Quarantined => Ok(None),
+            content => Ok(content?.subject),
+        }
+    }
+}
+
+/// What is sealed, if it may take the place of what is known to be there.
+fn content(prepared: &Prepared, consented: &Consented<'_>, known: Option<&Subject>) -> Result<Content, Failure> {
+    let Consented { tokens, account, .. } = consented;
+    let replaced = account.as_ref().zip(known).is_some_and(|(account, known)| account.id != known.id);
+    if replaced && !consented.replace_subject {
+        let message = "consent was given by another account of the provider than the one that is connected; nothing was \
+                       stored. Ask for consent by that account, or allow the change with replace_subject";
+        return Err(Failure::reject(Code::SubjectChanged, message));
+    }
+    let subject = account.clone().map(|Account { id, name }| Subject { id, name, replaced });
+    Ok(Content {
+        connection: prepared.connection.clone(),
+        subject,
+        tokens: TokenSet {
+            access_token: tokens.keep_access_token.then(|| tokens.access_token.clone()),
+            refresh_token: tokens.refresh_token.clone(),
+            token_type: tokens.token_type.clone(),
+        },
+    })
+}
+
+fn metadata(prepared: &Prepared, Consented { request, tokens, scopes, now, .. }: &Consented<'_>) -> Metadata {
+    Metadata {
+        generation: ids::fresh(),
+        standing: Standing::active(*now),
+        custody: Custody::Vault,
+        access_expires_at: tokens.expires_at,
+        next_due: tokens.expires_at,
+        scopes: scopes.to_vec(),
+        created_at: prepared.current.as_ref().map_or(*now, |record| record.metadata.created_at),
+        refreshed_at: *now,
+        request: Some(*request),
+        marker: None,
+        superseded: Vec::new(),
     }
 }

@@ -20,10 +20,10 @@ use crate::oauth::TokenAnswer;
 use crate::records::{Content, Expected, Marker, Metadata, Saved, Standing, State, TokenSet};
 
 /// How long new tokens that cannot be saved are held on to: the provider has replaced the old ones already.
-const HOLD_ON: Duration = Duration::from_mins(2);
+pub(super) const HOLD_ON: Duration = Duration::from_mins(2);
 
 /// Between two attempts to save them.
-const PAUSE: Duration = Duration::from_millis(500);
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// How often a record that moves is looked at again.
 const LOOKS: usize = 8;
@@ -59,6 +59,9 @@ impl TokenKeeper {
         if !ours {
             // not revoked: that can take the family, and with it what is stored
             return self.adopt(attempt.wanted).await;
+        }
+        if let Some(ended) = self.check_subject(attempt, &answer, metadata.generation).await? {
+            return Ok(ended);
         }
         let connection = attempt.wanted.connection.clone();
         let event = ConnectionRefreshed {
@@ -139,7 +142,7 @@ impl TokenKeeper {
                 code,
                 provider_error: Some(said.clone()),
             };
-            return Ok(access::ended(&standing, said, Answer::of(&event).into_iter().collect()));
+            return Ok(access::ended(&standing, Some(said), Answer::of(&event).into_iter().collect()));
         }
         Err(put_off(&attempt.record.id, "it moved under every attempt to mark it"))
     }
@@ -181,7 +184,7 @@ fn is_of(attempt: &Attempt<'_>, marker: Option<Marker>) -> bool {
     marker.is_some_and(|marker| marker.attempt == attempt.marker.attempt)
 }
 
-fn event_id(attempt: &Attempt<'_>, name: &str, generation: Uuid) -> Uuid {
+pub(super) fn event_id(attempt: &Attempt<'_>, name: &str, generation: Uuid) -> Uuid {
     let connection = &attempt.wanted.connection;
     let owner = Owner { tenant: connection.tenant.clone(), user: connection.user.clone() };
     ids::follow_up(Some(&owner), generation, name, "")

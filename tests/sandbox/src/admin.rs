@@ -35,20 +35,23 @@ struct Mint {
     scope: Option<String>,
     redirect_uri: Option<String>,
     code_challenge: Option<String>,
+    nonce: Option<String>,
 }
 
 /// With `redirect_uri` the code that the user's consent would have brought there; without one, tokens at once.
 async fn mint(State(app): State<Arc<App>>, Json(mint): Json<Mint>) -> Result<Response, Refusal> {
-    let scopes = mint.scope.as_deref().map_or_else(|| Ok(Scopes::all()), str::parse)?;
-    let mut state = app.state();
+    let scopes = mint.scope.as_deref().map_or_else(|| Ok(Scopes::usual()), str::parse)?;
+    let state = &mut *app.state();
     let Settings { access_ttl, code_ttl } = state.settings;
     if let Some(redirect_uri) = mint.redirect_uri {
         let expires_at = now() + SignedDuration::from_secs(code_ttl.into());
-        let code =
-            Code { user: mint.user, scopes, redirect_uri, challenge: mint.code_challenge, expires_at, used_for: None };
+        let Mint { user, code_challenge: challenge, nonce, .. } = mint;
+        let code = Code { user, scopes, redirect_uri, challenge, nonce, expires_at, used_for: None };
         Ok(Json(json!({"code": state.grants.keep(code)?})).into_response())
     } else {
-        Ok(Json(state.grants.mint(mint.user, scopes, access_ttl, now())?).into_response())
+        let mut tokens = state.grants.mint(mint.user, scopes, access_ttl, now())?;
+        state.openid.attach(&mut tokens, &app)?;
+        Ok(Json(tokens).into_response())
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::clients::Client;
 use crate::faults::Faults;
 use crate::grants::Grants;
+use crate::openid::OpenId;
 use crate::posts::Posts;
 use crate::stats::Stats;
 
@@ -25,6 +26,7 @@ pub(crate) struct App {
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) grants: Grants,
+    pub(crate) openid: OpenId,
     pub(crate) posts: Posts,
     pub(crate) faults: Faults,
     pub(crate) stats: Stats,
@@ -63,6 +65,7 @@ impl State {
         Self {
             settings,
             grants: Grants::default(),
+            openid: OpenId::default(),
             posts: Posts::default(),
             faults: Faults::default(),
             stats: Stats::default(),

@@ -31,6 +31,7 @@ struct Asked {
     redirect_uri: String,
     scopes: Scopes,
     challenge: String,
+    nonce: Option<String>,
 }
 
 /// Where an answer goes, and with which state.
@@ -74,10 +75,11 @@ async fn decide(State(app): State<Arc<App>>, fields: Result<Fields, Refusal>) ->
 }
 
 fn allow(app: &App, asked: Asked, user: String) -> Result<Response, Wrong> {
-    let Asked { back, redirect_uri, scopes, challenge } = asked;
+    let Asked { back, redirect_uri, scopes, challenge, nonce } = asked;
     let mut state = app.state();
     let expires_at = now() + SignedDuration::from_secs(state.settings.code_ttl.into());
-    let code = Code { user, scopes, redirect_uri, challenge: Some(challenge), expires_at, used_for: None };
+    let challenge = Some(challenge);
+    let code = Code { user, scopes, redirect_uri, challenge, nonce, expires_at, used_for: None };
     match state.grants.keep(code) {
         Ok(code) => Ok(back.with(app, &[("code", &code)])),
         Err(refusal) => Err(Wrong::Redirect(back, refusal)),
@@ -95,7 +97,10 @@ fn check(app: &App, fields: &Fields) -> Result<Asked, Wrong> {
     // From here on the client can be trusted with an answer.
     let back = Box::new(Back { to, state: fields.get("state").map(str::to_owned) });
     match terms(fields) {
-        Ok((scopes, challenge)) => Ok(Asked { back, redirect_uri, scopes, challenge }),
+        Ok((scopes, challenge)) => {
+            let nonce = fields.get("nonce").map(str::to_owned);
+            Ok(Asked { back, redirect_uri, scopes, challenge, nonce })
+        }
         Err(refusal) => Err(Wrong::Redirect(back, refusal)),
     }
 }
@@ -115,7 +120,7 @@ fn terms(fields: &Fields) -> Result<(Scopes, String), Refusal> {
     if challenge.len() != 43 || !challenge.bytes().all(base64url) {
         return Err(Refusal::oauth("invalid_request", "code_challenge is no SHA-256 in base64url"));
     }
-    let scopes = fields.get("scope").map_or_else(|| Ok(Scopes::all()), str::parse)?;
+    let scopes = fields.get("scope").map_or_else(|| Ok(Scopes::usual()), str::parse)?;
     Ok((scopes, challenge.to_owned()))
 }
 

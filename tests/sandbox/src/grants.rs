@@ -52,6 +52,8 @@ pub(crate) struct Code {
     pub(crate) redirect_uri: String,
     /// S256 (RFC 7636). Without one, a verifier in the token request is refused.
     pub(crate) challenge: Option<String>,
+    /// For the ID token.
+    pub(crate) nonce: Option<String>,
     pub(crate) expires_at: Timestamp,
     /// The family that the code made, once it was used.
     pub(crate) used_for: Option<usize>,
@@ -78,6 +80,14 @@ pub(crate) struct Tokens {
     expires_in: u32,
     refresh_token: String,
     scope: String,
+    /// Where the scope `openid` was granted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id_token: Option<String>,
+    #[serde(skip)]
+    pub(crate) to: Bearer,
+    /// The one of the authorization request; none at a refresh (`OpenID` Connect Core §12.2).
+    #[serde(skip)]
+    pub(crate) nonce: Option<String>,
 }
 
 /// Whom a good access token speaks for.
@@ -122,9 +132,9 @@ impl Grants {
         }
         let family = self.families.len();
         kept.used_for = Some(family);
-        let (user, scopes) = (kept.user.clone(), kept.scopes.clone());
+        let (user, scopes, nonce) = (kept.user.clone(), kept.scopes.clone(), kept.nonce.clone());
         self.families.push(Family { user, scopes: scopes.clone(), alive: true });
-        self.issue(family, scopes, ttl, now)
+        Ok(Tokens { nonce, ..self.issue(family, scopes, ttl, now)? })
     }
 
     /// A new family at once, without a code: the tests' short cut.
@@ -166,9 +176,11 @@ impl Grants {
         let (access_token, refresh_token) = (unguessable("spa_")?, unguessable("spr_")?);
         let scope = scopes.to_string();
         let expires_at = now + SignedDuration::from_secs(ttl.into());
+        let to = Bearer { user: self.families[family].user.clone(), scopes: scopes.clone() };
         self.access.insert(access_token.clone(), Access { family, scopes, expires_at, revoked: false });
         self.refresh.insert(refresh_token.clone(), Refresh { family, superseded: false });
-        Ok(Tokens { access_token, token_type: "Bearer", expires_in: ttl, refresh_token, scope })
+        let (id_token, nonce) = (None, None);
+        Ok(Tokens { access_token, token_type: "Bearer", expires_in: ttl, refresh_token, scope, id_token, to, nonce })
     }
 
     /// RFC 7009: a refresh token (also a superseded one: it names the grant as well) ends its family, an access token

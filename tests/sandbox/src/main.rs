@@ -1,4 +1,4 @@
-//! The practice platform: an OAuth 2.1 server and a wall of posts, with faults that can be switched on.
+//! The practice platform: an OAuth 2.1 and `OpenID` server and a wall of posts, with faults that can be switched on.
 //!
 //! It is what this project is tried out and tested against, so it uses nothing of this project: it cannot share its
 //! mistakes. It is strict where real platforms are strict (single-use codes, rotating refresh tokens with reuse
@@ -11,6 +11,7 @@ mod clients;
 mod faults;
 mod fields;
 mod grants;
+mod openid;
 mod pages;
 mod posts;
 mod random;
@@ -100,6 +101,7 @@ fn router(app: &Arc<App>) -> Router {
     Router::new()
         .merge(authorize::routes())
         .merge(token::routes())
+        .merge(openid::routes())
         .merge(revoke::routes())
         .merge(posts::routes())
         .merge(wall::routes())
@@ -107,6 +109,7 @@ fn router(app: &Arc<App>) -> Router {
         // Below the layer, so that no fault can lock the tests out.
         .merge(admin::routes())
         .merge(faults::routes())
+        .merge(openid::admin_routes())
         .with_state(app.clone())
 }
 

@@ -9,16 +9,18 @@ use crate::refusal::Refusal;
 /// One thing that a user can allow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
+    OpenId,
     Profile,
     PostsRead,
     PostsWrite,
 }
 
 impl Scope {
-    const ALL: [Self; 3] = [Self::Profile, Self::PostsRead, Self::PostsWrite];
+    const ALL: [Self; 4] = [Self::OpenId, Self::Profile, Self::PostsRead, Self::PostsWrite];
 
     fn name(self) -> &'static str {
         match self {
+            Self::OpenId => "openid",
             Self::Profile => "profile",
             Self::PostsRead => "posts.read",
             Self::PostsWrite => "posts.write",
@@ -28,6 +30,7 @@ impl Scope {
     /// For the consent page.
     pub(crate) fn in_words(self) -> &'static str {
         match self {
+            Self::OpenId => "Know that it is you",
             Self::Profile => "See your user name",
             Self::PostsRead => "Read your posts",
             Self::PostsWrite => "Publish posts in your name",
@@ -40,9 +43,9 @@ impl Scope {
 pub(crate) struct Scopes(BTreeSet<Scope>);
 
 impl Scopes {
-    /// What is asked for where a request names none.
-    pub(crate) fn all() -> Self {
-        Self(Scope::ALL.into())
+    /// What is asked for where a request names none: all but an ID token.
+    pub(crate) fn usual() -> Self {
+        Self([Scope::Profile, Scope::PostsRead, Scope::PostsWrite].into())
     }
 
     pub(crate) fn contains(&self, scope: Scope) -> bool {
@@ -66,7 +69,7 @@ impl FromStr for Scopes {
         let scopes: Option<BTreeSet<Scope>> = text.split(' ').filter(|name| !name.is_empty()).map(known).collect();
         match scopes {
             Some(scopes) if !scopes.is_empty() => Ok(Self(scopes)),
-            _ => Err(Refusal::oauth("invalid_scope", format!("the scopes here are: {}", Self::all()))),
+            _ => Err(Refusal::oauth("invalid_scope", format!("the scopes here are: {}", Self(Scope::ALL.into())))),
         }
     }
 }

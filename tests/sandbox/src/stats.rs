@@ -16,6 +16,8 @@ pub(crate) struct Stats {
     posts: Outcomes,
     /// Calls to the revocation endpoint: `ok`, `unknown` (a token that is none), or the error code.
     revoke: Outcomes,
+    /// How often the keys were asked for.
+    jwks: u64,
 }
 
 impl Stats {
@@ -25,6 +27,10 @@ impl Stats {
 
     pub(crate) fn count_post(&mut self, outcome: &'static str) {
         *self.posts.entry(outcome).or_default() += 1;
+    }
+
+    pub(crate) fn count_jwks(&mut self) {
+        self.jwks += 1;
     }
 
     pub(crate) fn count_revoke(&mut self, outcome: &'static str) {

@@ -31,20 +31,22 @@ async fn token(State(app): State<Arc<App>>, headers: HeaderMap, fields: Result<F
 
 fn answer(app: &App, grant: &str, headers: &HeaderMap, fields: &Fields) -> Result<Tokens, Refusal> {
     app.client.authenticate(headers, fields)?;
-    let mut state = app.state();
+    let state = &mut *app.state();
     let ttl = state.settings.access_ttl;
-    match grant {
+    let mut tokens = match grant {
         "authorization_code" => {
             let (code, redirect_uri) = (fields.required("code")?, fields.required("redirect_uri")?);
-            state.grants.redeem(code, redirect_uri, fields.get("code_verifier"), ttl, now())
+            state.grants.redeem(code, redirect_uri, fields.get("code_verifier"), ttl, now())?
         }
         "refresh_token" => {
             let scopes = fields.get("scope").map(str::parse).transpose()?;
-            state.grants.refresh(fields.required("refresh_token")?, scopes, ttl, now())
+            state.grants.refresh(fields.required("refresh_token")?, scopes, ttl, now())?
         }
         _ => {
             let named = fields.required("grant_type")?;
-            Err(Refusal::oauth("unsupported_grant_type", format!("no grant {named:?} here")))
+            return Err(Refusal::oauth("unsupported_grant_type", format!("no grant {named:?} here")));
         }
-    }
+    };
+    state.openid.attach(&mut tokens, app)?;
+    Ok(tokens)
 }

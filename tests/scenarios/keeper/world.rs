@@ -13,7 +13,7 @@ use sealpost_shared::{
     keys::{KeySource, Keys, LocalKeys},
     oauth::{OAuthProvider, TokenAnswer},
     records::{Content, Record, Store, StoreConfig, StoreMode},
-    tokens::{Access, TokenCalls, TokenKeeper},
+    tokens::{Access, Consented, TokenCalls, TokenKeeper},
 };
 use sealpost_tests::{
     Own, Sandbox,
@@ -111,7 +111,7 @@ impl World {
         let scopes = ["posts.read".to_owned(), "posts.write".to_owned()];
         let now = SystemClock.now();
         keeper
-            .store_consent(&place, ids::fresh(), tokens, &scopes, now)
+            .store_consent(&place, &Consented::new(ids::fresh(), tokens, &scopes, now))
             .await
             .map_err(|failure| words(&failure))
             .unwrap();
@@ -196,6 +196,7 @@ fn read(minted: &Value) -> TokenAnswer {
         expires_at: Some(SystemClock.now() - SignedDuration::from_secs(5)),
         keep_access_token: true,
         scopes: None,
+        id_token: None,
     }
 }
 

@@ -55,9 +55,9 @@ async fn a_ciphertext_does_not_open_under_another_key_version(world: World) {
 
 async fn a_newer_format_is_told_apart_from_damage(world: World) {
     let record = world.saved("ada").await;
-    set(&world, &record.id, "format", b"2").await;
+    set(&world, &record.id, "format", b"3").await;
     let error = world.store.load(&record.id).await.unwrap_err();
-    assert_eq!(error.trouble, Trouble::Unreadable(RecordError::UnknownFormat(2)));
+    assert_eq!(error.trouble, Trouble::Unreadable(RecordError::UnknownFormat(3)));
     // A newer worker can read it.
     let failure = Failure::from(error);
     assert_eq!((failure.code, failure.verdict), (Code::RecordUnreadable, Verdict::Retry { after: None }));

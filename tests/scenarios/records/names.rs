@@ -24,7 +24,7 @@ async fn nothing_in_redis_tells_names_or_tokens(world: World) {
     content.connection.tenant = Name::new(&secret("tenant")).unwrap();
     content.connection.provider = ProviderId::new(&secret("provider")).unwrap();
     content.connection.label = Name::new(&secret("label")).unwrap();
-    content.subject = Some(Subject { id: secret("subject"), name: Some(secret("name")) });
+    content.subject = Some(Subject { id: secret("subject"), name: Some(secret("name")), replaced: true });
     content.tokens.access_token = Some(SecretString::from(secret("access")));
     content.tokens.refresh_token = Some(SecretString::from(secret("refresh")));
     let draft = world.store.draft(&content, metadata(), &world.old.name, &world.old.key).unwrap();

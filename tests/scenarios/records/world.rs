@@ -165,7 +165,7 @@ impl World {
     pub(super) fn content(&self, user: &str) -> Content {
         Content {
             connection: self.connection(user),
-            subject: Some(Subject { id: "17".into(), name: Some("ada".into()) }),
+            subject: Some(Subject { id: "17".into(), name: Some("ada".into()), replaced: false }),
             tokens: TokenSet {
                 access_token: Some(SecretString::from("access-1")),
                 refresh_token: Some(SecretString::from("refresh-1")),

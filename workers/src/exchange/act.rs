@@ -1,28 +1,23 @@
 //! The code is spent, and what it brings is stored.
 
-use std::time::Duration;
-
 use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Claim, Sending};
-use sealpost_shared::oauth::{CodeGrant, OAuthProvider, TokenAnswer, TokenError, exchange_code};
+use sealpost_shared::oauth::{CodeGrant, OAuthProvider, TokenError, exchange_code};
 use sealpost_shared::records::Outcome;
 use sealpost_shared::tokens::Prepared;
 use secrecy::SecretString;
 
 use super::Exchange;
-use super::results::{LOOK_AGAIN, answer, busy, code_lost, failed, stored_as};
+use super::results::{LOOK_AGAIN, answer, busy, failed, stored_as};
 use crate::step::Attempt;
-
-/// How often a save is tried when the code is already spent, with a pause between.
-const SAVES: usize = 10;
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// All that a code is spent with.
 pub(super) struct TokenCall<'a> {
     pub(super) oauth: &'a OAuthProvider,
     pub(super) secret: SecretString,
     pub(super) grant: CodeGrant<'a>,
+    pub(super) nonce: Option<&'a SecretString>,
     pub(super) place: Prepared,
 }
 
@@ -40,17 +35,16 @@ impl Exchange {
             self.ledger.unsent(&sending).await?;
             return Err(busy(request, LOOK_AGAIN));
         }
-        let TokenCall { oauth, secret, grant, place } = call;
-        let tokens = match exchange_code(&self.http, oauth, &secret, &grant, at.now).await {
+        let tokens = match exchange_code(&self.http, call.oauth, &call.secret, &call.grant, at.now).await {
             Ok(tokens) => tokens,
             Err(error) => return self.not_exchanged(request, &sending, &error).await,
         };
         // RFC 6749 §5.1: an answer without scopes grants those that were asked for
-        let asked = request.scopes.as_ref().unwrap_or(&oauth.scopes);
+        let asked = request.scopes.as_ref().unwrap_or(&call.oauth.scopes);
         let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
-        let (outcome, result) = match self.store(&place, request, &tokens, &scopes, at).await {
-            Ok(()) => (Outcome::Happened, stored_as(request, scopes, tokens.expires_at)),
-            Err(failure) => (Outcome::Refused, failed(request, code_lost(request, &failure))),
+        let (outcome, result) = match self.keep(request, &call, (&tokens, &scopes), at).await {
+            Ok(subject) => (Outcome::Happened, stored_as(request, scopes, tokens.expires_at, subject.as_ref())),
+            Err(report) => (Outcome::Refused, failed(request, report)),
         };
         self.settle(request, &sending, outcome, result).await
     }
@@ -96,24 +90,6 @@ impl Exchange {
         };
         // nothing was stored, and nothing will be
         self.settle(request, sending, Outcome::Refused, failed(request, report)).await
-    }
-
-    /// Saves what the code brought. The code is spent, so this does not give up at the first trouble.
-    async fn store(
-        &self,
-        place: &Prepared,
-        request: &ExchangeRequest,
-        tokens: &TokenAnswer,
-        scopes: &[String],
-        at: Attempt,
-    ) -> Result<(), Failure> {
-        for _ in 1..SAVES {
-            match self.keeper.store_consent(place, request.id, tokens, scopes, at.now).await {
-                Err(failure) if failure.verdict != Verdict::Reject => tokio::time::sleep(PAUSE).await,
-                settled => return settled,
-            }
-        }
-        self.keeper.store_consent(place, request.id, tokens, scopes, at.now).await
     }
 }
 

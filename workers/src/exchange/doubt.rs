@@ -16,8 +16,8 @@ impl Exchange {
             return Err(busy(request, doubt.left.min(LOOK_AGAIN)));
         }
         let place = self.keeper.prepare(&request.connection()).await?;
-        if let Some(stored) = place.stored_by(request.id) {
-            let result = stored_as(request, stored.scopes.clone(), stored.access_expires_at);
+        if let Some((stored, subject)) = place.stored_by(request.id) {
+            let result = stored_as(request, stored.scopes.clone(), stored.access_expires_at, subject);
             return answer(request, self.ledger.found(doubt, &result).await?);
         }
         let message = "the code was sent, and its answer was lost with the worker; consent must be given again";

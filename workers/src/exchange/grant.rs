@@ -24,6 +24,12 @@ pub(super) fn code_grant(request: &ExchangeRequest) -> Result<CodeGrant<'_>, Fai
     }
 }
 
+/// What the request's ID token must repeat.
+pub(super) fn nonce(request: &ExchangeRequest) -> Result<Option<&SecretString>, Failure> {
+    let Grant::AuthorizationCode(grant) = &request.grant else { return Ok(None) };
+    grant.nonce.as_ref().map(|nonce| plain(nonce, "grant.nonce")).transpose()
+}
+
 fn plain<'a>(secret: &'a Secret, field: &str) -> Result<&'a SecretString, Failure> {
     let sealed = || Failure::reject(Code::NotSupported, format!("{field} is sealed, which this version cannot open"));
     secret.plain().ok_or_else(sealed)
@@ -32,7 +38,7 @@ fn plain<'a>(secret: &'a Secret, field: &str) -> Result<&'a SecretString, Failur
 /// RFC 9207: a code that came from another issuer is not sent to this one.
 pub(super) fn from_another_issuer(request: &ExchangeRequest, provider: &Provider) -> Option<FailureReport> {
     let Grant::AuthorizationCode(grant) = &request.grant else { return None };
-    let (came_from, ours) = (grant.iss.as_ref()?, provider.oauth.issuer.as_ref()?);
+    let came_from = grant.iss.as_ref().filter(|_| provider.oauth.issuer.is_some())?;
     let message = "the code came from another issuer than the provider's; it was not sent";
-    (came_from != ours).then(|| FailureReport::new(Code::InvalidGrant, message, false))
+    (!provider.oauth.is_issuer(came_from)).then(|| FailureReport::new(Code::InvalidGrant, message, false))
 }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sealpost_schemas::{Code, ExchangeOutcome, ExchangeRequest, ExchangeResult, FailureReport, Message};
+use sealpost_schemas::{Code, ExchangeOutcome, ExchangeRequest, ExchangeResult, FailureReport, Message, Subject};
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
 use sealpost_shared::ledger::Standing;
+use sealpost_shared::records;
 
 /// How long a request waits that may be under way elsewhere.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -24,19 +25,16 @@ pub(super) fn busy(request: &ExchangeRequest, after: Duration) -> Failure {
     Failure::defer(after, Code::UnderWay, message)
 }
 
-pub(super) fn code_lost(request: &ExchangeRequest, failure: &Failure) -> FailureReport {
-    let (at, why) = (&request.provider, &failure.message);
-    let message = format!("the code was exchanged at {at}, but not stored: {why}; consent must be given again");
-    FailureReport::new(Code::ExchangeOutcomeLost, message, false)
-}
-
 pub(super) fn stored_as(
     request: &ExchangeRequest,
     scopes: Vec<String>,
     expires_at: Option<Timestamp>,
+    subject: Option<&records::Subject>,
 ) -> ExchangeResult {
     let result = request.result(result_id(request, "stored"), ExchangeOutcome::Stored);
-    ExchangeResult { scopes: Some(scopes), expires_at, ..result }
+    let subject =
+        subject.cloned().map(|records::Subject { id, name, replaced }| Subject { id, name, changed: replaced });
+    ExchangeResult { subject, scopes: Some(scopes), expires_at, ..result }
 }
 
 pub(super) fn failed(request: &ExchangeRequest, failure: FailureReport) -> ExchangeResult {

@@ -139,7 +139,7 @@ impl Request<'_> {
     fn read(&self, answer: &Answered, token: &SecretString) -> Result<Publication, PublishError> {
         let (status, after) = (answer.status, answer.retry_after);
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-        match meaning(&self.api.errors, status, &body, after.is_some()) {
+        match meaning(&self.api.errors, answer, &body) {
             Meaning::Posted => {
                 let places = self.publishing.map(|text| (Some(text.remote_id.as_str()), text.remote_url.as_deref()));
                 let fields = self.response.iter().cloned();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use reqwest::header::HeaderName;
+use schemars::{JsonSchema, schema_for};
 use sealpost_schemas::ProviderId;
 use sealpost_shared::config::read_toml;
 use sealpost_shared::oauth::OAuthProvider;
@@ -21,7 +22,7 @@ use super::template;
 pub struct Catalogue(BTreeMap<ProviderId, Provider>);
 
 /// One provider.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Provider {
     /// Where tokens are had.
@@ -35,7 +36,7 @@ pub struct Provider {
 }
 
 /// What all calls of a provider's publishing API have in common.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Api {
     /// The header that takes an idempotency key: a second request of the user under the same key makes no second post.
@@ -52,17 +53,21 @@ pub struct Api {
 }
 
 /// How each type of content is published that the provider takes.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Publish {
+    /// Content of type `post`.
     pub(super) post: Option<Publishing>,
+    /// Content of type `message`.
     pub(super) message: Option<Publishing>,
+    /// Content of type `email`.
     pub(super) email: Option<Publishing>,
+    /// Content of type `raw`.
     pub(super) raw: Option<RawAccess>,
 }
 
 /// How a text is published.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Publishing {
     /// Where the request goes: always POST.
@@ -95,6 +100,14 @@ impl Catalogue {
         Ok(Self(providers))
     }
 
+    /// The JSON Schema (draft 2020-12) of the file, as of its TOML tables.
+    #[must_use]
+    pub fn schema() -> Value {
+        let mut schema = schema_for!(BTreeMap<ProviderId, Provider>).to_value();
+        schema["title"] = "providers.toml: every provider, one table each".into();
+        schema
+    }
+
     /// The provider of this name.
     #[must_use]
     pub fn get(&self, id: &ProviderId) -> Option<&Provider> {
@@ -104,9 +117,11 @@ impl Catalogue {
 
 impl Provider {
     fn check(&self) -> Result<(), String> {
+        self.oauth.check()?;
         let urls = [("authorize_url", &self.oauth.authorize_url), ("token_url", &self.oauth.token_url)];
+        let keys = self.oauth.jwks_url.iter().map(|url| ("jwks_url", url));
         let publishing = self.publish.urls();
-        for (field, url) in urls.into_iter().chain(publishing) {
+        for (field, url) in urls.into_iter().chain(keys).chain(publishing) {
             if url.scheme() != "https" && !is_loopback(url) {
                 return Err(format!("{field} must be https (http only on loopback)"));
             }
@@ -185,11 +200,11 @@ mod tests {
     #[test]
     fn http_is_refused_in_every_address_but_on_loopback() {
         let all = "oauth = { authorize_url = 'https://a.example', token_url = 'https://t.example', client_id = 'c', \
-                   client_secret = { env = 'S' } }\n\
+                   client_secret = { env = 'S' }, issuer = 'i', jwks_url = 'https://j.example' }\n\
                    publish.post = { url = 'https://p.example', body = {}, remote_id = '/id', \
                    find = { url = 'https://f.example', parameter = 'key', list = '/items' } }\n\
                    publish.raw = { base = 'https://r.example', allow = [] }\n";
-        for place in ["a", "t", "p", "f", "r"] {
+        for place in ["a", "t", "j", "p", "f", "r"] {
             let on = |host: &str| {
                 let text = all.replace(&format!("https://{place}.example"), &format!("http://{host}"));
                 toml::from_str::<Provider>(&text).unwrap().check()
@@ -209,6 +224,7 @@ mod tests {
         for (old, new, names) in [
             ("https://p.example/t", "http://p.example/t", "token_url must be https"),
             ("http://127.0.0.1/p", "http://127.0.0.1.example/p", "publish url must be https"),
+            ("client_id", "jwks_url = 'https://p.example/k', client_id", "jwks_url needs issuer"),
             ("publish.post", "publish.poem", "unknown field `poem`"),
             ("publish.post", "publish.raw", "unknown field `body`, expected one of `base`"),
             ("'/id'", "'id'", "publish.post: remote_id must be a JSON pointer"),

@@ -1,10 +1,12 @@
 //! What a provider's answers mean: the entry's rules first, then what HTTP says.
 
+use schemars::JsonSchema;
+use sealpost_shared::http::Answered;
 use serde::Deserialize;
 use serde_json::Value;
 
 /// What an answer means for the job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Meaning {
     /// The answer of a success, if it has the post's id where one is expected.
@@ -21,8 +23,8 @@ pub enum Meaning {
     Unknown,
 }
 
-/// One of an entry's rules; the first that fits counts.
-#[derive(Clone, Debug, Deserialize)]
+/// One of an entry's rules; the first that fits counts. All that is given must be met.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRule {
     /// The HTTP status.
@@ -31,12 +33,15 @@ pub struct ErrorRule {
     pub at: Option<String>,
     /// What must stand there, as text.
     pub is: Option<String>,
+    /// Whether the body must be empty, to the last byte.
+    #[serde(default)]
+    pub empty: bool,
     /// What it means.
     pub means: Meaning,
 }
 
 impl ErrorRule {
-    fn fits(&self, status: u16, body: &Value) -> bool {
+    fn fits(&self, answer: &Answered, body: &Value) -> bool {
         let there = |pointer: &String| match body.pointer(pointer) {
             None | Some(Value::Null | Value::Bool(false)) => false,
             Some(Value::String(text)) => self.is.as_ref().is_none_or(|is| is == text),
@@ -45,20 +50,20 @@ impl ErrorRule {
                 self.is.as_ref().is_none_or(|is| *is == text)
             }
         };
-        self.status == status && self.at.as_ref().is_none_or(there)
+        self.status == answer.status && (!self.empty || answer.body.is_empty()) && self.at.as_ref().is_none_or(there)
     }
 }
 
-/// What an answer means. Unless the entry says otherwise, 408, 409 and a 5xx prove nothing, but a 503 that says when to
+/// What an answer with this body means. Unless the entry says otherwise, 408, 409 and a 5xx prove nothing, but a 503 that says when to
 /// come back.
-pub(super) fn meaning(rules: &[ErrorRule], status: u16, body: &Value, retry_after: bool) -> Meaning {
-    if let Some(rule) = rules.iter().find(|rule| rule.fits(status, body)) {
+pub(super) fn meaning(rules: &[ErrorRule], answer: &Answered, body: &Value) -> Meaning {
+    if let Some(rule) = rules.iter().find(|rule| rule.fits(answer, body)) {
         return rule.means;
     }
-    match status {
+    match answer.status {
         200..=299 => Meaning::Posted,
         429 => Meaning::RateLimited,
-        503 if retry_after => Meaning::RateLimited,
+        503 if answer.retry_after.is_some() => Meaning::RateLimited,
         401 => Meaning::TokenExpired,
         408 | 409 => Meaning::Unknown,
         400..=499 => Meaning::Rejected,
@@ -68,20 +73,29 @@ pub(super) fn meaning(rules: &[ErrorRule], status: u16, body: &Value, retry_afte
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use sealpost_shared::http::Answered;
     use serde_json::{Value, json};
 
     use super::{ErrorRule, Meaning, meaning};
+
+    /// No body for a null.
+    fn answer(status: u16, body: &Value, retry_after: Option<Duration>) -> Answered {
+        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        Answered { status, retry_after, body }
+    }
 
     fn means(status: u16, body: &Value) -> Meaning {
         let rules: Vec<ErrorRule> = serde_json::from_value(json!([
             {"status": 400, "at": "/code", "is": "expired_token", "means": "token-expired"},
             {"status": 400, "at": "/code", "is": "17", "means": "rate-limited"},
             {"status": 200, "at": "/error", "means": "rejected"},
-            {"status": 403, "means": "token-expired"},
+            {"status": 403, "empty": true, "means": "token-expired"},
             {"status": 409, "means": "rejected"},
         ]))
         .unwrap();
-        meaning(&rules, status, body, false)
+        meaning(&rules, &answer(status, body, None), body)
     }
 
     #[test]
@@ -95,12 +109,18 @@ mod tests {
             assert_eq!(means(200, &none), Meaning::Posted, "{none}");
         }
         assert_eq!(means(403, &Value::Null), Meaning::TokenExpired);
+        for said in [json!(""), json!({}), json!({"error": "insufficient_scope"})] {
+            assert_eq!(means(403, &said), Meaning::Rejected, "{said}");
+        }
         assert_eq!(means(409, &Value::Null), Meaning::Rejected);
     }
 
     #[test]
     fn what_is_known_not_to_be_posted_is_told_from_what_is_not_known() {
-        let plain = |status, retry_after| meaning(&[], status, &Value::Null, retry_after);
+        let plain = |status, later: bool| {
+            let after = later.then_some(Duration::from_secs(1));
+            meaning(&[], &answer(status, &Value::Null, after), &Value::Null)
+        };
         assert_eq!(plain(503, true), Meaning::RateLimited);
         assert_eq!(plain(429, false), Meaning::RateLimited);
         assert_eq!(plain(401, false), Meaning::TokenExpired);

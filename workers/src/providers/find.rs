@@ -1,6 +1,7 @@
 //! Looking a post up whose answer was lost.
 
 use reqwest::Client;
+use schemars::JsonSchema;
 use sealpost_shared::http;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -11,7 +12,7 @@ use super::answer;
 use super::call::{Publication, Request};
 
 /// How an entry says where its posts can be found again.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Find {
     /// Where a list of the user's posts under an idempotency key is had, by GET.

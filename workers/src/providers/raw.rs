@@ -1,6 +1,7 @@
 //! `raw` content: any call that the entry allows, and no other.
 
 use reqwest::Method;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
@@ -8,7 +9,7 @@ use super::call::RequestError;
 use super::catalogue::is_pointer;
 
 /// Which calls of an API may be made as they are.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawAccess {
     /// Scheme, host and port of every call, and the path that all of them begin with.
@@ -21,7 +22,7 @@ pub(super) struct RawAccess {
 }
 
 /// One call that may be made.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Allowed {
     /// The method, in capitals.

@@ -1,5 +1,6 @@
 //! The redis crate's clients, single and cluster, behind one face.
 
+use futures_util::future::try_join_all;
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::{ClusterClient, ClusterClientBuilder};
 use redis::cluster_async::ClusterConnection;
@@ -101,6 +102,28 @@ impl Wire {
             Self::Cluster(connection) => connection.req_packed_command(cmd).await?,
         }
         .extract_error()
+    }
+
+    /// Sends many, each to the node that has its keys.
+    pub(super) async fn send_each(&mut self, cmds: &[Cmd]) -> RedisResult<Value> {
+        let answers = match self {
+            Self::Single(connection) => {
+                let mut pipeline = redis::Pipeline::with_capacity(cmds.len());
+                for cmd in cmds {
+                    pipeline.add_command(cmd.clone());
+                }
+                connection.req_packed_commands(&pipeline, 0, cmds.len()).await?
+            }
+            // a pipeline of the cluster's client goes to one slot
+            Self::Cluster(connection) => {
+                try_join_all(cmds.iter().map(|cmd| {
+                    let mut connection = connection.clone();
+                    async move { connection.req_packed_command(cmd).await }
+                }))
+                .await?
+            }
+        };
+        Value::Array(answers).extract_error()
     }
 
     /// Runs a script by its hash, and with its source where Redis does not know it yet. Not by `redis::Script`, which

@@ -1,5 +1,6 @@
 -- Writes fields of one record, if its condition holds, and moves the record between the shard's indexes.
--- KEYS: record, owner's index, versions, held set of the record's key version from now on, due, owner's epoch.
+-- KEYS: record, owner's index, versions, held set of the record's key version from now on, due, owner's epoch, the
+-- hashes of refresh tokens.
 -- ARGV: condition (absent, revision, generation), what it wants, random id of this write, revision of a new record, the start of
 -- the names of held sets, the record's name there, the record's name elsewhere, the owner's epoch that it
 -- belongs to (empty: any), then fields and values in turn.
@@ -7,10 +8,10 @@
 local record, owner, versions, held, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local condition, wanted, write, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held_prefix, member, name = ARGV[5], ARGV[6], ARGV[7]
-local in_epoch = ARGV[8]
+local in_epoch, tokens = ARGV[8], KEYS[7]
 local FIELDS = 9
 
-local stored = redis.call('HMGET', record, 'revision', 'write', 'key_id', 'key_version', 'generation')
+local stored = redis.call('HMGET', record, 'revision', 'write', 'key_id', 'key_version', 'generation', 'token', 'superseded')
 local revision = stored[1]
 if stored[2] == write then return {1, tonumber(revision)} end -- sent again: it was done
 
@@ -23,6 +24,14 @@ else
   local unmoved = (condition == 'revision' and revision == wanted) or (condition == 'generation' and stored[5] == wanted)
   if not unmoved then return {0} end
 end
+
+local function hashes(token, superseded)
+  local set = {}
+  for hash in string.gmatch(token .. ' ' .. superseded, '%x+') do set[hash] = true end
+  return set
+end
+-- A record of format 1 has no `token`, and is not in this index.
+local known = stored[6] and hashes(stored[6], stored[7]) or {}
 
 -- From the hash itself, not from the caller: a re-seal may have moved the record since the caller read it.
 local before = stored[3] and stored[4] and stored[3] .. ':' .. stored[4]
@@ -38,7 +47,7 @@ else
   redis.call('HSET', record, 'revision', first)
 end
 
-local now = redis.call('HMGET', record, 'key_id', 'key_version', 'next_due')
+local now = redis.call('HMGET', record, 'key_id', 'key_version', 'next_due', 'token', 'superseded')
 local after = now[1] .. ':' .. now[2]
 if before and before ~= after then
   redis.call('SREM', held_prefix .. before, member)
@@ -47,5 +56,14 @@ end
 redis.call('SADD', held, member)
 redis.call('SADD', versions, after)
 redis.call('SADD', owner, name)
+if now[4] then
+  local holds = hashes(now[4], now[5])
+  for hash in pairs(known) do
+    if not holds[hash] and redis.call('HGET', tokens, hash) == name then redis.call('HDEL', tokens, hash) end
+  end
+  for hash in pairs(holds) do
+    if not known[hash] then redis.call('HSET', tokens, hash, name) end
+  end
+end
 if now[3] == '' then redis.call('ZREM', due, name) else redis.call('ZADD', due, now[3], name) end
 return {1, revision}

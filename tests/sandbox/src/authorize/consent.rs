@@ -63,6 +63,7 @@ fn carried_along(client: &Client, asked: &Asked) -> String {
         ("state", asked.back.state.as_deref().unwrap_or_default()),
         ("code_challenge", &asked.challenge),
         ("code_challenge_method", "S256"),
+        ("nonce", asked.nonce.as_deref().unwrap_or_default()),
     ];
     let mut hidden = String::new();
     for (name, value) in fields {

@@ -1,0 +1,65 @@
+//! What the code brought, checked and saved.
+
+use std::time::Duration;
+
+use sealpost_schemas::{Code, ExchangeRequest, FailureReport};
+use sealpost_shared::failure::{Failure, Verdict};
+use sealpost_shared::oauth::{IdTokenError, TokenAnswer};
+use sealpost_shared::records::Subject;
+use sealpost_shared::tokens::{Consented, Prepared};
+
+use super::Exchange;
+use super::act::TokenCall;
+use crate::step::Attempt;
+
+/// How often a save is tried when the code is already spent, with a pause between.
+const SAVES: usize = 10;
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Exchange {
+    /// Finds out whose tokens these are, and saves them; or says why nothing was stored.
+    pub(super) async fn keep(
+        &self,
+        request: &ExchangeRequest,
+        call: &TokenCall<'_>,
+        (tokens, scopes): (&TokenAnswer, &[String]),
+        at: Attempt,
+    ) -> Result<Option<Subject>, FailureReport> {
+        let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, scopes).await;
+        let consented = Consented {
+            account: checked.map_err(|why| not_believed(request, &why))?,
+            replace_subject: request.replace_subject,
+            ..Consented::new(request.id, tokens, scopes, at.now)
+        };
+        self.save(&call.place, &consented).await.map_err(|failure| not_stored(request, failure))
+    }
+
+    /// The code is spent, so this does not give up at the first trouble.
+    async fn save(&self, place: &Prepared, consented: &Consented<'_>) -> Result<Option<Subject>, Failure> {
+        for _ in 1..SAVES {
+            match self.keeper.store_consent(place, consented).await {
+                Err(failure) if failure.verdict != Verdict::Reject => tokio::time::sleep(PAUSE).await,
+                settled => return settled,
+            }
+        }
+        self.keeper.store_consent(place, consented).await
+    }
+}
+
+fn not_believed(request: &ExchangeRequest, why: &IdTokenError) -> FailureReport {
+    let message = format!(
+        "the code was exchanged at {}, but its ID token is not believed: {why}; nothing was stored, and consent must be \
+         given again",
+        request.provider
+    );
+    FailureReport::new(Code::IdTokenInvalid, message, false)
+}
+
+fn not_stored(request: &ExchangeRequest, failure: Failure) -> FailureReport {
+    if failure.code == Code::SubjectChanged {
+        return FailureReport::new(failure.code, failure.message, false);
+    }
+    let (at, why) = (&request.provider, &failure.message);
+    let message = format!("the code was exchanged at {at}, but not stored: {why}; consent must be given again");
+    FailureReport::new(Code::ExchangeOutcomeLost, message, false)
+}
