@@ -1,7 +1,7 @@
 # What one does with a clone. Everything else is plain cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test soak lint deny generated
+.PHONY: help demo tour test soak bench lint deny generated
 
 # Advisories need a database from the network.
 DENY := check --hide-inclusion-graph bans licenses sources
@@ -34,6 +34,10 @@ soak: ## minutes of killing workers, RabbitMQ and Redis under load, then an acco
 	@scripts/prerequisites.sh cc
 	cargo build --bins
 	cargo test --quiet --package sealpost-tests --test soak -- $(SOAK)
+
+bench: ## the publish path and the re-sealing walk beside bare pipelines; writes bench.json (minutes)
+	@scripts/prerequisites.sh cc
+	cargo bench -p sealpost-tests --bench bench
 
 lint: ## formatting, clippy, and what cargo-deny says if it is installed
 	@scripts/with-component.sh rustfmt cargo fmt --all --check

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Announced, Code, Connection, Message, ProviderError, RotationMode};
+use crate::{Announced, Code, Connection, Message, ProviderError, RotationCounts, RotationMode};
 
 /// A stored record does not open with its key and is left alone from now on.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -60,10 +60,8 @@ pub struct RotationShardDone {
     pub shard: u16,
     /// What was done with each record.
     pub mode: RotationMode,
-    /// Records sealed anew by this message's walk.
-    pub resealed: u64,
-    /// Records that could not be, and were left behind.
-    pub failed: u64,
+    /// What was done with its records.
+    pub counts: RotationCounts,
 }
 
 /// Every shard of a rotation is done.
@@ -77,6 +75,19 @@ pub struct RotationDone {
     pub mode: RotationMode,
     /// How many shards it had.
     pub shards: u16,
+    /// What was done with all records.
+    pub counts: RotationCounts,
+}
+
+/// A key version that is not the latest holds nothing any more, and may be retired.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct KeyEmpty {
+    /// The event's id, the same however often it is told of this version.
+    pub id: Uuid,
+    /// The key.
+    pub key: String,
+    /// Its version.
+    pub version: String,
 }
 
 /// A message was put aside for an operator.
@@ -120,5 +131,6 @@ events! {
     ConnectionQuarantined = "connection-quarantined" at "connection.quarantined",
     RotationShardDone = "rotation-shard-done" at "rotation.shard-done",
     RotationDone = "rotation-done" at "rotation.done",
+    KeyEmpty = "key-empty" at "key.empty",
     JobDeadLettered = "job-dead-lettered" at "job.dead-lettered",
 }

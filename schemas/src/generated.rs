@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{
     ExchangeRequest, ExchangeResult, Message, PublishJob, PublishResult, RotationShard, RotationTick,
     events::{
-        ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, RotationDone,
+        ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, KeyEmpty, RotationDone,
         RotationShardDone,
     },
 };
@@ -29,6 +29,7 @@ pub fn schemas() -> Vec<(String, Value)> {
         one::<ConnectionQuarantined>(),
         one::<RotationShardDone>(),
         one::<RotationDone>(),
+        one::<KeyEmpty>(),
         one::<JobDeadLettered>(),
     ]
 }

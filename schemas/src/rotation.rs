@@ -29,6 +29,32 @@ pub struct RotationScope {
     pub provider: Option<ProviderId>,
 }
 
+/// What a rotation did with records so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct RotationCounts {
+    /// Refreshed at their providers, which also sealed them anew.
+    #[serde(default)]
+    pub refreshed: u64,
+    /// Sealed anew.
+    #[serde(default)]
+    pub resealed: u64,
+    /// Refused by their providers: they need consent now.
+    #[serde(default)]
+    pub ended: u64,
+    /// Left behind as they are, since something went wrong.
+    #[serde(default)]
+    pub failed: u64,
+}
+
+impl std::ops::AddAssign for RotationCounts {
+    fn add_assign(&mut self, more: Self) {
+        self.refreshed += more.refreshed;
+        self.resealed += more.resealed;
+        self.ended += more.ended;
+        self.failed += more.failed;
+    }
+}
+
 /// Starts a rotation.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RotationTick {
@@ -63,6 +89,12 @@ pub struct RotationShard {
     /// Mode `refresh`: only records due before this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_before: Option<Timestamp>,
+    /// The time that the schedule named: what was refreshed since is done already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduled_for: Option<Timestamp>,
+    /// What earlier messages of this shard did.
+    #[serde(default)]
+    pub counts: RotationCounts,
     /// Where a walk that ran out of its budget goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use sealpost_schemas::Code;
+use sealpost_schemas::{Code, RotationCounts};
 
 const JOBS: &str = "sealpost_jobs_total";
 const JOB_SECONDS: &str = "sealpost_job_seconds";
@@ -12,7 +12,8 @@ const ATTEMPTS_FAILED: &str = "sealpost_attempts_failed_total";
 const PUBLISHES: &str = "sealpost_publishes_total";
 const UNKNOWN_FIELDS: &str = "sealpost_unknown_fields_total";
 const QUARANTINES: &str = "sealpost_quarantines_total";
-const RESEALED: &str = "sealpost_records_resealed_total";
+const ROTATED: &str = "sealpost_rotation_records_total";
+const SHARDS_DONE: &str = "sealpost_rotation_shards_done_total";
 
 const TOKEN_CALLS: &str = "sealpost_token_calls_total";
 const ID_TOKENS_UNVERIFIED: &str = "sealpost_id_tokens_unverified_total";
@@ -41,7 +42,8 @@ pub fn describe() {
     counter!(ID_TOKENS_UNVERIFIED).increment(0);
     counter!(COALESCED).increment(0);
     counter!(RACES_ADOPTED).increment(0);
-    describe_counter!(RESEALED, "Records that a rotation looked at, by result.");
+    describe_counter!(ROTATED, "Records that rotations did something with, by result.");
+    describe_counter!(SHARDS_DONE, "Shards that rotations walked to their end.");
 }
 
 /// How a message left its queue.
@@ -138,8 +140,15 @@ pub fn quarantined() {
     counter!(QUARANTINES).increment(1);
 }
 
-/// A rotation's walk looked at records.
-pub fn resealed(resealed: u64, failed: u64) {
-    counter!(RESEALED, "result" => "resealed").increment(resealed);
-    counter!(RESEALED, "result" => "failed").increment(failed);
+/// A rotation's walk did this with records.
+pub fn rotated(counts: RotationCounts) {
+    let RotationCounts { refreshed, resealed, ended, failed } = counts;
+    for (result, number) in [("refreshed", refreshed), ("resealed", resealed), ("ended", ended), ("failed", failed)] {
+        counter!(ROTATED, "result" => result).increment(number);
+    }
+}
+
+/// A shard of a rotation was walked to its end.
+pub fn shard_done() {
+    counter!(SHARDS_DONE).increment(1);
 }

@@ -9,6 +9,7 @@
 
 mod config;
 mod content;
+mod due;
 mod durability;
 mod error;
 mod fields;
@@ -28,6 +29,7 @@ mod walk;
 
 pub use config::{StoreConfig, StoreMode};
 pub use content::{Content, ContentError, Subject, TokenSet};
+pub use due::Due;
 pub use error::StoreError;
 pub use fields::RecordError;
 pub use holders::TokenLease;

@@ -8,9 +8,9 @@ mod import;
 mod outcome;
 mod quarantine;
 mod refresh;
-mod rewrap;
 mod subject;
 mod superseded;
+mod sweep;
 mod turn;
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub use consent::{Consented, Prepared};
 pub use import::Brought;
 pub use outcome::meaning;
 pub use refresh::unspent;
-pub use rewrap::{Page, Position, Rewrap};
+pub use sweep::{Page, Position, Sweep};
 
 use self::flights::Flights;
 use crate::clock::Clock;

@@ -7,7 +7,7 @@ use std::path::Path;
 use jsonschema::Validator;
 use sealpost_schemas::codec::{Encoding, decode};
 use sealpost_schemas::events::{
-    ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, RotationDone,
+    ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, KeyEmpty, RotationDone,
     RotationShardDone,
 };
 use sealpost_schemas::{
@@ -47,6 +47,7 @@ fn kinds() -> Vec<Kind> {
         kind::<ConnectionQuarantined>(),
         kind::<RotationShardDone>(),
         kind::<RotationDone>(),
+        kind::<KeyEmpty>(),
         kind::<JobDeadLettered>(),
     ]
 }
@@ -263,7 +264,7 @@ fn a_wrong_value_deep_inside_is_refused_by_schema_and_type_alike() {
         ("rotation-tick.v1.rewrap", "/scheduled_for", json!(1_795_000_000)),
         ("rotation-shard.v1.rewrap", "/shard", json!(-1)),
         ("rotation-shard.v1.rewrap", "/shard", json!(65_536)),
-        ("rotation-shard-done.v1.rewrap", "/resealed", json!(-1)),
+        ("rotation-shard-done.v1.rewrap", "/counts/resealed", json!(-1)),
         ("rotation-done.v1.rewrap", "/shards", json!(1.5)),
         ("connection-needs-consent.v1.refused", "/code", json!("tired")),
         ("connection-refreshed.v1.bounded", "/scopes", json!("posts.write")),

@@ -2,5 +2,6 @@
 
 mod exchange;
 mod publish;
+mod renewal;
 mod rotate;
 mod schedule;

@@ -53,6 +53,12 @@ impl Worker {
         worker
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+
     /// What it logged so far.
     #[must_use]
     pub fn log(&self) -> String {

@@ -154,13 +154,18 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         running.spawn(runner.clone().work(step));
     }
     if StepName::Publish.chosen(steps) {
-        running.spawn(runner.clone().work(Publish { keeper: keeper.clone(), ledger: publish_ledger, catalogue, http }));
+        running.spawn(runner.clone().work(Publish {
+            keeper: keeper.clone(),
+            ledger: publish_ledger,
+            catalogue: catalogue.clone(),
+            http,
+        }));
     }
     if StepName::Rotate.chosen(steps) {
         running.spawn(runner.clone().work(Rotate { shards }));
     }
     if StepName::RotateShard.chosen(steps) {
-        running.spawn(runner.work(RotateShard { keeper }));
+        running.spawn(runner.work(RotateShard { keeper, catalogue }));
     }
     tracing::info!(?steps, "working");
     running.close();

@@ -81,6 +81,13 @@ pub(super) fn of_standing(standing: &Standing) -> Fields {
     ]
 }
 
+/// A standing in which nothing is refreshed any more.
+pub(super) fn of_end(standing: &Standing) -> Fields {
+    let mut fields = of_standing(standing);
+    fields.push(("next_due", Vec::new()));
+    fields
+}
+
 pub(super) fn of_sealed(sealed: &Sealed) -> Fields {
     vec![
         ("key_id", sealed.key.id.as_str().into()),

@@ -51,7 +51,7 @@ impl Store {
 
     /// Writes why new consent is needed and takes the marker away, if the record is unmoved.
     pub async fn end_refresh(&self, record: &Record, standing: &Standing) -> Result<Saved, StoreError> {
-        let mut fields = fields::of_standing(standing);
+        let mut fields = fields::of_end(standing);
         fields.extend(fields::of_marker(None));
         self.write_unmoved("mark", record, fields).await
     }

@@ -153,7 +153,7 @@ impl Store {
     /// Writes the standing, and nothing else, if the record is unmoved.
     pub async fn mark(&self, record: &Record, standing: &Standing) -> Result<Saved, StoreError> {
         let (doing, expected) = (format!("mark record {}", record.id), Expected::Revision(record.revision));
-        self.write(doing, &record.id, &record.tags.owner, record.key(), expected, fields::of_standing(standing)).await
+        self.write(doing, &record.id, &record.tags.owner, record.key(), expected, fields::of_end(standing)).await
     }
 
     /// One conditional write. When its answer is lost it is sent again, since it knows itself by its random id.

@@ -179,7 +179,12 @@ impl TokenKeeper {
     }
 
     /// Opens a record with the key that it names; what was altered goes into quarantine.
-    async fn open(&self, record: &Record, connection: Option<&Connection>, now: Timestamp) -> Result<Content, Failure> {
+    pub(super) async fn open(
+        &self,
+        record: &Record,
+        connection: Option<&Connection>,
+        now: Timestamp,
+    ) -> Result<Content, Failure> {
         let key = self.keys.get(record.key()).await?;
         match record.open(&key) {
             Ok(content) => Ok(content),

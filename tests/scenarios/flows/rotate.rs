@@ -17,7 +17,7 @@ async fn shards_done(pipeline: &Pipeline, shards: usize) -> (u64, u64) {
     })
     .await;
     let told = told.into_inner();
-    let sum = |field: &str| told.iter().map(|done| done[field].as_u64().unwrap()).sum();
+    let sum = |field: &str| told.iter().map(|done| done["counts"][field].as_u64().unwrap()).sum();
     (sum("resealed"), sum("failed"))
 }
 
@@ -97,7 +97,7 @@ async fn a_shard_with_more_records_than_one_message_may_look_at_is_walked_to_its
     shards_done(&pipeline, 4).await;
     assert_eq!((pipeline.held(&old).await, pipeline.held(&new).await), (0, 2600));
     worker.measured("sealpost_jobs_total", &["rotation-shards", "continued"], 4).await;
-    assert_eq!(worker.metric("sealpost_records_resealed_total", &["resealed"]).await, 2600);
+    assert_eq!(worker.metric("sealpost_rotation_records_total", &["resealed"]).await, 2600);
     pipeline.event("rotation.done").await;
 }
 

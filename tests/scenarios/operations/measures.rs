@@ -44,6 +44,8 @@ const WORDS: &[&str] = &[
     "lost",
     "own-queue",
     "resealed",
+    "refreshed",
+    "ended",
     "failed",
 ];
 
@@ -104,7 +106,7 @@ async fn every_metric_is_there_with_its_help_and_only_with_labels_of_our_own() {
 
     let (status, page) = worker.page("/metrics").await;
     assert_eq!(status, 200);
-    assert_eq!(named().len(), 12, "{:?}", named());
+    assert_eq!(named().len(), 13, "{:?}", named());
     for name in named() {
         let help = page.lines().find_map(|line| line.strip_prefix(&format!("# HELP {name} ")));
         assert!(help.is_some_and(|help| help.ends_with('.')), "{name} has no help: {help:?}");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sealpost_schemas::{Name, ProviderId, RotationScope};
+use sealpost_schemas::{Name, ProviderId, RotationCounts, RotationScope};
 use sealpost_shared::{
     ids,
     records::{Cursor, Expected, Held, Metadata, RecordId},
@@ -137,13 +137,17 @@ async fn a_scope_picks_by_tenant_and_provider(world: World) {
 
 async fn a_tick_is_completed_by_one_shard_which_may_say_so_again(world: World) {
     let tick = ids::fresh();
-    let finish = async |shard| world.store.finish_shard(tick, shard, 3).await.unwrap();
-    assert!(!finish(0).await);
-    assert!(!finish(0).await, "a repetition is no other shard");
-    assert!(!finish(2).await);
-    assert!(finish(1).await);
-    assert!(finish(1).await, "its message came twice");
-    assert!(!finish(0).await && !finish(2).await);
+    let finish = async |shard, resealed| {
+        let did = RotationCounts { resealed, failed: 1, ..RotationCounts::default() };
+        world.store.finish_shard(tick, (shard, 3), did).await.unwrap()
+    };
+    assert_eq!(finish(0, 7).await, None);
+    assert_eq!(finish(0, 0).await, None, "a repetition is no other shard");
+    assert_eq!(finish(2, 10).await, None);
+    let all = Some(RotationCounts { resealed: 18, failed: 3, ..RotationCounts::default() });
+    assert_eq!(finish(1, 1).await, all);
+    assert_eq!(finish(1, 0).await, all, "its message came twice, and its first word counts");
+    assert_eq!((finish(0, 0).await, finish(2, 0).await), (None, None));
     let left: i64 = world.raw.ask(&["TTL", &format!("{{sp:tick:{tick}}}")]).await.unwrap();
     assert!(left > 6 * 24 * 60 * 60, "{left}");
 }

@@ -1,0 +1,224 @@
+//! A rotation's walk over one shard, a page at a time: what older key versions hold is sealed anew, and in mode `refresh`
+//! tokens are refreshed at their providers first.
+//!
+//! A sweep runs beside publishing: a refresh takes the lease as every refresh does, a re-seal asks for the unmoved
+//! revision, and whoever loses looks again.
+
+mod position;
+mod renew;
+mod reseal;
+
+use std::sync::Arc;
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use sealpost_schemas::{Answer, Code, ProviderId, RotationCounts, RotationMode, RotationScope};
+
+use super::TokenKeeper;
+use crate::failure::{Failure, Verdict};
+use crate::keys::{KeySource, VersionInfo};
+use crate::oauth::OAuthProvider;
+use crate::records::{Cursor, Held, Scope};
+use crate::seal::{Key, KeyRef};
+
+pub use position::Position;
+
+/// How many records of a page are at work at the same time: enough to fill the way to Redis.
+const AT_ONCE: usize = 16;
+
+/// How often a shard is walked when a walk missed something: a cursor does not outlive the Redis process that gave it.
+const WALKS: u8 = 3;
+
+/// What a sweep looks at.
+pub struct Sweep<'a, P> {
+    /// The shard.
+    pub shard: u16,
+    /// What is done with each record.
+    pub mode: RotationMode,
+    /// Which records.
+    pub scope: &'a RotationScope,
+    /// Mode `refresh`: only records that are due before this.
+    pub due_before: Option<Timestamp>,
+    /// What was refreshed since is not refreshed again.
+    pub since: Option<Timestamp>,
+    /// Where it goes on.
+    pub from: Option<Position>,
+    /// About how many records it may look at.
+    pub budget: usize,
+    /// How many records earlier pages left behind.
+    pub left_behind: u64,
+    /// The catalogue's entries.
+    pub provider: P,
+    /// The time of now.
+    pub now: Timestamp,
+}
+
+/// What one page of a sweep did.
+#[derive(Default)]
+pub struct Page {
+    /// With how many records.
+    pub counts: RotationCounts,
+    /// What happened to records on the way.
+    pub events: Vec<Answer>,
+    /// Where the rest begins; `None`: the shard is done.
+    pub next: Option<Position>,
+}
+
+/// What a sweep is done with.
+struct Walk<'a, P> {
+    sweep: &'a Sweep<'a, P>,
+    scope: Scope,
+    newest: KeyRef,
+    key: Arc<Key>,
+}
+
+impl TokenKeeper {
+    /// Walks one page. What cannot be done with a record is counted, and the record is left behind.
+    ///
+    /// # Errors
+    /// If Redis or the key source give no answer, or a provider asks for fewer requests.
+    pub async fn sweep<P>(self: &Arc<Self>, sweep: Sweep<'_, P>) -> Result<Page, Failure>
+    where
+        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+    {
+        let (newest, key) = self.newest().await?;
+        let walk = Walk { scope: self.store.scope(sweep.scope), sweep: &sweep, newest, key };
+        let mut versions = self.store.versions(sweep.shard).await?;
+        versions.retain(|version| version.id == walk.newest.id);
+        versions.sort_by(|a, b| a.version.as_str().cmp(b.version.as_str()));
+        if sweep.mode == RotationMode::Rewrap {
+            versions.retain(|version| *version != walk.newest);
+        }
+        match (sweep.mode, sweep.due_before) {
+            (RotationMode::Refresh, Some(before)) => self.due(&walk, before).await,
+            (RotationMode::Refresh, None) | (RotationMode::Rewrap, _) => self.held(&walk, &versions).await,
+        }
+    }
+
+    /// The versions of the key, but the latest, that are still enabled and hold nothing any more.
+    ///
+    /// # Errors
+    /// If Redis or the key source give no answer.
+    pub async fn emptied(&self) -> Result<Vec<KeyRef>, Failure> {
+        let mut versions = self.keys.versions(&self.key).await?;
+        versions.pop();
+        let mut empty = Vec::new();
+        for VersionInfo { version, .. } in versions.into_iter().filter(|version| version.enabled) {
+            let key = KeyRef { id: self.key.clone(), version };
+            if self.store.count_held_everywhere(&key).await? == 0 {
+                empty.push(key);
+            }
+        }
+        Ok(empty)
+    }
+
+    /// A page of what is due.
+    async fn due<P>(self: &Arc<Self>, walk: &Walk<'_, P>, before: Timestamp) -> Result<Page, Failure>
+    where
+        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+    {
+        let Sweep { shard, from, budget, .. } = walk.sweep;
+        let after = match from {
+            Some(Position::Due(after)) => Some(after),
+            _ => None,
+        };
+        let (due, next) = self.store.walk_due(*shard, before, after, *budget).await?;
+        let page = self.page(walk, due.into_iter().map(Held::Record)).await?;
+        Ok(Page { next: next.map(Position::Due), ..page })
+    }
+
+    /// A page of what these key versions hold, version by version.
+    async fn held<P>(self: &Arc<Self>, walk: &Walk<'_, P>, versions: &[KeyRef]) -> Result<Page, Failure>
+    where
+        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+    {
+        let Sweep { shard, from, budget, .. } = walk.sweep;
+        // a version that emptied meanwhile is gone from the list; the walk begins again at the first that is left, where
+        // only what could not be sealed anew is met a second time
+        let (number, start) = match from {
+            Some(Position::Held(number, key, cursor)) if versions.contains(key) => (*number, Some((key, *cursor))),
+            Some(Position::Held(number, ..)) => (*number, None),
+            _ => (0, None),
+        };
+        let Some((key, cursor)) = start.or_else(|| versions.first().map(|key| (key, Cursor::default()))) else {
+            return Ok(Page::default());
+        };
+        let (held, next) = self.store.walk_held(*shard, key, cursor, *budget).await?;
+        let page = self.page(walk, held.into_iter()).await?;
+        let later = versions.iter().skip_while(|version| *version != key).nth(1);
+        let next = match (next, later) {
+            (Some(cursor), _) => Some(Position::Held(number, key.clone(), cursor)),
+            (None, Some(later)) => Some(Position::Held(number, later.clone(), Cursor::default())),
+            (None, None) if number + 1 < WALKS && self.missed(walk, &page).await? => {
+                versions.first().map(|first| Position::Held(number + 1, first.clone(), Cursor::default()))
+            }
+            (None, None) => None,
+        };
+        Ok(Page { next, ..page })
+    }
+
+    /// Whether more is left under older versions than what was left behind on purpose.
+    async fn missed<P>(&self, walk: &Walk<'_, P>, page: &Page) -> Result<bool, Failure> {
+        if !walk.scope.is_everything() {
+            return Ok(false);
+        }
+        let mut left = 0;
+        for version in self.store.versions(walk.sweep.shard).await? {
+            if version.id == walk.newest.id && version != walk.newest {
+                left += self.store.count_held(walk.sweep.shard, &version).await?;
+            }
+        }
+        Ok(left > walk.sweep.left_behind + page.counts.failed)
+    }
+
+    async fn page<P>(self: &Arc<Self>, walk: &Walk<'_, P>, held: impl Iterator<Item = Held>) -> Result<Page, Failure>
+    where
+        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+    {
+        let mut page = Page::default();
+        let mut done = stream::iter(held.map(|held| self.one(walk, held))).buffer_unordered(AT_ONCE);
+        while let Some(one) = done.next().await {
+            match one {
+                Ok((counts, events)) => {
+                    page.counts += counts;
+                    page.events.extend(events);
+                }
+                Err(failure) if of_the_record(&failure) => {
+                    tracing::warn!(code = failure.code.as_str(), reason = failure.message, "left behind");
+                    page.counts.failed += 1;
+                    page.events.extend(failure.events);
+                }
+                // the next attempt will not meet what this one told of
+                Err(failure) => return Err(failure.with_events(page.events)),
+            }
+        }
+        Ok(page)
+    }
+
+    /// What is done with one thing.
+    async fn one<P>(self: &Arc<Self>, walk: &Walk<'_, P>, held: Held) -> Result<(RotationCounts, Vec<Answer>), Failure>
+    where
+        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+    {
+        match (held, walk.sweep.mode) {
+            (Held::Record(id), RotationMode::Refresh) => self.renew(walk, &id).await,
+            (Held::Record(id), RotationMode::Rewrap) => Ok((self.reseal(walk, &id).await?, Vec::new())),
+            // a result tells nobody's name: it belongs to a rotation of everything
+            (Held::Entry(id), _) if walk.scope.is_everything() => {
+                Ok((self.reseal_result(walk, &id).await?, Vec::new()))
+            }
+            (Held::Entry(_), _) => Ok(Default::default()),
+        }
+    }
+}
+
+/// Whether a failure is about one record, so that the walk goes on with the others.
+fn of_the_record(failure: &Failure) -> bool {
+    failure.verdict == Verdict::Reject
+        || matches!(failure.code, Code::KeyMissing | Code::KeyDisabled | Code::RecordUnreadable | Code::Conflict)
+}
+
+/// Counts of one record.
+fn resealed(yes: bool) -> RotationCounts {
+    RotationCounts { resealed: u64::from(yes), ..RotationCounts::default() }
+}
