@@ -195,6 +195,23 @@ impl<C: Clock> Ledger<C> {
         Ok(ours.then_some(Claim { entry, of, epoch: 0, doubtful }))
     }
 
+    /// Notes that a message is refused for good before anything was sent, lets the claim go, and says how the entry
+    /// stands after it.
+    ///
+    /// # Errors
+    /// If Redis does not answer, or there is no key.
+    pub async fn decline<R: Serialize + DeserializeOwned>(
+        &self,
+        claim: &Claim,
+        result: &R,
+    ) -> Result<Standing<R>, Failure> {
+        let (entry, (name, key)) = (&claim.entry, self.newest().await?);
+        let bytes = result::seal(entry, &name, &key, result)?;
+        let word = Word::Declined(SealedResult { key: &name, bytes: &bytes });
+        let settled = self.store.ledger_settle(entry, claim.of.owner, word, true).await.map_err(later)?;
+        self.standing(entry, settled).await
+    }
+
     /// Lets a claim go under which nothing was sent. If that fails it runs out by itself.
     pub async fn give_up(&self, claim: &Claim) {
         let given_up = self.store.ledger_settle(&claim.entry, claim.of.owner, Word::GivenUp, true).await;

@@ -115,7 +115,7 @@ pub fn unknown_fields(queue: &'static str, fields: usize) {
     }
 }
 
-/// A token endpoint of the catalogue was called. Outcomes: `ok`, and the labels of `oauth::RefreshError`.
+/// A token endpoint of the catalogue was called. Outcomes: `ok`, and the labels of `oauth`'s errors.
 pub fn token_call(provider: &str, grant: &'static str, outcome: &'static str) {
     counter!(TOKEN_CALLS, "provider" => provider.to_owned(), "grant" => grant, "outcome" => outcome).increment(1);
 }

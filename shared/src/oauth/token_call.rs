@@ -73,6 +73,20 @@ pub enum TokenError {
     Lost(String),
 }
 
+impl TokenError {
+    /// The label of the metric of token calls.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::NotSent => "not-sent",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::InvalidClient(_) => "invalid-client",
+            Self::Refused(_) => "refused",
+            Self::Lost(_) => "lost",
+        }
+    }
+}
+
 /// Spends an authorization code.
 ///
 /// # Errors

@@ -33,6 +33,25 @@ async fn a_refused_job_is_answered_again_without_a_request() {
 }
 
 #[tokio::test]
+async fn a_job_that_failed_for_want_of_consent_is_told_so_again_when_there_is_consent() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let _worker = pipeline.worker().await;
+    let unconnected = publish_job("acme", "ada", "too early");
+    let first = pipeline.ask("publish-job.v1", &unconnected).await;
+    assert_eq!((&first["outcome"], &first["failure"]["code"]), (&"failed".into(), &"no-connection".into()));
+    pipeline.connect("ada").await;
+    assert_eq!(pipeline.ask("publish-job.v1", &unconnected).await, first);
+    // the platform takes neither the token nor a newer one
+    pipeline.sandbox.fault(json!({"path": "/api/posts", "kind": "status", "status": 401, "n": 2})).await;
+    let refused = publish_job("acme", "ada", "refused");
+    let second = pipeline.ask("publish-job.v1", &refused).await;
+    assert_eq!((&second["outcome"], &second["failure"]["code"]), (&"failed".into(), &"needs-consent".into()));
+    assert_eq!(pipeline.ask("publish-job.v1", &refused).await, second);
+    assert_eq!(pipeline.sandbox.posts().await.len(), 0);
+    assert_eq!(pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "now")).await["outcome"], "published");
+}
+
+#[tokio::test]
 async fn an_id_that_comes_with_another_body_is_refused_and_is_free_to_other_owners() {
     let pipeline = pipeline(Entry::Plain, None).await;
     let _worker = pipeline.worker().await;

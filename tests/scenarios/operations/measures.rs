@@ -16,6 +16,7 @@ const CANARY: &str = "a-producers-own-word";
 const WORDS: &[&str] = &[
     "practice",
     "refresh_token",
+    "authorization_code",
     "ok",
     "connection.stored",
     "connection.failed",

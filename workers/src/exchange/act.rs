@@ -3,6 +3,7 @@
 use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Claim, Sending, Standing};
+use sealpost_shared::metrics;
 use sealpost_shared::oauth::{OAuthProvider, TokenError, exchange_code};
 use sealpost_shared::records::Outcome;
 use sealpost_shared::tokens::Prepared;
@@ -37,10 +38,15 @@ impl Exchange {
             return Err(busy(request, LOOK_AGAIN));
         }
         let tokens = match &call.spent {
-            Spent::Code(grant) => match exchange_code(&self.http, call.oauth, &call.secret, grant, at.now).await {
-                Ok(tokens) => tokens,
-                Err(error) => return self.not_exchanged(request, &sending, &error).await,
-            },
+            Spent::Code(grant) => {
+                let answer = exchange_code(&self.http, call.oauth, &call.secret, grant, at.now).await;
+                let outcome = answer.as_ref().map_or_else(TokenError::label, |_| "ok");
+                metrics::token_call(request.provider.as_str(), "authorization_code", outcome);
+                match answer {
+                    Ok(tokens) => tokens,
+                    Err(error) => return self.not_exchanged(request, &sending, &error).await,
+                }
+            }
             Spent::Token(token) => {
                 match self.keeper.spend(&request.provider, call.oauth, (&call.secret, token)).await {
                     Ok(tokens) => tokens,

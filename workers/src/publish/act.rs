@@ -33,10 +33,7 @@ impl Publish {
         loop {
             let token_now = match token {
                 Ok(Ok(token)) => token,
-                Ok(Err(report)) => {
-                    self.ledger.give_up(&claim).await;
-                    return Ok(not_sent(job, report, claim.doubtful));
-                }
+                Ok(Err(report)) => return self.declined(job, report, &claim).await,
                 Err(failure) => {
                     self.ledger.give_up(&claim).await;
                     return Err(failure);
@@ -58,6 +55,16 @@ impl Publish {
                 Err(error) => return self.not_published(job, request, &sending, &error).await,
             }
         }
+    }
+
+    /// There is no token to send it with. What is told now is told again, also when consent was given meanwhile: the
+    /// producer may have acted on it. What was sent before may have been posted.
+    async fn declined(&self, job: &PublishJob, report: FailureReport, claim: &Claim) -> Result<PublishResult, Failure> {
+        if claim.doubtful {
+            self.ledger.give_up(claim).await;
+            return Ok(unknown(job, &report.message));
+        }
+        answer(job, self.ledger.decline(claim, &failed(job, report)).await?)
     }
 
     /// That the post exists is told, also when it could not be written down.
@@ -113,15 +120,10 @@ impl Publish {
                 Err(Failure::defer(after.unwrap_or(RATE_LIMIT_PAUSE), Code::RateLimited, message))
             }
             PublishError::TokenRefused { .. } => {
-                self.ledger.unsent(sending).await?;
                 let message = format!("{message}; consent must be given again");
-                Ok(not_sent(job, FailureReport::new(Code::NeedsConsent, message, false), sending.doubtful))
+                let report = FailureReport::new(Code::NeedsConsent, message, false);
+                answer(job, self.ledger.settle(sending, Outcome::Refused, &failed(job, report)).await?)
             }
         }
     }
-}
-
-/// Nothing was posted now; what was sent before may have been.
-fn not_sent(job: &PublishJob, report: FailureReport, doubtful: bool) -> PublishResult {
-    if doubtful { unknown(job, &report.message) } else { failed(job, report) }
 }

@@ -36,6 +36,8 @@ pub enum Word<'a> {
     Lost(u64),
     /// Request `n` is known not to have been carried out, and may be sent again.
     Unsent(u64),
+    /// Nothing was sent, and nothing will be: the message is refused for good.
+    Declined(SealedResult<'a>),
     /// The claim was taken for nothing.
     GivenUp,
 }
@@ -46,6 +48,7 @@ impl<'a> Word<'a> {
             Self::Answered(n, outcome, result) => (outcome.word(), n, Some(result)),
             Self::Lost(n) => ("lost", n, None),
             Self::Unsent(n) => ("unsent", n, None),
+            Self::Declined(result) => ("declined", 0, Some(result)),
             Self::GivenUp => ("given-up", 0, None),
         }
     }

@@ -1,8 +1,8 @@
 -- Writes what somebody knows of request n, and lets a claim go.
 -- KEYS: entry, claim, forget, versions, held set of the key version of `sealed`.
--- ARGV: what is known ('happened', 'refused', 'lost', 'unsent', 'given-up'), n, the claim's owner, whether the claim ends
+-- ARGV: what is known ('happened', 'refused', 'lost', 'unsent', 'declined', 'given-up'), n, the claim's owner, whether the claim ends
 -- (1, 0), how long a settled entry is kept in ms, the entry's name, its name in held sets, the start of the
--- names of held sets, key id, key version, sealed result (the last three only for 'happened' and 'refused').
+-- names of held sets, key id, key version, sealed result (the last three only for 'happened', 'refused', 'declined').
 -- Returns {state, outcome, key id, key version, sealed} as they are after it.
 local entry, claim, forget, versions, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local what, n, owner, ends = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
@@ -46,6 +46,11 @@ elseif what == 'lost' then
 elseif what == 'unsent' then -- known not to be posted
   if newest and repeats and state == 'sending' then redis.call('HSET', entry, 'state', 'unknown')
   elseif newest and not repeats and (state == 'sending' or state == 'unknown') then claimed() end
+elseif what == 'declined' then -- nothing was sent under this claim, and nothing will be
+  if state == 'claimed' and not repeats and redis.call('GET', claim) == owner then
+    what = 'refused'
+    settle('done')
+  end
 elseif state == 'claimed' and repeats and redis.call('GET', claim) == owner then -- given up before anything was sent
   redis.call('HSET', entry, 'state', 'unknown')
 end
