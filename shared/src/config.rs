@@ -98,6 +98,8 @@ pub struct Ops {
 pub struct Schedule {
     /// A cron expression (UTC) for rotation ticks of mode `rewrap`; without one no tick is published.
     pub rewrap: Option<String>,
+    /// The same of mode `refresh`, for connections whose access tokens have expired by then.
+    pub refresh: Option<String>,
 }
 
 /// A secret: `{ env = "VARIABLE" }` or `{ file = "path" }`, never in the file itself.

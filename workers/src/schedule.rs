@@ -21,29 +21,39 @@ use sealpost_shared::metrics;
 /// Between tries to hand a tick to the broker.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Publishes a tick of mode `rewrap` at each time of the cron expression (UTC), until `stop`.
+/// Publishes a tick of this mode at each time of the cron expression (UTC), until `stop`.
 ///
 /// # Errors
 /// If the expression cannot be read, or names no time to come.
-pub async fn rewrap(broker: &Broker, clock: &impl Clock, cron: &str, stop: &CancellationToken) -> Result<(), String> {
-    let problem = |error| format!("schedule.rewrap = {cron:?}: {error}; write five fields, as in \"0 3 * * *\"");
+pub async fn ticks(
+    (mode, cron): (RotationMode, &str),
+    broker: &Broker,
+    clock: &impl Clock,
+    stop: &CancellationToken,
+) -> Result<(), String> {
+    let key = match mode {
+        RotationMode::Rewrap => "rewrap",
+        RotationMode::Refresh => "refresh",
+    };
+    let problem = |error| format!("schedule.{key} = {cron:?}: {error}; write five fields, as in \"0 3 * * *\"");
     let schedule: Cron = cron.parse().map_err(problem)?;
     loop {
         let now = clock.now().to_zoned(TimeZone::UTC);
         let next = schedule.find_next_occurrence(&now, false).map_err(problem)?.timestamp();
-        tracing::info!(at = %next, "next rotation");
+        tracing::info!(at = %next, mode = key, "next rotation");
         if stop.run_until_cancelled(wait_until(clock, next)).await.is_none() {
             return Ok(());
         }
-        stop.run_until_cancelled(publish(broker, &tick(RotationMode::Rewrap, next))).await;
+        stop.run_until_cancelled(publish(broker, &tick(mode, next))).await;
     }
 }
 
-/// The tick of this time, the same from every scheduler.
+/// The tick of this time, the same from every scheduler. One of mode `refresh` is for what is due by then.
 #[must_use]
 pub fn tick(mode: RotationMode, scheduled_for: Timestamp) -> RotationTick {
     let id = ids::follow_up(None, Uuid::nil(), "rotation-tick", &format!("{mode:?} {scheduled_for}"));
-    RotationTick { id, mode, scope: RotationScope::default(), due_before: None, scheduled_for }
+    let due_before = (mode == RotationMode::Refresh).then_some(scheduled_for);
+    RotationTick { id, mode, scope: RotationScope::default(), due_before, scheduled_for }
 }
 
 async fn publish(broker: &Broker, tick: &RotationTick) {

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use futures_util::future::try_join_all;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use reqwest::Client;
+use sealpost_schemas::RotationMode;
 use sealpost_shared::broker::{Broker, BrokerConfig};
 use sealpost_shared::clock::SystemClock;
-use sealpost_shared::config::Config;
+use sealpost_shared::config::{Config, Schedule};
 use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
@@ -181,12 +183,18 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
 /// In words, for what an operator must mend before it can start.
 pub async fn schedule(config: &Path) -> Result<(), String> {
     let process = Process::start(config).await?;
-    let cron = process.config.schedule.rewrap.clone();
-    let cron = cron.ok_or("schedule.rewrap is not set, so there is nothing to schedule")?;
+    let Schedule { rewrap, refresh } = process.config.schedule.clone();
+    let wanted = [(RotationMode::Rewrap, rewrap), (RotationMode::Refresh, refresh)];
+    let wanted: Vec<_> = wanted.into_iter().filter_map(|(mode, cron)| Some((mode, cron?))).collect();
+    if wanted.is_empty() {
+        return Err("neither schedule.rewrap nor schedule.refresh is set, so there is nothing to schedule".into());
+    }
     process.connected().await?;
-    let ended = schedule::rewrap(&process.broker, &SystemClock, &cron, &process.stop).await;
+    let ticks =
+        wanted.iter().map(|(mode, cron)| schedule::ticks((*mode, cron), &process.broker, &SystemClock, &process.stop));
+    let ended = try_join_all(ticks).await;
     process.broker.close().await;
-    ended
+    ended.map(|_| ())
 }
 
 struct Ready {
