@@ -1,7 +1,7 @@
 # What one does with a clone. Everything else is plain cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test lint deny generated
+.PHONY: help demo tour test soak lint deny generated
 
 # Advisories need a database from the network.
 DENY := check --hide-inclusion-graph bans licenses sources
@@ -28,6 +28,12 @@ test: ## everything that CI checks: lints, all tests on real servers, the tour
 	cargo build --bins
 	cargo test --workspace --no-fail-fast
 	cargo run --quiet --bin sealpost -- dev --tour
+
+# A debug build here too: the workers wait for the platform, not for the processor.
+soak: ## minutes of killing workers, RabbitMQ and Redis under load, then an account (SOAK="--minutes 1 --jobs 2000")
+	@scripts/prerequisites.sh cc
+	cargo build --bins
+	cargo test --quiet --package sealpost-tests --test soak -- $(SOAK)
 
 lint: ## formatting, clippy, and what cargo-deny says if it is installed
 	@scripts/with-component.sh rustfmt cargo fmt --all --check

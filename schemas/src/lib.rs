@@ -18,7 +18,9 @@ mod tagged;
 
 pub use code::Code;
 pub use connection::{Connection, Name, Owner, ProviderId};
-pub use exchange::{AuthorizationCode, ExchangeOutcome, ExchangeRequest, ExchangeResult, Grant, Subject, Tokens};
+pub use exchange::{
+    AuthorizationCode, ExchangeOutcome, ExchangeRequest, ExchangeResult, Grant, HeldToken, Subject, Tokens,
+};
 pub use failure::{FailureReport, ProviderError};
 pub use message::{Announced, Answer, Message, Queued, queues};
 pub use publish::{Content, DeviceTokens, Notify, PublishJob, PublishOutcome, PublishResult, Remote};

@@ -1,6 +1,8 @@
 //! Ids of messages: fresh ones, and those derived from what they follow.
 
-use sealpost_schemas::Owner;
+use sealpost_schemas::{Connection, Owner};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// A new id that sorts by the time it was made (UUID v7).
@@ -22,6 +24,22 @@ pub fn follow_up(owner: Option<&Owner>, message: Uuid, name: &str, outcome: &str
         text.extend_from_slice(part.as_bytes());
     }
     Uuid::new_v5(&message, &text)
+}
+
+/// The id of the request that brings this refresh token in: the same for the same connection, token and scopes, wherever
+/// it is made. It tells nothing of a token that nobody can guess.
+#[must_use]
+pub fn import(connection: &Connection, token: &SecretString, scopes: Option<&[String]>) -> Uuid {
+    let Connection { tenant, user, provider, label } = connection;
+    let owner = Owner { tenant: tenant.clone(), user: user.clone() };
+    let what = serde_json::json!([provider, label, hex::encode(token_digest(token)), scopes]).to_string();
+    follow_up(Some(&owner), Uuid::nil(), "import", &what)
+}
+
+/// SHA-256 of a token, to tell whether two are the same.
+#[must_use]
+pub fn token_digest(token: &SecretString) -> [u8; 32] {
+    Sha256::digest(token.expose_secret()).into()
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ impl<C: Clock> Ledger<C> {
         Ok(match self.store.ledger_begin((&entry, owner), &fingerprint, &of).await.map_err(later)? {
             Begun::Act(epoch) => Turn::Act(Claim { entry, of, epoch, doubtful: false }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
-            Begun::Doubt { left, since, sent } => Turn::Doubt(Doubt { entry, left, since, sent }),
+            Begun::Doubt { left, since, sent, epoch } => Turn::Doubt(Doubt { entry, left, since, sent, epoch }),
             Begun::Reused => Turn::Reused,
             Begun::Settled(settled) => Turn::Settled(self.standing(&entry, settled).await?),
         })
@@ -92,7 +92,7 @@ impl<C: Clock> Ledger<C> {
     pub async fn repeat(&self, doubt: &Doubt, doubtful: bool) -> Result<Option<Claim>, Failure> {
         let of = self.claim();
         let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful, doubt.sent).await.map_err(later)?;
-        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: 0, doubtful }))
+        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: doubt.epoch, doubtful }))
     }
 
     /// Notes that a request is about to be sent; `None`: the claim is not ours any more, and nothing may be sent. What

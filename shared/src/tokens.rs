@@ -4,11 +4,13 @@
 mod access;
 mod consent;
 mod flights;
+mod import;
 mod outcome;
 mod quarantine;
 mod refresh;
 mod rewrap;
 mod subject;
+mod superseded;
 mod turn;
 
 use std::sync::Arc;
@@ -16,6 +18,9 @@ use std::time::Duration;
 
 pub use access::{Access, Seen};
 pub use consent::{Consented, Prepared};
+pub use import::Brought;
+pub use outcome::meaning;
+pub use refresh::unspent;
 pub use rewrap::{Page, Position, Rewrap};
 
 use self::flights::Flights;

@@ -3,27 +3,31 @@
 // It signs ID tokens with RS256; for the clients `ps256`, `es256` and `eddsa` with that algorithm.
 //   POST /admin/mint {"user"}           tokens of a new grant, as the token endpoint answers them, and the grant's id
 //   POST /admin/mint-code {"user", "client_id", "redirect_uri", "code_challenge", "nonce"}   the code of a consent
+//   POST /admin/settings {"access_ttl"} how many seconds access tokens live that are issued from now on
 //   POST /admin/withdraw {"grant_id"}   the user withdraws consent
 //   POST /admin/fault {"n"}             the next n token calls are carried out, and their connection closes unanswered
+//   POST /admin/posts                   every post
 //   GET  /admin/stats                   token calls by outcome, and how many grants ended because a token came again
 import http from 'node:http';
 import { once } from 'node:events';
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider, errors } from 'oidc-provider';
 
-const SCOPE = 'openid offline_access';
 const SIGNED = { sealpost: 'RS256', ps256: 'PS256', es256: 'ES256', eddsa: 'EdDSA' };
 const key = (...kind) => generateKeyPairSync(...kind).privateKey.export({ format: 'jwk' });
+const SCOPE = 'openid offline_access posts.write';
 const records = new Map();
 const stats = { refresh: {}, grants_ended: 0 };
+const posts = [];
 let drops = 0;
+let accessTtl = 3600;
 
 class Memory {
   constructor(model) { this.model = model; }
   key(id) { return `${this.model}:${id}`; }
   async upsert(id, payload) { records.set(this.key(id), payload); }
   async find(id) { return records.get(this.key(id)); }
-  async findByUid() { return undefined; }
+  async findByUid(uid) { return [...records.values()].find((payload) => payload.uid === uid); }
   async findByUserCode() { return undefined; }
   async destroy(id) { records.delete(this.key(id)); }
   async revokeByGrantId(grant) {
@@ -60,17 +64,20 @@ const provider = new Provider(issuer, {
   cookies: { keys: ['for tests only'] },
   clockTolerance: 0,
   expiresWithSession: () => false,
-  features: { devInteractions: { enabled: false } },
   findAccount: (_, user) => ({ accountId: user, claims: () => ({ sub: user }) }),
-  interactions: { url: () => '/none' },
   issueRefreshToken: () => true,
+  pkce: { required: () => true },
   rotateRefreshToken: true,
   scopes: SCOPE.split(' '),
-  ttl: { AccessToken: 3600, RefreshToken: 86400, Grant: 86400, IdToken: 300 },
+  ttl: {
+    AccessToken: () => accessTtl, AuthorizationCode: 60, RefreshToken: 86400, Grant: 86400, IdToken: 300,
+    Interaction: 600, Session: 3600,
+  },
 });
 const count = (outcome) => { stats.refresh[outcome] = (stats.refresh[outcome] ?? 0) + 1; };
-provider.on('grant.success', () => count('ok'));
-provider.on('grant.error', (_, error) => count(error.error));
+const refreshes = (ctx) => ctx.oidc?.params?.grant_type === 'refresh_token';
+provider.on('grant.success', (ctx) => { if (refreshes(ctx)) count('ok'); });
+provider.on('grant.error', (ctx, error) => { if (refreshes(ctx)) count(error.error); });
 provider.on('grant.revoked', () => { stats.grants_ended += 1; });
 const answer = provider.callback();
 
@@ -102,18 +109,34 @@ async function handle(request, response) {
     const body = await read(request);
     if (path === '/admin/mint') return json(response, 200, await mint(body.user));
     if (path === '/admin/mint-code') return json(response, 200, await mintCode(body));
+    if (path === '/admin/posts') return json(response, 200, posts);
     if (path === '/admin/fault') drops = body.n;
+    if (path === '/admin/settings') accessTtl = body.access_ttl;
     if (path === '/admin/withdraw') {
       await new Memory('Grant').revokeByGrantId(body.grant_id);
       records.delete(`Grant:${body.grant_id}`);
     }
     return json(response, 200, {});
   }
+  if (path === '/api/posts') return post(request, response);
   if (path !== '/token' || drops === 0) return answer(request, response);
   drops -= 1;
   const unheard = new http.ServerResponse(request);
   unheard.end = () => request.socket.destroy();
   return answer(request, unheard);
+}
+
+// A resource server: a post of the user whose access token it is, made once under one idempotency key.
+async function post(request, response) {
+  const token = await provider.AccessToken.find((request.headers.authorization ?? '').replace(/^Bearer /, ''));
+  const content = await read(request);
+  if (!token) return json(response, 401, { error: 'invalid_token' });
+  if (!token.scopes.has('posts.write')) return json(response, 403, { error: 'insufficient_scope' });
+  const [user, key] = [token.accountId, request.headers['idempotency-key']];
+  const old = posts.find((post) => post.user === user && post.key === key);
+  if (old) return json(response, 200, old);
+  posts.push({ id: String(posts.length + 1), user, key, content });
+  return json(response, 201, posts.at(-1));
 }
 
 async function read(request) {

@@ -5,4 +5,4 @@ mod crashes;
 mod doubts;
 mod exchanges;
 mod quirks;
-mod world;
+pub(crate) mod world;

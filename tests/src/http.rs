@@ -9,3 +9,10 @@ pub(crate) fn client() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy().build().expect("an HTTP client")
 }
+
+/// One that leaves redirects to its caller.
+#[expect(clippy::disallowed_methods, reason = "the tests' own client, which must not share mistakes with ours")]
+pub(crate) fn browser() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client")
+}

@@ -5,6 +5,8 @@
 
 pub mod breakpoint;
 pub mod broker;
+pub mod browser;
+pub mod django_peer;
 pub mod entries;
 pub mod machine;
 pub mod oidc_peer;
@@ -15,10 +17,14 @@ pub mod proxy;
 pub mod python;
 pub mod rig;
 pub mod sandbox;
+pub mod soak;
 pub mod until;
+pub mod wiretap;
 pub mod worker;
+pub mod zitadel_peer;
 
 mod http;
+mod peer;
 
 pub use broker::{Broker, Message};
 pub use own::Own;

@@ -2,16 +2,20 @@
 //! `.sealpost/` when it is first wanted, and so is Node where there is none, or an old one.
 
 use std::{
-    fs::{self, File},
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::Command,
 };
 
 use reqwest::Client;
 use serde_json::{Value, json};
+use url::Url;
 
-use crate::{http, machine::workspace, python::python_venv};
+use crate::{
+    browser::Browser,
+    http,
+    peer::{Peer, installed, run},
+    python::python_venv,
+};
 
 const PACKAGE: &str = "oidc-provider@9.13.3";
 const SCRIPT: &str = include_str!("../peers/oidc-provider.mjs");
@@ -19,22 +23,35 @@ const SCRIPT: &str = include_str!("../peers/oidc-provider.mjs");
 /// A running server of the test's own. Dropping it ends it.
 #[derive(Debug)]
 pub struct OidcPeer {
-    issuer: String,
+    peer: Peer,
     http: Client,
-    child: Child,
 }
 
 impl OidcPeer {
     /// Starts one on a free port.
     pub async fn start() -> Self {
-        let (issuer, child) = tokio::task::spawn_blocking(spawn).await.expect("oidc-provider");
-        Self { issuer, http: http::client(), child }
+        let peer = tokio::task::spawn_blocking(spawn).await.expect("oidc-provider");
+        Self { peer, http: http::client() }
     }
 
     /// Its address.
     #[must_use]
     pub fn issuer(&self) -> &str {
-        &self.issuer
+        self.peer.issuer()
+    }
+
+    /// Its port on 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.peer.port()
+    }
+
+    /// A user signs in and consents to this authorization request; returns what comes back to the redirect URI.
+    pub async fn consent(&self, user: &str, request: Url) -> Url {
+        let mut browser = Browser::new();
+        let page = browser.get(request).await;
+        let page = browser.post(page, &[("prompt", "login"), ("login", user), ("password", "any")]).await;
+        browser.post(page, &[("prompt", "consent")]).await
     }
 
     /// Tokens of a new grant of this user, and the grant's id.
@@ -52,6 +69,11 @@ impl OidcPeer {
         self.admin("fault", json!({"n": 1})).await;
     }
 
+    /// How many seconds access tokens live that are issued from now on.
+    pub async fn access_tokens_live(&self, seconds: u32) {
+        self.admin("settings", json!({"access_ttl": seconds})).await;
+    }
+
     /// The user withdraws consent.
     pub async fn withdraw(&self, grant: &Value) {
         self.admin("withdraw", json!({"grant_id": grant})).await;
@@ -62,41 +84,21 @@ impl OidcPeer {
         self.admin("stats", json!({})).await
     }
 
+    /// Every post, oldest first.
+    pub async fn posts(&self) -> Vec<Value> {
+        self.admin("posts", json!({})).await.as_array().expect("a list").clone()
+    }
+
     async fn admin(&self, path: &str, body: Value) -> Value {
-        let answer = self.http.post(format!("{}/admin/{path}", self.issuer)).json(&body).send().await;
+        let answer = self.http.post(format!("{}/admin/{path}", self.issuer())).json(&body).send().await;
         answer.expect("an answer of oidc-provider").json().await.expect("JSON")
     }
 }
 
-/// Blocks until it says where it is. It ends with this process, as its stdin does.
-fn spawn() -> (String, Child) {
+fn spawn() -> Peer {
     let node = node();
-    let script = installed(&node);
-    let mut command = Command::new(&node);
-    command.arg(&script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("node starts");
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut line).expect("a line of oidc-provider");
-    let ready: Value =
-        serde_json::from_str(&line).unwrap_or_else(|error| panic!("oidc-provider said {line:?}: {error}"));
-    (ready["issuer"].as_str().expect("an issuer").into(), child)
-}
-
-/// The script, beside what it imports. One installer at a time.
-fn installed(node: &Path) -> PathBuf {
-    let folder = workspace().join(".sealpost/peers").join(PACKAGE);
-    fs::create_dir_all(&folder).expect("a folder for oidc-provider");
-    let lock = File::create(folder.join("lock")).expect("a lock");
-    lock.lock().expect("the lock");
-    let (done, script) = (folder.join("installed"), folder.join("peer.mjs"));
-    if !done.exists() {
-        npm_install(node, &folder);
-        fs::write(&done, "").expect("a note that it is installed");
-    }
-    if fs::read_to_string(&script).ok().as_deref() != Some(SCRIPT) {
-        fs::write(&script, SCRIPT).expect("the script");
-    }
-    script
+    let folder = installed(PACKAGE, &[("peer.mjs", SCRIPT)], |folder| npm_install(&node, folder));
+    Peer::spawn(Command::new(&node).arg(folder.join("peer.mjs")))
 }
 
 /// Node 20 or newer: the machine's, or one of a Python package.
@@ -121,14 +123,5 @@ fn npm_install(node: &Path, folder: &Path) {
             npm
         }
     };
-    npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder).arg(PACKAGE);
-    let output = npm.stdin(Stdio::null()).output().expect("npm starts");
-    assert!(output.status.success(), "{npm:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
-}
-
-impl Drop for OidcPeer {
-    fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
-    }
+    run(npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder).arg(PACKAGE));
 }

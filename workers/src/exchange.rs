@@ -5,6 +5,7 @@
 mod act;
 mod doubt;
 mod grant;
+mod import;
 mod keep;
 mod results;
 
@@ -14,13 +15,13 @@ use reqwest::Client;
 use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
-use sealpost_shared::ledger::{Ledger, Turn};
+use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::{JwksError, OAuthProvider};
 use sealpost_shared::tokens::{Prepared, TokenKeeper};
 use secrecy::SecretString;
 
 use self::act::TokenCall;
-use self::grant::{code_grant, from_another_issuer, nonce};
+use self::grant::{Spent, from_another_issuer, nonce, spent};
 use self::results::{answer, busy, failed};
 use crate::providers::{Catalogue, Provider};
 use crate::step::{Attempt, Step, deadline_passed};
@@ -47,7 +48,7 @@ impl Step for Exchange {
 
     async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<ExchangeResult, Failure> {
         let provider = self.provider(request)?;
-        let (grant, nonce) = (code_grant(request)?, nonce(request)?);
+        let sent = (&provider.oauth, spent(request)?);
         if let Some(refusal) = from_another_issuer(request, provider) {
             return Ok(failed(request, refusal));
         }
@@ -56,18 +57,9 @@ impl Step for Exchange {
                 self.ledger.give_up(&claim).await;
                 Ok(failed(request, deadline_passed()))
             }
-            Turn::Act(claim) => match self.prepared(request, &provider.oauth, claim.epoch).await {
-                Ok((secret, place)) => {
-                    let call = TokenCall { oauth: &provider.oauth, secret, grant, nonce, place };
-                    self.act(request, call, &claim, at).await
-                }
-                Err(failure) => {
-                    self.ledger.give_up(&claim).await;
-                    Err(failure)
-                }
-            },
+            Turn::Act(claim) => self.begin(request, sent, &claim, at).await,
             Turn::Settled(standing) => answer(request, standing),
-            Turn::Doubt(doubt) => self.doubt(request, &doubt).await,
+            Turn::Doubt(doubt) => self.doubt(request, sent, &doubt, at).await,
             Turn::Busy(after) => Err(busy(request, after)),
             Turn::Reused => {
                 let message = "another request of this owner has this id; give each request an id of its own";
@@ -78,7 +70,30 @@ impl Step for Exchange {
 }
 
 impl Exchange {
-    /// What can fail without the code.
+    /// Spends what the request brings, if everything that can fail without it works.
+    async fn begin(
+        &self,
+        request: &ExchangeRequest,
+        (oauth, spent): (&OAuthProvider, Spent<'_>),
+        claim: &Claim,
+        at: Attempt,
+    ) -> Result<ExchangeResult, Failure> {
+        let prepared = async {
+            let nonce = nonce(request)?;
+            let (secret, place) = self.prepared(request, oauth, claim.epoch).await?;
+            Ok(TokenCall { oauth, secret, spent, nonce, place })
+        };
+        match (prepared.await, spent) {
+            (Ok(call), Spent::Code(_)) => self.act(request, call, claim, at).await,
+            (Ok(call), Spent::Token(token)) => self.import(request, (call, token), claim, at).await,
+            (Err(failure), _) => {
+                self.ledger.give_up(claim).await;
+                Err(failure)
+            }
+        }
+    }
+
+    /// What can fail without the code or refresh token.
     async fn prepared(
         &self,
         request: &ExchangeRequest,
@@ -86,7 +101,7 @@ impl Exchange {
         epoch: u64,
     ) -> Result<(SecretString, Prepared), Failure> {
         let secret = oauth.client_secret().map_err(|why| Failure::retry(Code::InvalidClient, why))?;
-        let no_keys = |why: JwksError| Failure::retry(Code::ProviderUnavailable, format!("{why}; no code was sent"));
+        let no_keys = |why: JwksError| Failure::retry(Code::ProviderUnavailable, format!("{why}; nothing was spent"));
         self.keeper.id_tokens().prepare(oauth).await.map_err(no_keys)?;
         Ok((secret, self.keeper.prepare(&request.connection()).await?.in_epoch(epoch)))
     }

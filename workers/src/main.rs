@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use sealpost::dev;
 use sealpost::dev::guard::{self, GuardArgs};
 use sealpost::ops;
+use sealpost::ops::import::ImportArgs;
 use sealpost::worker::{self, StepName};
 
 /// Workers that hold the OAuth 2 tokens of an application's users and act with them.
@@ -29,6 +30,13 @@ enum Command {
     },
     /// Publishes rotation ticks on schedule until SIGTERM.
     Schedule {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Makes connections of the refresh tokens that another system held.
+    Import {
+        #[command(flatten)]
+        args: ImportArgs,
         #[command(flatten)]
         common: Common,
     },
@@ -84,6 +92,7 @@ async fn run(command: Command) -> Result<(), String> {
     match command {
         Command::Work { steps, common } => worker::work(&common.config, &steps).await,
         Command::Schedule { common } => worker::schedule(&common.config).await,
+        Command::Import { args, common } => ops::import::import(&common.config, &args).await,
         Command::Keys(Keys::Rotate { common }) => ops::keys::rotate(&common.config),
         Command::Dev { tour, data } => dev::run(&data, tour).await,
         Command::Guard(_) => Ok(()),

@@ -46,6 +46,7 @@ pub struct Producer {
 /// Events as they come.
 pub struct Events {
     consumer: Consumer,
+    queue: String,
     _channel: Channel,
 }
 
@@ -139,14 +140,29 @@ impl Producer {
             let binding = channel.queue_bind(queue, EVENTS.into(), (*topic).into(), options, FieldTable::default());
             binding.await.map_err(problem)?;
         }
-        let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+        let (options, name) = (BasicConsumeOptions { no_ack: true, ..Default::default() }, queue.name().to_string());
         let consuming = channel.basic_consume(queue.name().clone(), "".into(), options, FieldTable::default());
-        Ok(Events { consumer: consuming.await.map_err(problem)?, _channel: channel })
+        Ok(Events { consumer: consuming.await.map_err(problem)?, queue: name, _channel: channel })
+    }
+
+    /// How many consumers a queue has. `None`: the broker did not say.
+    pub async fn consumers(&self, queue: &str) -> Option<u32> {
+        // of its own: asking for a queue that is not there ends the channel
+        let channel = self.link.connection.create_channel().await.ok()?;
+        let options = QueueDeclareOptions { passive: true, ..Default::default() };
+        let queue = channel.queue_declare(queue.into(), options, FieldTable::default()).await.ok()?;
+        Some(queue.consumer_count())
     }
 }
 
 impl Events {
-    /// The next event; `None` when the connection ended.
+    /// Its queue, which is a reply address too: what is sent there is heard here. It ends with the connection.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.queue
+    }
+
+    /// The next event, or reply to [`Self::address`]; `None` when the connection ended.
     pub async fn next(&mut self) -> Option<Heard> {
         self.consumer.next().await?.ok().map(heard)
     }

@@ -53,6 +53,8 @@ pub struct Doubt {
     pub since: Duration,
     /// How many requests were sent when it was met.
     pub(super) sent: u64,
+    /// The owner's epoch when the message was first claimed.
+    pub(super) epoch: u64,
 }
 
 /// A request that is marked as sent.

@@ -21,6 +21,7 @@ const MAX_WORDS: usize = 300;
 const MAX_SCOPES: usize = 200;
 
 /// An authorization code and what it is spent with.
+#[derive(Clone, Copy)]
 pub struct CodeGrant<'a> {
     /// The code.
     pub code: &'a SecretString,

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sealpost_schemas::{Code, Connection, Owner};
+use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::TokenKeeper;
+use super::{TokenKeeper, superseded};
 use crate::failure::Failure;
 use crate::ids;
 use crate::keys::{KeyError, KeySource};
@@ -39,6 +40,8 @@ pub struct Consented<'a> {
     pub scopes: &'a [String],
     /// Whose they are, where a verified ID token says so.
     pub account: Option<Account>,
+    /// The refresh token that they were had for, where it was one.
+    pub spent: Option<&'a SecretString>,
     /// Whether they may be another account's than the stored ones.
     pub replace_subject: bool,
     /// When they came.
@@ -49,7 +52,7 @@ impl<'a> Consented<'a> {
     /// Of an account that nobody told, which replaces none.
     #[must_use]
     pub fn new(request: Uuid, tokens: &'a TokenAnswer, scopes: &'a [String], now: Timestamp) -> Self {
-        Self { request, tokens, scopes, account: None, replace_subject: false, now }
+        Self { request, tokens, scopes, account: None, spent: None, replace_subject: false, now }
     }
 }
 
@@ -87,7 +90,8 @@ impl TokenKeeper {
         prepared: &Prepared,
         consented: &Consented<'_>,
     ) -> Result<Option<Subject>, Failure> {
-        let metadata = metadata(prepared, consented);
+        let mut metadata = metadata(prepared, consented);
+        metadata.superseded = self.superseded_by(prepared.current.as_ref(), consented);
         let mut revision = prepared.current.as_ref().map(|record| record.revision);
         let mut known = prepared.subject.clone();
         for _ in 0..SAVES {
@@ -106,6 +110,7 @@ impl TokenKeeper {
             }
             let current = self.store.load(&draft.id()).await?;
             revision = current.as_ref().map(|record| record.revision);
+            metadata.superseded = self.superseded_by(current.as_ref(), consented);
             // what this very consent saved, in an attempt whose answer was lost, is not what it found
             if current.as_ref().is_none_or(|record| record.metadata.request != Some(consented.request)) {
                 known = self.subject_of(current.as_ref()).await?;
@@ -115,8 +120,17 @@ impl TokenKeeper {
         Err(Failure::defer(PAUSE, Code::Conflict, format!("saving record {id}: it moved under every attempt")))
     }
 
+    /// The refresh tokens that the connection had before this consent.
+    fn superseded_by(&self, current: Option<&Record>, consented: &Consented<'_>) -> Vec<[u8; 32]> {
+        let before = current.map_or(&[][..], |record| &record.metadata.superseded);
+        let had = current.and_then(|record| record.token);
+        let spent = consented.spent.map(|token| self.store.hash_of(token));
+        let has = consented.tokens.refresh_token.as_ref().map(|token| self.store.hash_of(token));
+        superseded::with(before, had.into_iter().chain(spent).filter(|hash| Some(*hash) != has))
+    }
+
     /// The account that a record is of. One that will never open has none that is known, so that consent heals it.
-    async fn subject_of(&self, record: Option<&Record>) -> Result<Option<Subject>, Failure> {
+    pub(super) async fn subject_of(&self, record: Option<&Record>) -> Result<Option<Subject>, Failure> {
         let Some(record) = record.filter(|record| record.metadata.standing.state != State::Quarantined) else {
             return Ok(None);
         };

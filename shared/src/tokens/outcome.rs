@@ -10,10 +10,10 @@ use sealpost_schemas::{Answer, Code, Message, Owner, ProviderError};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use super::TokenKeeper;
 use super::access::{self, Access};
 use super::refresh::Attempt;
 use super::turn::put_off;
+use super::{TokenKeeper, superseded};
 use crate::failure::Failure;
 use crate::ids;
 use crate::oauth::TokenAnswer;
@@ -27,9 +27,6 @@ pub(super) const PAUSE: Duration = Duration::from_millis(500);
 
 /// How often a record that moves is looked at again.
 const LOOKS: usize = 8;
-
-/// How many superseded refresh tokens a record remembers.
-const REMEMBERED: usize = 8;
 
 impl TokenKeeper {
     /// Saves new tokens, however late they came, if the token that they were had for is still stored.
@@ -77,11 +74,8 @@ impl TokenKeeper {
     /// The record with the new tokens.
     fn renewed(&self, attempt: &Attempt<'_>, answer: &TokenAnswer) -> (Content, Metadata) {
         let (old, tokens) = (&attempt.record.metadata, &attempt.content.tokens);
-        let mut superseded = old.superseded.clone();
-        if let (Some(spent), Some(_)) = (&tokens.refresh_token, &answer.refresh_token) {
-            superseded.push(self.store.hash_of(spent));
-        }
-        superseded.drain(..superseded.len().saturating_sub(REMEMBERED));
+        let spent = tokens.refresh_token.as_ref().filter(|_| answer.refresh_token.is_some());
+        let superseded = superseded::with(&old.superseded, spent.map(|spent| self.store.hash_of(spent)));
         let content = Content {
             tokens: TokenSet {
                 access_token: answer.keep_access_token.then(|| answer.access_token.clone()),
@@ -115,12 +109,8 @@ impl TokenKeeper {
 
     /// The provider no longer takes the token that was sent. That counts only while it is still the one that is stored.
     pub(super) async fn denied(&self, attempt: &Attempt<'_>, said: ProviderError) -> Result<Access, Failure> {
-        let code = match said.error.as_deref() {
-            // with an earlier attempt of unknown outcome, it is that one which spent it
-            _ if attempt.has_predecessor() => Code::RefreshOutcomeLost,
-            Some("interaction_required" | "login_required" | "consent_required") => Code::InteractionRequired,
-            _ => Code::InvalidGrant,
-        };
+        // with an earlier attempt of unknown outcome, it is that one which spent it
+        let code = if attempt.has_predecessor() { Code::RefreshOutcomeLost } else { meaning(&said) };
         for _ in 0..LOOKS {
             let Some(record) = self.store.load(&attempt.record.id).await? else { return Ok(access::no_connection()) };
             let is_sent = record.metadata.generation == attempt.record.metadata.generation;
@@ -170,6 +160,15 @@ impl TokenKeeper {
                 }
             }
         }
+    }
+}
+
+/// What it means that a provider no longer takes a refresh token.
+#[must_use]
+pub fn meaning(said: &ProviderError) -> Code {
+    match said.error.as_deref() {
+        Some("interaction_required" | "login_required" | "consent_required") => Code::InteractionRequired,
+        _ => Code::InvalidGrant,
     }
 }
 

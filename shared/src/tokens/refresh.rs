@@ -70,26 +70,18 @@ impl TokenKeeper {
             Err(error) => error,
         };
         let message = format!("refreshing record {id} at {}: {error}", wanted.connection.provider);
-        let failure = match error {
-            RefreshError::Dead(said) => return self.denied(&attempt, said).await,
+        match error {
+            RefreshError::Dead(said) => self.denied(&attempt, said).await,
             RefreshError::Lost(_) => {
                 turn.run_out();
                 let verdict = Verdict::Retry { after: Some(self.left(turn)) };
-                return Err(Failure::new(verdict, Code::ProviderUnavailable, message));
+                Err(Failure::new(verdict, Code::ProviderUnavailable, message))
             }
-            RefreshError::NotSent => Failure::retry(Code::ProviderUnavailable, message),
-            RefreshError::RateLimited { after } => Failure::new(Verdict::Retry { after }, Code::RateLimited, message),
-            RefreshError::InvalidClient(_) => {
-                let message = format!("{message}; check client_id and client_secret of its entry");
-                Failure::retry(Code::InvalidClient, message)
+            error => {
+                self.unmark(&attempt).await;
+                Err(unspent(&error, message))
             }
-            RefreshError::Rejected(_) => {
-                Failure::retry(Code::ProviderRejected, format!("{message}; check the provider's entry"))
-            }
-        };
-        // nothing was spent
-        self.unmark(&attempt).await;
-        Err(failure)
+        }
     }
 
     /// Reads under the lease what is stored, and writes the marker on it.
@@ -118,5 +110,22 @@ impl TokenKeeper {
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
         metrics::token_call(connection.provider.as_str(), "refresh_token", outcome);
         answer
+    }
+}
+
+/// A refresh that spent nothing, as a failure of who wanted it.
+#[must_use]
+pub fn unspent(error: &RefreshError, message: String) -> Failure {
+    match error {
+        RefreshError::RateLimited { after } => {
+            Failure::new(Verdict::Retry { after: *after }, Code::RateLimited, message)
+        }
+        RefreshError::InvalidClient(_) => {
+            Failure::retry(Code::InvalidClient, format!("{message}; check client_id and client_secret of its entry"))
+        }
+        RefreshError::Rejected(_) => {
+            Failure::retry(Code::ProviderRejected, format!("{message}; check the provider's entry"))
+        }
+        _ => Failure::retry(Code::ProviderUnavailable, message),
     }
 }

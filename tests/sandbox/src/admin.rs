@@ -24,6 +24,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/admin/expire", post(expire))
         .route("/admin/settings", post(settings))
         .route("/admin/stats", get(stats))
+        .route("/admin/log", get(log))
         .route("/admin/posts", get(posts))
         .route("/admin/reset", post(reset))
 }
@@ -98,6 +99,11 @@ struct Counts {
 async fn stats(State(app): State<Arc<App>>) -> Json<Counts> {
     let state = app.state();
     Json(Counts { calls: state.stats.clone(), reuse: state.grants.reuse(), faults_fired: state.faults.fired() })
+}
+
+/// Who asked what, oldest first.
+async fn log(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(json!({"log": app.state().log.all()}))
 }
 
 /// Every post of every user, oldest first.

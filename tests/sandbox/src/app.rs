@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::clients::Client;
 use crate::faults::Faults;
 use crate::grants::Grants;
+use crate::log::Log;
 use crate::openid::OpenId;
 use crate::posts::Posts;
 use crate::stats::Stats;
@@ -30,6 +31,7 @@ pub(crate) struct State {
     pub(crate) posts: Posts,
     pub(crate) faults: Faults,
     pub(crate) stats: Stats,
+    pub(crate) log: Log,
 }
 
 /// Lives in seconds, of what is issued from now on.
@@ -69,6 +71,7 @@ impl State {
             posts: Posts::default(),
             faults: Faults::default(),
             stats: Stats::default(),
+            log: Log::default(),
         }
     }
 }

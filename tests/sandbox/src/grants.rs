@@ -213,6 +213,13 @@ impl Grants {
         self.access.values_mut().filter(good).map(|kept| kept.expires_at = now).count()
     }
 
+    /// The family of a refresh token, or of a code that was used, and its user.
+    pub(crate) fn whose(&self, spent: &str) -> Option<(usize, String)> {
+        let of_code = || self.codes.get(spent).and_then(|code| code.used_for);
+        let family = self.refresh.get(spent).map(|kept| kept.family).or_else(of_code)?;
+        Some((family, self.families[family].user.clone()))
+    }
+
     /// What came a second time so far.
     pub(crate) fn reuse(&self) -> Reuse {
         self.reuse

@@ -11,6 +11,7 @@ mod clients;
 mod faults;
 mod fields;
 mod grants;
+mod log;
 mod openid;
 mod pages;
 mod posts;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -85,6 +85,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 /// 201 with the post; 200 with the earlier one where the same user sent the same `Idempotency-Key` before.
 async fn publish(
     State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     new: Result<Json<NewPost>, JsonRejection>,
 ) -> Result<(StatusCode, Json<Post>), Refusal> {
@@ -94,7 +95,10 @@ async fn publish(
         Ok(_) => "repeated",
         Err(refusal) => refusal.error,
     };
-    app.state().stats.count_post(outcome);
+    let made = published.as_ref().ok().map(|(_, post)| (post.author.clone(), post.text.clone()));
+    let mut state = app.state();
+    state.stats.count_post(outcome);
+    state.log.post(query, made, outcome);
     published.map(|(status, post)| (status, Json(post)))
 }
 

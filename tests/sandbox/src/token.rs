@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -17,15 +17,25 @@ pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().route("/token", post(token))
 }
 
-async fn token(State(app): State<Arc<App>>, headers: HeaderMap, fields: Result<Fields, Refusal>) -> Response {
+async fn token(
+    State(app): State<Arc<App>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    fields: Result<Fields, Refusal>,
+) -> Response {
     let grant = match fields.as_ref().ok().and_then(|fields| fields.get("grant_type")) {
         Some("authorization_code") => "authorization_code",
         Some("refresh_token") => "refresh_token",
         _ => "other",
     };
+    let spent = fields.as_ref().ok().and_then(|fields| fields.get("code").or(fields.get("refresh_token")));
+    let spent = spent.map(str::to_owned);
     let tokens = fields.and_then(|fields| answer(&app, grant, &headers, &fields));
     let outcome = tokens.as_ref().map_or_else(|refusal| refusal.error, |_| "ok");
-    app.state().stats.count_token(grant, outcome);
+    let mut state = app.state();
+    state.stats.count_token(grant, outcome);
+    let whose = spent.and_then(|spent| state.grants.whose(&spent));
+    state.log.token(grant, query, whose, outcome);
     tokens.map(|tokens| (NO_STORE, Json(tokens))).into_response()
 }
 

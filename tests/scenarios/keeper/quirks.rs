@@ -54,6 +54,19 @@ async fn a_lifetime_that_makes_no_sense_is_an_unknown_one_and_costs_no_token() {
 }
 
 #[tokio::test]
+async fn access_tokens_of_the_same_bytes_are_token_sets_of_their_own_however_their_type_is_written() {
+    let world = World::start().await;
+    let (connection, provider) = (world.expired("ada").await, world.provider(""));
+    let keeper = world.keeper(PATIENT).await;
+    for kind in ["Bearer", "bearer", "BEARER"] {
+        answer(&world, 200, &json!({"access_token": "same", "token_type": kind, "expires_in": "3600"})).await;
+        let generation = world.record("ada").await.metadata.generation;
+        assert_eq!(granted(keeper.newer_than(generation, &connection, &provider).await).0, "same");
+        assert_ne!(world.record("ada").await.metadata.generation, generation);
+    }
+}
+
+#[tokio::test]
 async fn narrower_scopes_are_kept_and_silence_changes_none() {
     let world = World::start().await;
     let (connection, provider) = (world.expired("ada").await, world.provider(""));

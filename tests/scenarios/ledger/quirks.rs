@@ -24,9 +24,11 @@ fn status(status: u16, body: &str) -> Value {
 
 #[tokio::test]
 async fn an_access_token_that_is_refused_in_whatever_words_means_one_newer_token_and_one_more_request() {
-    let rules = "[practice.api]\nerrors = [ { status = 403, means = 'token-expired' },\n\
+    let rules = "[practice.api]\nerrors = [ { status = 403, empty = true, means = 'token-expired' },\n\
                  { status = 400, at = '/code', is = 'expired', means = 'token-expired' } ]\n";
-    for refusal in [status(401, ""), status(403, ""), status(400, r#"{"code":"expired"}"#)] {
+    let mut told = status(401, "");
+    told["headers"] = json!({"www-authenticate": "Bearer error=\"invalid_token\""});
+    for refusal in [status(401, ""), told, status(403, ""), status(400, r#"{"code":"expired"}"#)] {
         let (pipeline, _worker) = with(rules).await;
         pipeline.sandbox.fault(refusal.clone()).await;
         let answer = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "once")).await;
@@ -38,6 +40,30 @@ async fn an_access_token_that_is_refused_in_whatever_words_means_one_newer_token
         assert_eq!(answer["failure"]["code"], "needs-consent", "{answer}");
         assert_eq!(pipeline.sandbox.posts().await.len(), 1);
     }
+}
+
+#[tokio::test]
+async fn a_403_that_says_why_is_no_expired_token_and_costs_no_refresh() {
+    let rule = "[practice.api]\nerrors = [ { status = 403, empty = true, means = 'token-expired' } ]\n";
+    let (pipeline, _worker) = with(rule).await;
+    pipeline.sandbox.fault(status(403, r#"{"error":"insufficient_scope"}"#)).await;
+    let answer = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "never")).await;
+    assert_eq!(answer["failure"]["code"], "provider-rejected", "{answer}");
+    assert_eq!(pipeline.sandbox.stats().await["token"]["refresh_token"], json!(null));
+}
+
+#[tokio::test]
+async fn an_address_in_an_answer_is_told_and_never_called() {
+    let (pipeline, _worker) = with("").await;
+    let elsewhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    elsewhere.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/post", elsewhere.local_addr().unwrap());
+    let mut fault = status(201, &json!({"id": "7", "url": url}).to_string());
+    fault["headers"] = json!({"location": url});
+    pipeline.sandbox.fault(fault).await;
+    let answer = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "x")).await;
+    assert_eq!(answer["remote"], json!({"id": "7", "url": url}), "{answer}");
+    assert_eq!(elsewhere.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[tokio::test]

@@ -2,27 +2,28 @@
 
 use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
-use sealpost_shared::ledger::{Claim, Sending};
-use sealpost_shared::oauth::{CodeGrant, OAuthProvider, TokenError, exchange_code};
+use sealpost_shared::ledger::{Claim, Sending, Standing};
+use sealpost_shared::oauth::{OAuthProvider, TokenError, exchange_code};
 use sealpost_shared::records::Outcome;
 use sealpost_shared::tokens::Prepared;
 use secrecy::SecretString;
 
 use super::Exchange;
+use super::grant::Spent;
 use super::results::{LOOK_AGAIN, answer, busy, failed, stored_as};
 use crate::step::Attempt;
 
-/// All that a code is spent with.
+/// All that a code or a refresh token is spent with.
 pub(super) struct TokenCall<'a> {
     pub(super) oauth: &'a OAuthProvider,
     pub(super) secret: SecretString,
-    pub(super) grant: CodeGrant<'a>,
+    pub(super) spent: Spent<'a>,
     pub(super) nonce: Option<&'a SecretString>,
     pub(super) place: Prepared,
 }
 
 impl Exchange {
-    /// Spends the code, under the claim and marked as sent, and stores what it brings.
+    /// Spends the code or refresh token, under the claim and marked as sent, and stores what it brings.
     pub(super) async fn act(
         &self,
         request: &ExchangeRequest,
@@ -35,9 +36,17 @@ impl Exchange {
             self.ledger.unsent(&sending).await?;
             return Err(busy(request, LOOK_AGAIN));
         }
-        let tokens = match exchange_code(&self.http, call.oauth, &call.secret, &call.grant, at.now).await {
-            Ok(tokens) => tokens,
-            Err(error) => return self.not_exchanged(request, &sending, &error).await,
+        let tokens = match &call.spent {
+            Spent::Code(grant) => match exchange_code(&self.http, call.oauth, &call.secret, grant, at.now).await {
+                Ok(tokens) => tokens,
+                Err(error) => return self.not_exchanged(request, &sending, &error).await,
+            },
+            Spent::Token(token) => {
+                match self.keeper.spend(&request.provider, call.oauth, (&call.secret, token)).await {
+                    Ok(tokens) => tokens,
+                    Err(error) => return self.not_refreshed(request, &sending, error).await,
+                }
+            }
         };
         // RFC 6749 §5.1: an answer without scopes grants those that were asked for
         let asked = request.scopes.as_ref().unwrap_or(&call.oauth.scopes);
@@ -50,7 +59,7 @@ impl Exchange {
     }
 
     /// What became of the request is told, also when it could not be written down: the record says it too.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         request: &ExchangeRequest,
         sending: &Sending,
@@ -58,6 +67,11 @@ impl Exchange {
         result: ExchangeResult,
     ) -> Result<ExchangeResult, Failure> {
         match self.ledger.settle(sending, outcome, &result).await {
+            // an earlier request may have been carried out; should its sender still come, that is the later truth
+            Ok(Standing::Unknown) if sending.doubtful && outcome == Outcome::Refused => {
+                self.ledger.resolve(&request.owner, request.id, outcome, &result).await?;
+                Ok(result)
+            }
             Ok(standing) => answer(request, standing),
             Err(failure) => {
                 tracing::error!(request.id = %request.id, reason = failure.message, "exchanged, and not written down");

@@ -3,15 +3,25 @@
 use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ledger::Doubt;
+use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::records::Outcome;
 
 use super::Exchange;
+use super::grant::Spent;
 use super::results::{LOOK_AGAIN, answer, busy, failed, stored_as};
+use crate::step::Attempt;
 
 impl Exchange {
     /// The code was sent, and nobody is there to say how it ended. It is not sent again: a second use would make the
-    /// provider end what the first one began (RFC 6749 §4.1.2). What was stored names the request.
-    pub(super) async fn doubt(&self, request: &ExchangeRequest, doubt: &Doubt) -> Result<ExchangeResult, Failure> {
+    /// provider end what the first one began (RFC 6749 §4.1.2). What was stored names the request. A refresh token is sent
+    /// again, see [`super::import`].
+    pub(super) async fn doubt(
+        &self,
+        request: &ExchangeRequest,
+        (oauth, spent): (&OAuthProvider, Spent<'_>),
+        doubt: &Doubt,
+        at: Attempt,
+    ) -> Result<ExchangeResult, Failure> {
         if !doubt.left.is_zero() {
             return Err(busy(request, doubt.left.min(LOOK_AGAIN)));
         }
@@ -19,6 +29,12 @@ impl Exchange {
         if let Some((stored, subject)) = place.stored_by(request.id) {
             let result = stored_as(request, stored.scopes.clone(), stored.access_expires_at, subject);
             return answer(request, self.ledger.found(doubt, &result).await?);
+        }
+        if let Spent::Token(_) = spent {
+            return match self.ledger.repeat(doubt, true).await? {
+                Some(claim) => self.begin(request, (oauth, spent), &claim, at).await,
+                None => Err(busy(request, LOOK_AGAIN)),
+            };
         }
         let message = "the code was sent, and its answer was lost with the worker; consent must be given again";
         let lost = failed(request, FailureReport::new(Code::ExchangeOutcomeLost, message, false));

@@ -7,19 +7,38 @@ use secrecy::SecretString;
 
 use crate::providers::Provider;
 
-pub(super) fn code_grant(request: &ExchangeRequest) -> Result<CodeGrant<'_>, Failure> {
+/// What is spent at the provider.
+#[derive(Clone, Copy)]
+pub(super) enum Spent<'a> {
+    /// A code, which is sent once.
+    Code(CodeGrant<'a>),
+    /// A refresh token that another system held.
+    Token(&'a SecretString),
+}
+
+impl Spent<'_> {
+    /// What it is, to a person.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::Code(_) => "code",
+            Self::Token(_) => "refresh token",
+        }
+    }
+}
+
+pub(super) fn spent(request: &ExchangeRequest) -> Result<Spent<'_>, Failure> {
     let not_supported = |what: &str| Failure::reject(Code::NotSupported, format!("{what} is not done by this version"));
     if request.store_on_device {
         return Err(not_supported("store_on_device"));
     }
     match &request.grant {
-        Grant::AuthorizationCode(grant) => Ok(CodeGrant {
+        Grant::AuthorizationCode(grant) => Ok(Spent::Code(CodeGrant {
             code: plain(&grant.code, "grant.code")?,
             code_verifier: plain(&grant.code_verifier, "grant.code_verifier")?,
             redirect_uri: &grant.redirect_uri,
-        }),
+        })),
+        Grant::RefreshToken(held) => plain(&held.refresh_token, "grant.refresh_token").map(Spent::Token),
         Grant::OnBehalfOf(_) => Err(not_supported("grant on_behalf_of")),
-        Grant::RefreshToken(_) => Err(not_supported("grant refresh_token")),
         Grant::Pickup(_) => Err(not_supported("grant pickup")),
     }
 }
@@ -37,8 +56,12 @@ fn plain<'a>(secret: &'a Secret, field: &str) -> Result<&'a SecretString, Failur
 
 /// RFC 9207: a code that came from another issuer is not sent to this one.
 pub(super) fn from_another_issuer(request: &ExchangeRequest, provider: &Provider) -> Option<FailureReport> {
-    let Grant::AuthorizationCode(grant) = &request.grant else { return None };
-    let came_from = grant.iss.as_ref().filter(|_| provider.oauth.issuer.is_some())?;
-    let message = "the code came from another issuer than the provider's; it was not sent";
+    let (what, iss) = match &request.grant {
+        Grant::AuthorizationCode(grant) => ("code", &grant.iss),
+        Grant::RefreshToken(held) => ("refresh token", &held.iss),
+        Grant::OnBehalfOf(_) | Grant::Pickup(_) => return None,
+    };
+    let came_from = iss.as_ref().filter(|_| provider.oauth.issuer.is_some())?;
+    let message = format!("the {what} came from another issuer than the provider's; it was not sent");
     (!provider.oauth.is_issuer(came_from)).then(|| FailureReport::new(Code::InvalidGrant, message, false))
 }

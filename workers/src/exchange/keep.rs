@@ -1,4 +1,4 @@
-//! What the code brought, checked and saved.
+//! What the code or refresh token brought, checked and saved.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use sealpost_shared::tokens::{Consented, Prepared};
 
 use super::Exchange;
 use super::act::TokenCall;
+use super::grant::Spent;
 use crate::step::Attempt;
 
 /// How often a save is tried when the code is already spent, with a pause between.
@@ -25,16 +26,24 @@ impl Exchange {
         (tokens, scopes): (&TokenAnswer, &[String]),
         at: Attempt,
     ) -> Result<Option<Subject>, FailureReport> {
-        let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, scopes).await;
+        let (asked, spent) = match call.spent {
+            Spent::Code(_) => (scopes, None),
+            // OpenID Connect Core §12.2: a refresh may bring no ID token
+            Spent::Token(token) => (&[][..], Some(token)),
+        };
+        let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
+        let (what, at_provider) = (call.spent.name(), &request.provider);
+        let doing = format!("the {what} was exchanged at {at_provider}");
         let consented = Consented {
-            account: checked.map_err(|why| not_believed(request, &why))?,
+            account: checked.map_err(|why| not_believed(&doing, &why))?,
+            spent,
             replace_subject: request.replace_subject,
             ..Consented::new(request.id, tokens, scopes, at.now)
         };
-        self.save(&call.place, &consented).await.map_err(|failure| not_stored(request, failure))
+        self.save(&call.place, &consented).await.map_err(|failure| not_stored(&doing, failure))
     }
 
-    /// The code is spent, so this does not give up at the first trouble.
+    /// It is spent, so this does not give up at the first trouble.
     async fn save(&self, place: &Prepared, consented: &Consented<'_>) -> Result<Option<Subject>, Failure> {
         for _ in 1..SAVES {
             match self.keeper.store_consent(place, consented).await {
@@ -46,20 +55,18 @@ impl Exchange {
     }
 }
 
-fn not_believed(request: &ExchangeRequest, why: &IdTokenError) -> FailureReport {
+fn not_believed(doing: &str, why: &IdTokenError) -> FailureReport {
     let message = format!(
-        "the code was exchanged at {}, but its ID token is not believed: {why}; nothing was stored, and consent must be \
-         given again",
-        request.provider
+        "{doing}, but its ID token is not believed: {why}; nothing was stored, and consent must be given again"
     );
     FailureReport::new(Code::IdTokenInvalid, message, false)
 }
 
-fn not_stored(request: &ExchangeRequest, failure: Failure) -> FailureReport {
+fn not_stored(doing: &str, failure: Failure) -> FailureReport {
     if failure.code == Code::SubjectChanged {
         return FailureReport::new(failure.code, failure.message, false);
     }
-    let (at, why) = (&request.provider, &failure.message);
-    let message = format!("the code was exchanged at {at}, but not stored: {why}; consent must be given again");
+    let why = &failure.message;
+    let message = format!("{doing}, but not stored: {why}; consent must be given again");
     FailureReport::new(Code::ExchangeOutcomeLost, message, false)
 }

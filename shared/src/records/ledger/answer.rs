@@ -66,6 +66,8 @@ pub enum Begun {
         since: Duration,
         /// How many requests were sent.
         sent: u64,
+        /// The owner's epoch at the first claim.
+        epoch: u64,
     },
     /// Another message has this id.
     Reused,
@@ -91,9 +93,12 @@ pub(super) fn begun(reply: Value) -> Result<Begun, Trouble> {
     Ok(match parts.text("turn")?.as_str() {
         "act" => Begun::Act(parts.number("epoch")?),
         "busy" => Begun::Busy(parts.millis("claim")?),
-        "doubt" => {
-            Begun::Doubt { left: parts.millis("claim")?, since: parts.millis("first")?, sent: parts.number("sent")? }
-        }
+        "doubt" => Begun::Doubt {
+            left: parts.millis("claim")?,
+            since: parts.millis("first")?,
+            sent: parts.number("sent")?,
+            epoch: parts.number("epoch")?,
+        },
         "reused" => Begun::Reused,
         "settled" => Begun::Settled(read(parts)?),
         _ => return Err(malformed("turn")),

@@ -31,7 +31,7 @@ local function hashes(token, superseded)
   return set
 end
 -- A record of format 1 has no `token`, and is not in this index.
-local known = stored[6] and hashes(stored[6], stored[7]) or {}
+local known = stored[6] and hashes(stored[6], stored[7] or '') or {}
 
 -- From the hash itself, not from the caller: a re-seal may have moved the record since the caller read it.
 local before = stored[3] and stored[4] and stored[3] .. ':' .. stored[4]
@@ -57,7 +57,7 @@ redis.call('SADD', held, member)
 redis.call('SADD', versions, after)
 redis.call('SADD', owner, name)
 if now[4] then
-  local holds = hashes(now[4], now[5])
+  local holds = hashes(now[4], now[5] or '')
   for hash in pairs(known) do
     if not holds[hash] and redis.call('HGET', tokens, hash) == name then redis.call('HDEL', tokens, hash) end
   end

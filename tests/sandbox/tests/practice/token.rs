@@ -192,3 +192,31 @@ async fn a_request_that_makes_no_sense_is_refused_by_its_name() {
     }
     refused(sandbox.post("/token").json(&json!({})).send().await.expect("sent"), 400, "invalid_request").await;
 }
+
+#[tokio::test]
+async fn the_log_says_which_client_spent_what_and_made_which_post() {
+    let sandbox = Sandbox::start();
+    let tokens = granted(sandbox.redeem(&sandbox.code("ada").await).await).await;
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", tokens.refresh.as_str())];
+    let first = granted(sandbox.form("/token?from=w1", &refresh).send().await.expect("sent")).await;
+    refused(sandbox.form("/token?from=w2", &refresh).send().await.expect("sent"), 400, "invalid_grant").await;
+    let post = sandbox.post("/api/posts?from=w3").bearer_auth(&first.access).json(&json!({"text": "hello"}));
+    refused(post.send().await.expect("sent"), 401, "invalid_token").await;
+    let other = sandbox.tokens("ada").await;
+    assert_eq!(sandbox.publish(&other.access, "hello").send().await.expect("sent").status(), 201);
+    let log = json_of(sandbox.get("/admin/log")).await;
+    let said = |line: &Value| {
+        json!([line["call"], line["query"], line["user"], line["family"], line["text"], line["outcome"]])
+    };
+    let said: Vec<Value> = log["log"].as_array().expect("a list").iter().map(said).collect();
+    assert_eq!(
+        said,
+        [
+            json!(["authorization_code", null, "ada", 0, null, "ok"]),
+            json!(["refresh_token", "from=w1", "ada", 0, null, "ok"]),
+            json!(["refresh_token", "from=w2", "ada", 0, null, "invalid_grant"]),
+            json!(["post", "from=w3", null, null, null, "invalid_token"]),
+            json!(["post", null, "ada", null, "hello", "made"]),
+        ]
+    );
+}

@@ -1,0 +1,66 @@
+//! An answer that is lost may have spent the token: it is sent once more, and the provider's word decides.
+
+use sealpost_tests::pipeline::SOON;
+use sealpost_tests::{Pipeline, until};
+use serde_json::{Value, json};
+
+use super::world::{record, refreshes, request, token_of};
+use crate::ledger::world::{Entry, owner, pipeline};
+
+/// Has a worker send a token whose call meets this fault. The owner's connections were revoked once, long ago.
+async fn begun(pipeline: &Pipeline, fault: Value) -> (Value, String) {
+    let request = request("ada", &token_of(pipeline, "ada").await);
+    pipeline.store().await.move_epoch(&owner(&request)).await.unwrap();
+    pipeline.sandbox.fault(fault).await;
+    let correlation = pipeline.send("exchange-request.v1", &request).await;
+    until("the token call is made", SOON, async || pipeline.sandbox.stats().await["faults_fired"] != 0).await;
+    (request, correlation)
+}
+
+#[tokio::test]
+async fn a_token_whose_call_never_arrived_is_brought_in_all_the_same() {
+    for kill in [false, true] {
+        let pipeline = pipeline(Entry::Plain, None).await;
+        let worker = pipeline.worker().await;
+        let (_, correlation) = begun(&pipeline, json!({"path": "/token", "kind": "hang"})).await;
+        if kill {
+            worker.kill9().await;
+        }
+        let _other = pipeline.worker().await;
+        let answer = pipeline.answer(&correlation).await.json();
+        assert_eq!(answer["outcome"], "stored", "{answer}");
+        assert_eq!(refreshes(&pipeline).await, json!({"ok": 1}));
+    }
+}
+
+#[tokio::test]
+async fn a_token_whose_new_ones_were_lost_is_reported_as_that() {
+    for kill in [false, true] {
+        let pipeline = pipeline(Entry::Plain, None).await;
+        let worker = pipeline.worker().await;
+        let (request, correlation) = begun(&pipeline, json!({"path": "/token", "kind": "hang", "when": "after"})).await;
+        if kill {
+            worker.kill9().await;
+        }
+        let _other = pipeline.worker().await;
+        let answer = pipeline.answer(&correlation).await.json();
+        assert_eq!(answer["failure"]["code"], "exchange-outcome-lost", "{answer}");
+        assert_eq!(answer["failure"]["provider_error"]["error"], "invalid_grant", "{answer}");
+        assert_eq!(pipeline.ask("exchange-request.v1", &request).await, answer, "the same is told again");
+        assert!(record(&pipeline, "ada").await.is_none());
+    }
+}
+
+#[tokio::test]
+async fn what_was_stored_before_its_worker_died_is_told_by_another_and_not_sent_again() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let worker = pipeline.worker().await;
+    let slow = json!({"path": "/token", "kind": "slow", "when": "after", "delay_ms": 1000});
+    let (_, correlation) = begun(&pipeline, slow).await;
+    until("it is stored", SOON, async || record(&pipeline, "ada").await.is_some()).await;
+    worker.kill9().await;
+    let _other = pipeline.worker().await;
+    let answer = pipeline.answer(&correlation).await.json();
+    assert_eq!(answer["outcome"], "stored", "{answer}");
+    assert_eq!(refreshes(&pipeline).await, json!({"ok": 1}));
+}

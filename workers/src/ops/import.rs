@@ -1,0 +1,114 @@
+//! `sealpost import`: refresh tokens that another system held become connections.
+//!
+//! The file is checked as a whole before anything is sent. Then every line is one exchange request, whose id is derived
+//! from what the line says: who runs the command again, after whatever ended it, is answered again, and no token is spent
+//! twice.
+
+mod asking;
+mod lines;
+mod progress;
+mod report;
+mod table;
+
+use std::fs::File;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sealpost_schemas::ProviderId;
+use sealpost_shared::config::Config;
+
+use self::asking::{Asking, Ended};
+use self::lines::Line;
+use self::progress::Progress;
+use self::report::Report;
+use crate::providers::Catalogue;
+use crate::worker::stop_signal;
+
+/// What is brought in, and how.
+#[derive(Debug, clap::Args)]
+pub struct ImportArgs {
+    /// One JSON object a line, with `tenant`, `user`, `provider`, `refresh_token`, and perhaps `label` and `scopes`; `-` is
+    /// stdin.
+    pub file: PathBuf,
+    /// The provider of lines that name none.
+    #[arg(long, value_name = "NAME", value_parser = provider)]
+    pub provider: Option<ProviderId>,
+    /// How many requests are under way at a time.
+    #[arg(long, value_name = "N", default_value = "16")]
+    pub concurrency: NonZeroUsize,
+    /// Where the outcome of every line goes, one JSON object each, without tokens.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    /// Ends with JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Gives up after so many seconds without any answer.
+    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    pub patience: u64,
+}
+
+/// Brings in what the file holds, and says what became of each line.
+///
+/// # Errors
+/// In words: what is wrong with the file, before anything is sent; or how many lines did not become connections.
+pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
+    let config = Config::read(config)?;
+    let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
+    let catalogue = Catalogue::read(&config.providers)?;
+    let lines = lines::read(&args.file, args.provider.as_ref(), &|name| catalogue.get(name).is_some())?;
+    let report_file = args.report.as_deref().map(|path| created(path, &args.file)).transpose()?;
+    let stop = stop_signal()?;
+    let mut progress = Progress::begin(lines.len());
+    let mut asking = Asking::new(&lines, args.concurrency, Duration::from_secs(args.patience));
+    let ended = asking.run(&url, &mut progress, &stop).await;
+    let report = Report { lines: &lines, results: asking.into_results(), ended: ended.as_ref().err() };
+    progress.end();
+    if let Some((mut file, path)) = report_file.zip(args.report.as_deref()) {
+        let written = report.write(&mut file).and_then(|()| file.flush());
+        written.map_err(|error| format!("writing the report {}: {error}", path.display()))?;
+    }
+    let text = if args.json { report.json().to_string() } else { report.table() };
+    writeln!(std::io::stdout(), "{text}").map_err(|error| format!("printing the result: {error}"))?;
+    verdict(&report)
+}
+
+/// Makes the report's file, before anything is sent. It must not be the one that is read.
+fn created(path: &Path, input: &Path) -> Result<File, String> {
+    let same = |a: &Path, b: &Path| Some(a.canonicalize().ok()? == b.canonicalize().ok()?);
+    if same(path, input) == Some(true) {
+        return Err(format!("the report would overwrite {}; choose another --report", input.display()));
+    }
+    File::create(path).map_err(|error| format!("making the report {}: {error}", path.display()))
+}
+
+fn verdict(report: &Report<'_>) -> Result<(), String> {
+    let (all, stored, open) = (report.lines.len(), report.stored(), report.unanswered());
+    let ended = match report.ended {
+        Some(Ended::Stopped) => "stopped: ",
+        Some(Ended::NoAnswer) => "no answer came for too long; is a worker running (sealpost work exchange)? ",
+        None => "",
+    };
+    let again = if open > 0 { "; run the same command again for these: nothing is done twice" } else { "" };
+    match (all - stored - open, open) {
+        (0, 0) => Ok(()),
+        (failed, 0) => Err(format!("{ended}{failed} of {all} were refused")),
+        (0, open) => Err(format!("{ended}{open} of {all} have no answer yet{again}")),
+        (failed, open) => Err(format!("{ended}{failed} of {all} were refused, {open} have no answer yet{again}")),
+    }
+}
+
+fn provider(text: &str) -> Result<ProviderId, String> {
+    ProviderId::new(text).ok_or_else(|| "must be 1 to 64 of a-z, 0-9 and hyphen".into())
+}
+
+/// One line's name in a message to a person.
+fn named(line: &Line) -> String {
+    let connection = &line.connection;
+    let label = match connection.label.as_str() {
+        "default" => String::new(),
+        label => format!(" ({label})"),
+    };
+    format!("{}/{} at {}{label}", connection.tenant, connection.user, connection.provider)
+}
