@@ -2,8 +2,8 @@
 // One JSON line on stdout says where it is. It ends with its stdin.
 // It signs ID tokens with RS256; for the clients `ps256`, `es256` and `eddsa` with that algorithm.
 //   POST /admin/mint {"user"}           tokens of a new grant, as the token endpoint answers them, and the grant's id
-//   POST /admin/settings {"access_ttl"} how many seconds access tokens live that are issued from now on
 //   POST /admin/mint-code {"user", "client_id", "redirect_uri", "code_challenge", "nonce"}   the code of a consent
+//   POST /admin/settings {"access_ttl"} how many seconds access tokens live that are issued from now on
 //   POST /admin/withdraw {"grant_id"}   the user withdraws consent
 //   POST /admin/fault {"n"}             the next n token calls are carried out, and their connection closes unanswered
 //   POST /admin/posts                   every post
@@ -13,9 +13,9 @@ import { once } from 'node:events';
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider, errors } from 'oidc-provider';
 
-const SCOPE = 'openid offline_access posts.write';
 const SIGNED = { sealpost: 'RS256', ps256: 'PS256', es256: 'ES256', eddsa: 'EdDSA' };
 const key = (...kind) => generateKeyPairSync(...kind).privateKey.export({ format: 'jwk' });
+const SCOPE = 'openid offline_access posts.write';
 const records = new Map();
 const stats = { refresh: {}, grants_ended: 0 };
 const posts = [];
@@ -108,8 +108,8 @@ async function handle(request, response) {
   if (path.startsWith('/admin/')) {
     const body = await read(request);
     if (path === '/admin/mint') return json(response, 200, await mint(body.user));
-    if (path === '/admin/posts') return json(response, 200, posts);
     if (path === '/admin/mint-code') return json(response, 200, await mintCode(body));
+    if (path === '/admin/posts') return json(response, 200, posts);
     if (path === '/admin/fault') drops = body.n;
     if (path === '/admin/settings') accessTtl = body.access_ttl;
     if (path === '/admin/withdraw') {
