@@ -49,7 +49,8 @@ impl Store {
         self.write_unmoved("write the marker of", record, fields::of_marker(marker)).await
     }
 
-    /// Writes why new consent is needed and takes the marker away, if the record is unmoved.
+    /// Writes why new consent is needed, after which nothing is due any more, and takes the marker away, if the record is
+    /// unmoved.
     pub async fn end_refresh(&self, record: &Record, standing: &Standing) -> Result<Saved, StoreError> {
         let mut fields = fields::of_end(standing);
         fields.extend(fields::of_marker(None));

@@ -150,7 +150,7 @@ impl Store {
         self.write(doing, &record.id, &record.tags.owner, &sealed.key, expected, fields::of_sealed(sealed)).await
     }
 
-    /// Writes the standing, and nothing else, if the record is unmoved.
+    /// Writes a standing in which nothing is due any more, if the record is unmoved.
     pub async fn mark(&self, record: &Record, standing: &Standing) -> Result<Saved, StoreError> {
         let (doing, expected) = (format!("mark record {}", record.id), Expected::Revision(record.revision));
         self.write(doing, &record.id, &record.tags.owner, record.key(), expected, fields::of_end(standing)).await

@@ -1,5 +1,6 @@
 //! What a refresh needs of the store: a lease, a marker, and a save that asks for the parent only.
 
+use jiff::Timestamp;
 use std::time::Duration;
 
 use sealpost_schemas::Code;
@@ -15,7 +16,7 @@ on_both! {
     a_lease_has_one_holder_until_it_is_given_back_or_over
     a_save_on_the_generation_asks_only_that_its_parent_is_stored
     a_marker_is_written_and_taken_away_and_nothing_else
-    the_end_of_a_refresh_takes_the_marker_away
+    the_end_of_a_refresh_takes_the_marker_away_and_nothing_is_due_any_more
 }
 
 async fn a_lease_has_one_holder_until_it_is_given_back_or_over(world: World) {
@@ -63,11 +64,14 @@ async fn a_marker_is_written_and_taken_away_and_nothing_else(world: World) {
     assert_eq!(world.load(&record.id).await.metadata, record.metadata);
 }
 
-async fn the_end_of_a_refresh_takes_the_marker_away(world: World) {
+async fn the_end_of_a_refresh_takes_the_marker_away_and_nothing_is_due_any_more(world: World) {
     let record = world.saved("ada").await;
     assert!(record.metadata.marker.is_some());
     let standing = Standing::needs_consent(time(9), Code::InvalidGrant);
     world.store.end_refresh(&record, &standing).await.unwrap();
     let ended = world.load(&record.id).await;
-    assert_eq!(ended.metadata, Metadata { standing, marker: None, ..record.metadata });
+    assert_eq!(ended.metadata, Metadata { standing, marker: None, next_due: None, ..record.metadata });
+    let later = Timestamp::from_second(4_000_000_000).unwrap();
+    let (due, _) = world.store.walk_due(record.id.shard, later, None, 1000).await.unwrap();
+    assert!(!due.contains(&record.id));
 }

@@ -19,7 +19,7 @@ on_both! {
     of_two_saves_on_one_revision_one_wins
     a_save_and_a_reseal_on_one_revision_do_not_both_win
     a_reseal_changes_the_ciphertext_and_its_key_and_nothing_else
-    a_mark_changes_the_standing_and_nothing_else
+    a_mark_changes_the_standing_and_when_it_is_due_and_nothing_else
     a_save_replaces_every_field
 }
 
@@ -145,13 +145,16 @@ async fn a_reseal_changes_the_ciphertext_and_its_key_and_nothing_else(world: Wor
     assert_eq!(world.reseal(&record).await, Saved::Moved);
 }
 
-async fn a_mark_changes_the_standing_and_nothing_else(world: World) {
+async fn a_mark_changes_the_standing_and_when_it_is_due_and_nothing_else(world: World) {
     let record = world.saved("ada").await;
     let before = world.raw.hash(&record.id).await;
     let standing = Standing::quarantined(time(9), Code::Quarantined);
     assert!(matches!(world.store.mark(&record, &standing).await.unwrap(), Saved::Written(_)));
     let after = world.raw.hash(&record.id).await;
-    assert_eq!(changed(&before, &after), ["revision", "standing", "standing_code", "standing_since", "write"]);
+    assert_eq!(
+        changed(&before, &after),
+        ["next_due", "revision", "standing", "standing_code", "standing_since", "write"]
+    );
     assert_eq!(world.load(&record.id).await.metadata.standing, standing);
     assert_eq!(world.store.mark(&record, &standing).await.unwrap(), Saved::Moved);
 }
