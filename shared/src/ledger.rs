@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::failure::{Failure, Verdict};
 use crate::ids;
 use crate::keys::{KeyError, KeySource, Keys};
-use crate::records::{Begun, ClaimOf, Outcome, SealedResult, Store, StoreError, Word};
+use crate::records::{Begun, ClaimOf, Outcome, SealedResult, Store, Word};
 use crate::seal::{Key, KeyId, KeyRef};
 
 /// What must be left of a claim beside the call's own limit when the call begins.
@@ -248,10 +248,10 @@ impl<C: Clock> Ledger<C> {
     }
 }
 
-/// Redis can come back. That spends no attempt: a message whose request may have been carried out must not end as
+/// Redis can come back, and a key. That spends no attempt: a message whose request may have been carried out must not end as
 /// "failed" for want of attempts.
-fn later(error: StoreError) -> Failure {
-    let failure = Failure::from(error);
+fn later(error: impl Into<Failure>) -> Failure {
+    let failure = error.into();
     match failure.verdict {
         Verdict::Retry { .. } => Failure { verdict: Verdict::Defer { after: LATER }, ..failure },
         Verdict::Defer { .. } | Verdict::Reject => failure,

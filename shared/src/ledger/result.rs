@@ -4,7 +4,7 @@ use sealpost_schemas::Code;
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use super::{Ledger, Standing};
+use super::{Ledger, Standing, later};
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::keys::KeySource;
@@ -28,14 +28,14 @@ impl<C: Clock> Ledger<C> {
     }
 
     async fn open<R: DeserializeOwned>(&self, entry: &EntryId, name: &KeyRef, bytes: &[u8]) -> Result<R, Failure> {
-        let key = self.keys.get(name).await?;
+        let key = self.keys.get(name).await.map_err(later)?;
         let plain = seal::open(&key, name, &place(entry), bytes).map_err(|error| {
             let message = format!("ledger entry {entry}: {error}; what became of the message is known to nobody else");
             Failure::reject(Code::Quarantined, message)
         })?;
         rmp_serde::from_slice(&plain).map_err(|_| {
             let message = format!("ledger entry {entry}: its result was written by a newer version; run that one here");
-            Failure::retry(Code::RecordUnreadable, message)
+            later(Failure::retry(Code::RecordUnreadable, message))
         })
     }
 }
