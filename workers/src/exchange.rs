@@ -21,6 +21,7 @@ use sealpost_shared::tokens::{Prepared, TokenKeeper};
 use secrecy::SecretString;
 
 use self::act::TokenCall;
+pub(crate) use self::grant::problem_of as problem_of_scopes;
 use self::grant::{Spent, from_another_issuer, nonce, spent};
 use self::results::{answer, busy, failed};
 use crate::providers::{Catalogue, Provider};
