@@ -20,6 +20,7 @@ async fn a_code_whose_answer_was_lost_is_not_sent_again() {
         json!({"kind": "swell", "when": "after", "bytes": 20_000_000}),
         json!({"kind": "edit", "when": "after", "set": {"access_token": null}}),
         json!({"kind": "edit", "when": "after", "set": {"access_token": ""}}),
+        json!({"kind": "edit", "when": "after", "set": {"access_token": "two\nlines"}}),
         json!({"kind": "status", "status": 500}),
         json!({"kind": "status", "status": 503, "headers": {"retry-after": "1"}}),
         json!({"kind": "status", "status": 408}),
@@ -42,7 +43,7 @@ async fn a_code_whose_answer_was_lost_is_not_sent_again() {
         assert!(store.load(&store.locate(&connection("acme", "ada"))).await.unwrap().is_none(), "{spoilt}");
     }
     let stats = pipeline.sandbox.stats().await;
-    assert_eq!((&stats["code_reuses"], &stats["token"]["authorization_code"]), (&json!(0), &json!({"ok": 5})));
+    assert_eq!((&stats["code_reuses"], &stats["token"]["authorization_code"]), (&json!(0), &json!({"ok": 6})));
     assert_eq!(nobody.accept().unwrap_err().kind(), WouldBlock, "no redirect is followed");
     assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
     pipeline.connect("ada").await;
