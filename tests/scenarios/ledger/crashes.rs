@@ -69,7 +69,8 @@ impl Victim {
                 told.push(pipeline.answer(correlation).await.json());
             }
             _ => {
-                until("the provider is asked", SOON, async || pipeline.sandbox.stats().await["faults_fired"] == 1).await
+                until("the provider is asked", SOON, async || pipeline.sandbox.stats().await["faults_fired"] == 1)
+                    .await;
             }
         }
         self.worker.kill9().await;
