@@ -9,4 +9,5 @@ mod peers;
 mod points;
 mod processes;
 mod quirks;
+mod stopped;
 mod world;

@@ -8,11 +8,11 @@ mod tokens;
 use std::sync::Arc;
 
 use reqwest::Client;
-use sealpost_schemas::{Answer, Code, Content, PublishJob, PublishResult};
+use sealpost_schemas::{Answer, Code, Content, PublishJob, PublishOutcome, PublishResult};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
-use sealpost_shared::ledger::{Ledger, Turn};
+use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::tokens::TokenKeeper;
 
@@ -63,9 +63,9 @@ impl Publish {
             // it may have been posted
             Err(failure) => return again(job, failure),
         };
-        let tokens = |oauth, events| Tokens::of(self, job, oauth, seen, events);
+        let told_before = matches!(&turn, Turn::Act(Claim { again: true, .. }) | Turn::Settled(_));
         // what was sent before counts, also where the catalogue does not take it any more
-        match (turn, self.request(job)) {
+        let result = match (turn, self.request(job)) {
             (Turn::Act(claim), Err(failure)) => {
                 self.ledger.give_up(&claim).await;
                 Err(failure)
@@ -74,19 +74,24 @@ impl Publish {
                 answer(job, self.ledger.decline(&claim, &failed(job, deadline_passed())).await?)
             }
             (Turn::Act(claim), Ok((request, oauth))) => {
-                self.act(job, &request, claim, &mut tokens(oauth, events)).await
+                self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, seen, events)).await
             }
             (Turn::Settled(standing), _) => answer(job, standing),
             (Turn::Doubt(_), Err(failure)) => again(job, failure),
             (Turn::Doubt(doubt), Ok((request, oauth))) => {
-                self.doubt(job, &request, &doubt, &mut tokens(oauth, events)).await
+                self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, seen, events)).await
             }
             (Turn::Busy(after), _) => Err(busy(job, after)),
             (Turn::Reused, _) => {
                 let message = "another job of this owner has this id; give each job an id of its own";
                 Err(Failure::reject(Code::IdReused, message))
             }
+        }?;
+        if told_before && result.outcome != PublishOutcome::Published && events.is_empty() {
+            // who had the job before may have found it out, and died before it was told
+            events.extend(self.keeper.needs_consent(&connection).await?);
         }
+        Ok(result)
     }
 
     fn request(&self, job: &PublishJob) -> Result<(Request<'_>, &OAuthProvider), Failure> {
