@@ -19,6 +19,7 @@ use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::{JwksError, OAuthProvider};
 use sealpost_shared::tokens::{Prepared, TokenKeeper};
 use secrecy::SecretString;
+use serde_json::Value;
 
 use self::act::TokenCall;
 pub(crate) use self::grant::problem_of as problem_of_scopes;
@@ -49,7 +50,7 @@ impl Step for Exchange {
 
     async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<ExchangeResult, Failure> {
         // what was sent before counts, also where the catalogue does not take it any more
-        match (self.ledger.begin(&request.owner, request.id, request).await?, self.sent(request)) {
+        match (self.ledger.begin(&request.owner, request.id, &decoded(request)).await?, self.sent(request)) {
             (Turn::Act(claim), Err(failure)) => {
                 self.ledger.give_up(&claim).await;
                 Err(failure)
@@ -122,4 +123,11 @@ impl Exchange {
         let unknown = || format!("provider {} is not in the catalogue; add its entry, then replay", request.provider);
         self.catalogue.get(&request.provider).ok_or_else(|| Failure::reject(Code::UnknownProvider, unknown()))
     }
+}
+
+/// The request as its ledger knows it: the order of fields in a JSON object says nothing.
+fn decoded(request: &ExchangeRequest) -> ExchangeRequest {
+    let mut request = request.clone();
+    request.reply_key.iter_mut().for_each(Value::sort_all_objects);
+    request
 }
