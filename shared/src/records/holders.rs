@@ -3,6 +3,7 @@
 //! Every write of a record keeps the shard's index of the refresh tokens that the record has and had (as many as it
 //! remembers), by keyed hash. Where a provider gave the same token to two connections it names the last that wrote it.
 
+use std::slice::from_ref;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -44,9 +45,9 @@ impl Store {
     ) -> Result<Option<TokenLease>, StoreError> {
         let lease = TokenLease { key: layout::import(self.shards(), token), owner };
         let args = [owner.to_string().into(), lasts.as_millis().to_string().into()];
-        let taken: Result<u8, _> = self.link().run(self.lease_script(), &[lease.key.clone()], &args).await;
-        let taken = taken.map_err(|trouble| StoreError::new("take the lease of a refresh token", trouble))?;
-        Ok((taken == 1).then_some(lease))
+        let asked: Result<u8, _> = self.link().run(self.lease_script(), from_ref(&lease.key), &args).await;
+        let is_ours = asked.map_err(|trouble| StoreError::new("take the lease of a refresh token", trouble))? == 1;
+        Ok(is_ours.then_some(lease))
     }
 
     /// Gives the lease of a refresh token back, if it is not over and somebody else's by now.

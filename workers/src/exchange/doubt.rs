@@ -23,7 +23,7 @@ impl Exchange {
     pub(super) async fn doubt(
         &self,
         request: &ExchangeRequest,
-        sent: Result<(&OAuthProvider, Spent<'_>), Failure>,
+        wanted: Result<(&OAuthProvider, Spent<'_>), Failure>,
         doubt: &Doubt,
         at: Attempt,
     ) -> Result<ExchangeResult, Failure> {
@@ -36,7 +36,7 @@ impl Exchange {
             let result = stored_as(request, stored.scopes.clone(), stored.access_expires_at, subject);
             return answer(request, self.ledger.found(doubt, &result).await?);
         }
-        let (oauth, spent) = sent?;
+        let (oauth, spent) = wanted?;
         if let Spent::Token(_) = spent {
             return match self.ledger.repeat(doubt, true).await? {
                 Some(claim) => self.begin(request, (oauth, spent), &claim, at).await,
