@@ -1,6 +1,7 @@
 //! What providers do differently, and their entries say.
 
 use sealpost_schemas::Code;
+use sealpost_shared::failure::Verdict;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -64,6 +65,26 @@ async fn access_tokens_of_the_same_bytes_are_token_sets_of_their_own_however_the
         assert_eq!(granted(keeper.newer_than(generation, &connection, &provider).await).0, "same");
         assert_ne!(world.record("ada").await.metadata.generation, generation);
     }
+}
+
+#[tokio::test]
+async fn an_access_token_of_another_type_is_neither_used_nor_kept_and_costs_nobody_the_connection() {
+    let world = World::start().await;
+    let (connection, provider) = (world.expired("ada").await, world.provider(""));
+    let keeper = world.keeper(PATIENT).await;
+    for kind in [json!("DPoP"), json!(5)] {
+        world.fault(json!({"kind": "edit", "when": "after", "set": {"token_type": kind}})).await;
+        let generation = world.record("ada").await.metadata.generation;
+        let failure = failed(keeper.newer_than(generation, &connection, &provider).await);
+        assert_eq!((failure.code, failure.verdict), (Code::TokenTypeUnsupported, Verdict::Retry { after: None }));
+        assert_eq!(failure.events.iter().map(|event| event.topic).collect::<Vec<_>>(), ["connection.refreshed"]);
+        // the refresh token that came with it is the one that is good now
+        assert_ne!(world.record("ada").await.metadata.generation, generation);
+        assert!(world.content("ada").await.tokens.access_token.is_none(), "{kind}");
+    }
+    let (token, _) = granted(keeper.access_token(&connection, &provider).await);
+    assert!(world.is_taken(&token).await);
+    assert_eq!((world.refreshes().await, world.reuses().await), (json!({"ok": 3}), 0));
 }
 
 #[tokio::test]

@@ -26,14 +26,15 @@ impl Exchange {
         (tokens, scopes): (&TokenAnswer, &[String]),
         at: Attempt,
     ) -> Result<Option<Subject>, FailureReport> {
+        let (what, at_provider) = (call.spent.name(), &request.provider);
+        let doing = format!("the {what} was exchanged at {at_provider}");
+        tokens.usable().map_err(|why| not_usable(&doing, &why))?;
         let (asked, spent) = match call.spent {
             Spent::Code(_) => (scopes, None),
             // OpenID Connect Core §12.2: a refresh may bring no ID token
             Spent::Token(token) => (&[][..], Some(token)),
         };
         let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
-        let (what, at_provider) = (call.spent.name(), &request.provider);
-        let doing = format!("the {what} was exchanged at {at_provider}");
         let consented = Consented {
             account: checked.map_err(|why| not_believed(&doing, &why))?,
             spent,
@@ -53,6 +54,12 @@ impl Exchange {
         }
         self.keeper.store_consent(place, consented).await
     }
+}
+
+/// Nothing of it is stored: what no request could be made with is no connection.
+fn not_usable(doing: &str, why: &str) -> FailureReport {
+    let message = format!("{doing}, but {why}; nothing was stored, and consent must be given again then");
+    FailureReport::new(Code::TokenTypeUnsupported, message, false)
 }
 
 fn not_believed(doing: &str, why: &IdTokenError) -> FailureReport {
