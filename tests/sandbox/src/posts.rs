@@ -116,11 +116,7 @@ async fn publish(
     published.map(|(status, post)| (status, Json(post)))
 }
 
-fn made(
-    app: &App,
-    headers: &HeaderMap,
-    new: Result<NewPost, Refusal>,
-) -> Result<(StatusCode, Post), Refusal> {
+fn made(app: &App, headers: &HeaderMap, new: Result<NewPost, Refusal>) -> Result<(StatusCode, Post), Refusal> {
     let author = bearer(app, headers)?;
     if !author.scopes.contains(Scope::PostsWrite) {
         return Err(Refusal::insufficient_scope());
