@@ -2,6 +2,7 @@
 
 use sealpost_schemas::Code;
 use sealpost_shared::failure::Verdict;
+use sealpost_tests::pipeline::connection;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -104,6 +105,31 @@ async fn narrower_scopes_are_kept_and_silence_changes_none() {
 }
 
 #[tokio::test]
+async fn where_a_second_consent_ends_the_first_ones_refresh_token_the_newest_works_and_the_other_is_told_once() {
+    let world = World::start().await;
+    let (keeper, provider) = (world.keeper(PATIENT).await, world.provider(""));
+    // one account of the platform, connected by two users here
+    let tokens = world.tokens("ada").await;
+    world.store("ada", &tokens).await;
+    let bob = world.expired("bob").await;
+    world.ends(tokens.refresh_token.as_ref().unwrap()).await;
+    let ada = connection("acme", "ada");
+    let (report, events) = refused(keeper.access_token(&ada, &provider).await);
+    assert_eq!((report.code, events), (Code::NeedsConsent, vec!["connection.needs-consent"]));
+    let (_, events) = refused(keeper.access_token(&ada, &provider).await);
+    assert_eq!(events, Vec::<&str>::new());
+    assert!(world.is_taken(&granted(keeper.access_token(&bob, &provider).await).0).await);
+    assert_eq!(world.refreshes().await, json!({"ok": 1, "invalid_grant": 1}));
+
+    // the same connection: what the new consent ended is not sent any more
+    let old = world.content("bob").await.tokens.refresh_token.unwrap();
+    world.expired("bob").await;
+    world.ends(&old).await;
+    assert!(world.is_taken(&granted(keeper.access_token(&bob, &provider).await).0).await);
+    assert_eq!((world.refreshes().await, world.reuses().await), (json!({"ok": 2, "invalid_grant": 1}), 0));
+}
+
+#[tokio::test]
 async fn spent_refresh_tokens_are_remembered_by_their_keyed_hash_up_to_a_bound() {
     let world = World::start().await;
     let (connection, provider) = (world.expired("ada").await, world.provider(""));
@@ -156,7 +182,7 @@ async fn a_connection_without_a_refresh_token_is_refused_and_left_as_it_is() {
     world.store("ada", &tokens).await;
     let before = world.record("ada").await;
     let keeper = world.keeper(PATIENT).await;
-    let connection = sealpost_tests::pipeline::connection("acme", "ada");
+    let connection = connection("acme", "ada");
     let (report, events) = refused(keeper.access_token(&connection, &world.provider("")).await);
     assert_eq!((report.code, events), (Code::AccessTokenExpired, vec![]));
     assert_eq!(world.record("ada").await.revision, before.revision);

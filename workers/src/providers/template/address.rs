@@ -257,6 +257,26 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_is_not_the_entrys_any_more_is_known_as_such() {
+        let entry = address("https://p.example/v3/{recipient}/send?a={text}").unwrap();
+        let follows = |url: &str| entry.is_followed_by(&url.parse().unwrap());
+        assert!(follows("https://p.example/v3/anything/send") && follows("https://p.example:443/v3/x/send?b=c"));
+        for other in [
+            "https://evil.example/v3/x/send",
+            "http://p.example/v3/x/send",
+            "https://p.example:8443/v3/x/send",
+            "https://p.example/v4/x/send",
+            "https://p.example/v3/x/sent",
+            "https://p.example/v3/x/y/send",
+            "https://p.example/v3/send",
+            "https://p.example/v3/x/send/",
+            "https://p.example/v3/x/send#y",
+        ] {
+            assert!(!follows(other), "{other}");
+        }
+    }
+
+    #[test]
     fn a_segment_cannot_be_left_out_and_has_one_recipient() {
         let error = filled(ROOM, &json!({"text": "t"})).unwrap_err();
         assert_eq!(error, "content.to is missing; the provider's address needs it");
