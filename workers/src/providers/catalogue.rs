@@ -105,6 +105,9 @@ impl Provider {
             if url.scheme() != "https" && !is_loopback(url) {
                 return Err(format!("{field} must be https (http only on loopback)"));
             }
+            if !url.username().is_empty() || url.password().is_some() {
+                return Err(format!("{field} must have no user or password in it"));
+            }
         }
         let Api { errors, error, error_description, .. } = &self.api;
         let pointers = errors.iter().filter_map(|rule| rule.at.as_ref()).chain(error).chain(error_description);
@@ -174,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn http_is_refused_in_every_address_but_on_loopback() {
+    fn http_is_refused_in_every_address_but_on_loopback_and_so_is_a_password() {
         let all = "oauth = { authorize_url = 'https://a.example', token_url = 'https://t.example', client_id = 'c', \
                    client_secret = { env = 'S' }, issuer = 'i', jwks_url = 'https://j.example' }\n\
                    publish.post = { url = 'https://p.example/{key}', remote_id = '/id', \
@@ -187,6 +190,10 @@ mod tests {
             };
             for host in ["p.example", "10.0.0.1", "127.0.0.1.example", "localhost.example", "0.0.0.0", "[::2]"] {
                 assert!(on(host).is_err_and(|error| error.contains("must be https")), "{place} on {host}");
+            }
+            for user in ["user@127.0.0.1", "user:hunter2@127.0.0.1", ":hunter2@127.0.0.1"] {
+                let refused = |error: String| error.contains("no user or password") && !error.contains("hunter2");
+                assert!(on(user).is_err_and(refused), "{place} on {user}");
             }
             for host in ["127.0.0.1:8080", "127.1.2.3", "localhost", "[::1]:8080"] {
                 assert_eq!(on(host), Ok(()), "{place} on {host}");

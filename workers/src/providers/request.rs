@@ -104,7 +104,7 @@ impl<'a> Request<'a> {
 
     fn raw((api, access): (&'a Api, &'a RawAccess), raw: &Raw, key: Uuid) -> Result<Self, RequestError> {
         let method = Method::from_bytes(raw.method.as_bytes());
-        let mut sent = raw.path.split('/').map(ToOwned::to_owned).collect();
+        let mut sent = Vec::new();
         texts(raw.body.as_ref().unwrap_or(&Value::Null), &mut sent);
         Ok(Self {
             api,
