@@ -165,7 +165,7 @@ fn content(prepared: &Prepared, consented: &Consented<'_>, known: Option<&Subjec
         connection: prepared.connection.clone(),
         subject,
         tokens: TokenSet {
-            access_token: tokens.keep_access_token.then(|| tokens.access_token.clone()),
+            access_token: tokens.kept_access_token(),
             refresh_token: tokens.refresh_token.clone(),
             token_type: tokens.token_type.clone(),
         },

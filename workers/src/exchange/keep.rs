@@ -28,11 +28,19 @@ impl Exchange {
     ) -> Result<Option<Subject>, FailureReport> {
         let (what, at_provider) = (call.spent.name(), &request.provider);
         let doing = format!("the {what} was exchanged at {at_provider}");
-        tokens.usable().map_err(|why| not_usable(&doing, &why))?;
         let (asked, spent) = match call.spent {
-            Spent::Code(_) => (scopes, None),
-            // OpenID Connect Core §12.2: a refresh may bring no ID token
-            Spent::Token(token) => (&[][..], Some(token)),
+            Spent::Code(_) => {
+                tokens.usable().map_err(|why| not_usable(&doing, &why))?;
+                (scopes, None)
+            }
+            Spent::Token(token) => {
+                // the refresh token that came of it is the only good one: kept, and the access token is not
+                if let Err(why) = tokens.usable() {
+                    tracing::error!(request.id = %request.id, why, "a connection is stored that cannot be used yet");
+                }
+                // OpenID Connect Core §12.2: a refresh may bring no ID token
+                (&[][..], Some(token))
+            }
         };
         let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
         let consented = Consented {

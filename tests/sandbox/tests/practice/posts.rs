@@ -27,7 +27,7 @@ async fn a_post_is_made_and_can_be_looked_up() {
 async fn a_post_in_a_form_is_as_good_as_one_in_json() {
     let sandbox = Sandbox::start();
     let access = sandbox.tokens("ada").await.access;
-    let send = |fields: &[(&str, &str)]| sandbox.form("/api/posts", fields).bearer_auth(&access).send();
+    let send = |fields: &[(&str, &str)]| sandbox.post("/api/posts").form(fields).bearer_auth(&access).send();
     let made: Value = send(&[("text", "a&b"), ("title", "T")]).await.expect("sent").json().await.expect("JSON");
     assert_eq!((&made["text"], &made["title"]), (&json!("a&b"), &json!("T")));
     refused(send(&[("title", "T")]).await.expect("sent"), 400, "invalid_request").await;
