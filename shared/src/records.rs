@@ -23,6 +23,7 @@ mod link;
 mod locate;
 mod meta;
 mod record;
+mod retired;
 mod store;
 mod trouble;
 mod walk;
@@ -40,6 +41,7 @@ pub use ledger::{
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;
 pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
+pub use retired::Holding;
 pub use store::{Expected, Saved, Store};
 pub use trouble::Trouble;
 pub use walk::{Cursor, Held, Scope};

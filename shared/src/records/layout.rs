@@ -6,6 +6,7 @@
 //! {sp:017}:record:<record>                      hash: one record
 //! {sp:017}:owner:<tag>                          set: the owner's records
 //! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
+//! {sp:017}:retired                              set: <key id>:<key version> under which nothing is sealed here any more
 //! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>" and "ledger:<entry>"
 //! {sp:017}:ledger:<entry>                       hash: what became of one job or request
 //! {sp:017}:ledger:<entry>:claim                 the random owner of a living claim, which expires
@@ -70,6 +71,10 @@ pub(super) fn entry_member(entry: &str) -> String {
 
 pub(super) fn versions(shard: u16) -> String {
     format!("{{sp:{shard:03}}}:versions")
+}
+
+pub(super) fn retired(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:retired")
 }
 
 pub(super) fn due(shard: u16) -> String {

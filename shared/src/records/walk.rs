@@ -1,6 +1,5 @@
 //! Walking a shard by key version, and counting the shards that finished.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use sealpost_schemas::{RotationCounts, RotationScope};
 use uuid::Uuid;
 
@@ -88,12 +87,6 @@ impl Store {
     pub async fn count_held(&self, shard: u16, key: &KeyRef) -> Result<u64, StoreError> {
         let doing = format!("count what shard {shard} holds under {key}");
         self.query(doing, redis::cmd("SCARD").arg(layout::held(shard, key))).await
-    }
-
-    /// The same for all shards together. Not at one moment: a shard is counted after another.
-    pub async fn count_held_everywhere(&self, key: &KeyRef) -> Result<u64, StoreError> {
-        let counts = stream::iter(0..self.shards()).map(|shard| self.count_held(shard, key)).buffer_unordered(64);
-        counts.try_fold(0, async |sum, count| Ok(sum + count)).await
     }
 
     /// Some of what is sealed under a key version, about `limit` of them, and where to go on. A record that
