@@ -25,6 +25,7 @@ mod meta;
 mod record;
 mod retired;
 mod store;
+mod ticks;
 mod trouble;
 mod walk;
 
@@ -43,5 +44,6 @@ pub use meta::Mismatch;
 pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
 pub use retired::Holding;
 pub use store::{Expected, Saved, Store};
+pub use ticks::{Rotation, RotationBegin};
 pub use trouble::Trouble;
 pub use walk::{Cursor, Held, Scope};

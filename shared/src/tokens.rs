@@ -12,6 +12,7 @@ mod subject;
 mod superseded;
 mod sweep;
 mod turn;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ pub use import::Brought;
 pub use outcome::meaning;
 pub use refresh::unspent;
 pub use sweep::{Page, Position, Sweep};
+pub use usage::{VersionUse, latest_and_older, usage};
 
 use self::flights::Flights;
 use crate::clock::Clock;

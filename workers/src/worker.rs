@@ -139,7 +139,6 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
     let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace: config.ops.grace() };
-    let shards = store.shards();
     let ledger =
         |kind| Ledger::new(kind, store.clone(), (keys.clone(), key_id.clone()), SystemClock, config.http.limit());
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
@@ -164,7 +163,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         }));
     }
     if StepName::Rotate.chosen(steps) {
-        running.spawn(runner.clone().work(Rotate { shards }));
+        running.spawn(runner.clone().work(Rotate { keeper: keeper.clone() }));
     }
     if StepName::RotateShard.chosen(steps) {
         running.spawn(runner.work(RotateShard { keeper, catalogue }));

@@ -58,13 +58,12 @@ impl LocalKeys {
     /// The file is replaced in one step, and rotations wait for each other. Running processes see the version at
     /// their next look. `created` is the time of now.
     pub fn rotate(path: &Path, id: &KeyId, created: Timestamp) -> Result<KeyVersion, KeyringError> {
-        let path = disk::resolve(path)?; // replace what a link leads to, not the link
-        let _alone = disk::lock_folder_of(&path)?;
-        let old = disk::read(&path)?;
-        let mut ring = Keyring::parse(&path, &old.text)?;
-        let version = ring.add(id, created)?;
-        disk::replace(&path, &ring.to_text(&path)?, &old)?;
-        Ok(version)
+        change(path, |_, ring| ring.add(id, created))
+    }
+
+    /// Switches a version off, after which it neither seals nor opens, or on again. The latest cannot be switched off.
+    pub fn set_enabled(path: &Path, key: &KeyRef, enabled: bool) -> Result<(), KeyringError> {
+        change(path, |path, ring| ring.set_enabled(path, key, enabled))
     }
 
     /// The newest good content of the file, and what is wrong with the file now.
@@ -76,6 +75,20 @@ impl LocalKeys {
         }
         (Arc::clone(&state.ring), state.trouble.clone())
     }
+}
+
+/// Changes the file in one step, alone.
+fn change<T>(
+    path: &Path,
+    change: impl FnOnce(&Path, &mut Keyring) -> Result<T, KeyringError>,
+) -> Result<T, KeyringError> {
+    let path = disk::resolve(path)?; // replace what a link leads to, not the link
+    let _alone = disk::lock_folder_of(&path)?;
+    let old = disk::read(&path)?;
+    let mut ring = Keyring::parse(&path, &old.text)?;
+    let changed = change(&path, &mut ring)?;
+    disk::replace(&path, &ring.to_text(&path)?, &old)?;
+    Ok(changed)
 }
 
 impl State {

@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! {sp:meta}                                     hash: layout, shards, index-key
-//! {sp:tick:<tick>}                              hash: the shards that finished the tick, and who completed it
+//! {sp:ticks}                                    sorted set: the ticks that began lately, by when, in ms
+//! {sp:tick:<tick>}                              hash: the shards that finished the tick, who completed it, and when
+//! {sp:tick:<tick>}:begin                        string: how it began
 //! {sp:017}:record:<record>                      hash: one record
 //! {sp:017}:owner:<tag>                          set: the owner's records
 //! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
@@ -30,6 +32,9 @@ use crate::seal::{KeyRef, RecordKey};
 pub(super) const LAYOUT: u16 = 1;
 
 pub(super) const META: &str = "{sp:meta}";
+
+/// The ticks that began lately.
+pub(super) const TICKS: &str = "{sp:ticks}";
 
 /// What kinds of sealed things a held set names.
 const RECORD: &str = "record:";
@@ -136,4 +141,8 @@ pub(super) fn read_key(name: &str) -> Option<RecordKey> {
 
 pub(super) fn tick(tick: Uuid) -> String {
     format!("{{sp:tick:{tick}}}")
+}
+
+pub(super) fn tick_begin(tick: Uuid) -> String {
+    format!("{{sp:tick:{tick}}}:begin")
 }
