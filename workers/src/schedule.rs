@@ -31,10 +31,7 @@ pub async fn ticks(
     clock: &impl Clock,
     stop: &CancellationToken,
 ) -> Result<(), String> {
-    let key = match mode {
-        RotationMode::Rewrap => "rewrap",
-        RotationMode::Refresh => "refresh",
-    };
+    let key = metrics::mode_label(mode);
     let problem = |error| format!("schedule.{key} = {cron:?}: {error}; write five fields, as in \"0 3 * * *\"");
     let schedule: Cron = cron.parse().map_err(problem)?;
     loop {

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::{IndexKey, KeyError, KeySource, VersionInfo, Wanted};
+use crate::metrics::{self, Fetch};
 use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
 use disk::Stamp;
 pub use error::KeyringError;
@@ -97,6 +98,7 @@ impl State {
         match read.and_then(|ring| ring.continues(path, &self.ring).map(|()| ring)) {
             Ok(ring) => {
                 tracing::info!(keyring.path = %path.display(), keyring.versions = ring.versions.len(), "keyring read again");
+                metrics::keys_fetched(Fetch::Good);
                 *self = Self { ring: Arc::new(ring), seen: stamp, trouble: None };
             }
             Err(error) => {
@@ -104,6 +106,7 @@ impl State {
                 if !known {
                     tracing::error!(%error, "keyring changed and cannot be used; versions read before stay in use");
                 }
+                metrics::keys_fetched(Fetch::Failed);
                 self.seen = None;
                 self.trouble = Some(Arc::new(error));
             }
