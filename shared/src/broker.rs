@@ -25,7 +25,7 @@ use secrecy::SecretString;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use consume::{Deliveries, Delivery};
-pub use dead::{DeadLetter, DeadLetterError};
+pub use dead::{DeadLetter, DeadLetterError, DeadLetters};
 pub use error::{BrokerError, PublishError};
 pub use message::{Body, Outgoing};
 pub use producer::{Events, Heard, Producer};
