@@ -203,7 +203,11 @@ pub async fn schedule(config: &Path) -> Result<(), String> {
     process.connected().await?;
     let ticks =
         wanted.iter().map(|(mode, cron)| schedule::ticks((*mode, cron), &process.broker, &SystemClock, &process.stop));
-    let ended = try_join_all(ticks).await;
+    let key = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
+    let ended = tokio::select! {
+        ended = try_join_all(ticks) => ended,
+        never = schedule::measure(&process.store, &process.keys, &key) => match never {},
+    };
     process.broker.close().await;
     ended.map(|_| ())
 }

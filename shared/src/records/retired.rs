@@ -76,7 +76,11 @@ impl Store {
     }
 
     /// Sends many commands, in as few round trips as are reasonable.
-    pub(super) async fn each<T: redis::FromRedisValue>(&self, doing: &str, cmds: Vec<redis::Cmd>) -> Result<Vec<T>, StoreError> {
+    pub(super) async fn each<T: redis::FromRedisValue>(
+        &self,
+        doing: &str,
+        cmds: Vec<redis::Cmd>,
+    ) -> Result<Vec<T>, StoreError> {
         let mut answers = Vec::with_capacity(cmds.len());
         for some in cmds.chunks(AT_ONCE) {
             let more: Vec<T> = self.link().query_each(some).await.map_err(|trouble| StoreError::new(doing, trouble))?;

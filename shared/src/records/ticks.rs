@@ -72,7 +72,8 @@ impl Store {
         let done = ticks.iter().map(|tick| redis::cmd("HGETALL").arg(layout::tick(*tick)).to_owned()).collect();
         let done: Vec<HashMap<String, String>> = self.each(doing, done).await?;
         // the beginning of one that is older than what is remembered is gone
-        let known = ticks.into_iter().zip(begins).zip(done).filter_map(|((tick, begin), done)| Some((tick, begin?, done)));
+        let known =
+            ticks.into_iter().zip(begins).zip(done).filter_map(|((tick, begin), done)| Some((tick, begin?, done)));
         known.map(|(tick, begin, done)| read(tick, &begin, &done).ok_or_else(malformed)).collect()
     }
 
