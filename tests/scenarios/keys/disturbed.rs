@@ -7,7 +7,8 @@ use redis::AsyncCommands;
 use sealpost_shared::keys::{KeySource, LocalKeys};
 use sealpost_shared::records::Store;
 use sealpost_shared::seal::KeyVersion;
-use sealpost_tests::pipeline::{SOON, connection, publish_job, rotation_tick};
+use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
+use sealpost_tests::pipeline::{SOON, connection, publish_job, rotation_tick, text_of};
 use sealpost_tests::{Pipeline, Setup, Worker, until};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -18,7 +19,7 @@ const SHARDS: u16 = 4;
 /// Connections with tokens of the platform; those of the second half have expired.
 const USERS: [&str; 8] = ["ada", "bob", "eve", "joe", "kim", "lea", "max", "zoe"];
 /// Records with made-up tokens: more than one message may seal anew.
-const SEEDED: usize = 2400;
+const SEEDED: usize = 2200;
 /// The one of them that does not open.
 const DAMAGED: &str = "user-7";
 
@@ -63,11 +64,12 @@ async fn all_published(pipeline: &Pipeline, asked: Vec<String>) {
 
 /// What is left at the end, without what is random.
 async fn end_state(pipeline: &Pipeline, old: &KeyVersion) -> BTreeMap<String, String> {
-    let store = pipeline.store().await;
+    let (store, keys) = (pipeline.store().await, LocalKeys::open(&pipeline.keyring()).unwrap());
+    let newest = pipeline.newest_version().await;
     let users = USERS.into_iter().map(str::to_owned).chain((0..SEEDED).map(|user| format!("user-{user}")));
     let mut state = BTreeMap::new();
     for user in users {
-        let told = one(pipeline, &store, &user).await;
+        let told = one(&store, (&keys, &newest), &user).await;
         state.insert(user, told);
     }
     let stats = pipeline.sandbox.stats().await;
@@ -76,7 +78,6 @@ async fn end_state(pipeline: &Pipeline, old: &KeyVersion) -> BTreeMap<String, St
     state.insert("the posts".into(), posts.join(" "));
     state.insert("refreshes".into(), stats["token"]["refresh_token"].to_string());
     state.insert("spent tokens that came again".into(), stats["refresh_reuses"].to_string());
-    let newest = pipeline.newest_version().await;
     state.insert("held".into(), format!("{} and {}", pipeline.held(old).await, pipeline.held(&newest).await));
     let (mut due, mut owners, mut tokens) = (0_u64, 0_u64, 0_u64);
     let client = redis::Client::open(pipeline.rig.redis_url()).unwrap();
@@ -92,10 +93,9 @@ async fn end_state(pipeline: &Pipeline, old: &KeyVersion) -> BTreeMap<String, St
 }
 
 /// How one connection stands.
-async fn one(pipeline: &Pipeline, store: &Store, user: &str) -> String {
+async fn one(store: &Store, (keys, newest): (&LocalKeys, &KeyVersion), user: &str) -> String {
     let record = store.load(&store.locate(&connection("acme", user))).await.unwrap().expect("a record");
-    let keys = LocalKeys::open(&pipeline.keyring()).unwrap();
-    let newest = record.key().version == pipeline.newest_version().await;
+    let newest = record.key().version == *newest;
     let tokens = match record.open(&keys.get(record.key()).await.unwrap()) {
         Ok(content) => {
             let token = content.tokens.refresh_token.expect("a refresh token");
@@ -121,8 +121,17 @@ async fn undisturbed() -> BTreeMap<String, String> {
     end_state(&pipeline, &old).await
 }
 
-async fn sweeper(pipeline: &Pipeline) -> Worker {
-    pipeline.worker_with(&["rotate", "rotate-shard"], &[]).await
+/// Starts a sweeper, sends it the tick, and kills it when it has sent so many commands to Redis.
+async fn killed_after(pipeline: &Pipeline, commands: u32, tick: &Value) {
+    let way = Breakpoint::to_port(pipeline.rig.redis.port(), Side::Before, Then::Hold).await;
+    pipeline.write("way.url", &way.url());
+    pipeline.write("way.toml", &text_of(&pipeline.config()).replace("redis.url", "way.url"));
+    let (folder, steps) = (pipeline.rig.folder(), ["rotate", "rotate-shard"]);
+    let sweeper = Worker::start(folder, &folder.join("way.toml"), &steps, &[]).await;
+    way.arm(commands);
+    pipeline.send("rotation-tick.v1", tick).await;
+    way.reached().await;
+    sweeper.kill9().await;
 }
 
 #[tokio::test]
@@ -130,24 +139,15 @@ async fn a_rotation_with_everything_against_it_ends_as_one_that_nothing_disturbe
     let expected = undisturbed().await;
     let (pipeline, old) = begun().await;
     let _publisher = pipeline.worker_with(&["exchange", "publish"], &[]).await;
-    let (first, second) = tokio::join!(sweeper(&pipeline), sweeper(&pipeline));
-    let all = pipeline.held(&old).await;
-    let left = async |share: u64| {
-        until("some of it is sealed anew", SOON, async || pipeline.held(&old).await < all * share / 100).await;
-    };
-    let tick = rotation_tick();
-    pipeline.send("rotation-tick.v1", &tick).await;
+    let (all, tick) = (pipeline.held(&old).await, rotation_tick());
     let asked = publish(&pipeline).await;
-    left(95).await;
-    first.kill9().await;
-    pipeline.send("rotation-tick.v1", &tick).await;
-    let third = sweeper(&pipeline).await;
-    left(60).await;
-    second.kill9().await;
-    let _fourth = sweeper(&pipeline).await;
-    left(30).await;
-    third.kill9().await;
-    pipeline.send("rotation-tick.v1", &tick).await;
+    // early, in the middle, and late in what there is to do
+    for commands in [30, 700, 1500] {
+        killed_after(&pipeline, commands, &tick).await;
+    }
+    let left = pipeline.held(&old).await;
+    assert!(left > 1 && left < all, "{left} of {all} are left to who comes after those that were killed");
+    let _sweepers = tokio::join!(pipeline.worker(), pipeline.worker());
     all_published(&pipeline, asked).await;
     until("only what does not open is left", SOON, async || pipeline.held(&old).await == 1).await;
     let done = pipeline.event("rotation.done").await.json();
