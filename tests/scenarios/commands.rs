@@ -1,4 +1,6 @@
 //! What operators do from the command line: the real binary on real servers.
 
 mod dead;
+mod enqueue;
+mod jobs;
 mod world;

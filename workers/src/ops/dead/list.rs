@@ -137,7 +137,7 @@ async fn each(args: &List, walk: &mut Walk) -> Result<String, String> {
         shown += 1;
         let row = Row::from(letter);
         if args.json {
-            print_json(&row)?;
+            walk.progress.aside(|| print_json(&row))?;
             continue;
         }
         let queue = row.queue.unwrap_or("–");
