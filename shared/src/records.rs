@@ -36,10 +36,10 @@ pub use error::StoreError;
 pub use fields::RecordError;
 pub use holders::TokenLease;
 pub use lease::Lease;
+pub use ledger::KEPT as LEDGER_KEPT;
 pub use ledger::{
     Begun, ClaimOf, Entry, EntryId, Fingerprint, Outcome, ResealError, SealedResult, Settled, StoredResult, Word,
 };
-pub use ledger::KEPT as LEDGER_KEPT;
 pub use link::{Inspection, inspect};
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;

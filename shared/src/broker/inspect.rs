@@ -90,7 +90,8 @@ async fn queue(link: &Link, name: &str, arguments: FieldTable) -> Result<Option<
 
 /// A channel of its own for each question: a refusal ends it.
 async fn channel(link: &Link) -> Result<Channel, BrokerError> {
-    let problem = |error: lapin::Error| BrokerError::Unreachable { at: link.at.to_string(), problem: error.to_string() };
+    let problem =
+        |error: lapin::Error| BrokerError::Unreachable { at: link.at.to_string(), problem: error.to_string() };
     link.connection.create_channel().await.map_err(problem)
 }
 

@@ -61,14 +61,18 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(
-        connection: lapin::Connection,
-        (at, version): (Arc<str>, Option<String>),
-        grasp: Grasp,
-    ) -> Self {
+    pub(super) fn new(connection: lapin::Connection, (at, version): (Arc<str>, Option<String>), grasp: Grasp) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, connection, at, version, blocked: watch::Sender::new(false), broken: watch::Sender::new(None), grasp }
+        Self {
+            id,
+            connection,
+            at,
+            version,
+            blocked: watch::Sender::new(false),
+            broken: watch::Sender::new(None),
+            grasp,
+        }
     }
 
     /// Has supervision build the connection anew, topology included.

@@ -65,7 +65,8 @@ pub fn is_own_queue(name: &str) -> bool {
 pub(super) fn queues() -> Vec<(String, FieldTable)> {
     let home = || [("x-dead-letter-exchange", text("")), ("x-dead-letter-strategy", text("at-least-once"))];
     let work = || {
-        let limit = [("x-delivery-limit", WORK_DELIVERY_LIMIT.into()), ("x-dead-letter-routing-key", text(DEAD_LETTERS))];
+        let limit =
+            [("x-delivery-limit", WORK_DELIVERY_LIMIT.into()), ("x-dead-letter-routing-key", text(DEAD_LETTERS))];
         arguments(limit.into_iter().chain(home()))
     };
     let tier = |delay: Duration| {

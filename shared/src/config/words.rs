@@ -116,7 +116,8 @@ mod tests {
     fn a_secret_in_the_file_itself_is_refused_and_not_repeated() {
         let told = error("{ env = 'A' }", "'amqp://u:hunter2@h'");
         assert_eq!(told, format!("line 3: url: {SECRET}"));
-        for new in ["= hunter2", "= 'hunter2", "= { env = 'hunter2'", "= { env = 5, hunter2 }", "= '''\nhunter2 = 5'''"] {
+        for new in ["= hunter2", "= 'hunter2", "= { env = 'hunter2'", "= { env = 5, hunter2 }", "= '''\nhunter2 = 5'''"]
+        {
             let error = error("= { env = 'A' }", new);
             assert!(error.starts_with("line ") && !error.contains("hunter2"), "{error}");
         }

@@ -92,7 +92,10 @@ async fn a_whole_message_comes_from_a_file_or_stdin_and_is_checked_before_it_is_
         ("{\"hunter2", "stdin: not JSON, at line 1"),
         ("[\"hunter2\"]", "-: must be a JSON object"),
         ("{\"owner\": \"hunter2\"}", "-: owner: "),
-        ("{\"owner\": {\"tenant\": \"a\", \"user\": \"b\"}, \"provider\": \"hunter2 \"}", "-: provider: must be 1 to 64"),
+        (
+            "{\"owner\": {\"tenant\": \"a\", \"user\": \"b\"}, \"provider\": \"hunter2 \"}",
+            "-: provider: must be 1 to 64",
+        ),
     ] {
         let said = end(begin(&pipeline, &args, &[], text).await).await;
         assert!(!said.good && said.stderr.contains(problem) && !said.stderr.contains("hunter2"), "{}", said.stderr);

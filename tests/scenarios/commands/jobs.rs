@@ -52,7 +52,11 @@ async fn an_unknown_outcome_is_told_with_what_to_do() {
     assert_eq!(pipeline.ask("publish-job.v1", &job).await["outcome"], "unknown");
     let said = show(&pipeline, &job, &[]).await;
     assert!(said.good, "{}", said.stderr);
-    assert!(said.row(&["state", "unknown: a request was sent, and nothing proves how it ended"]).is_some(), "{}", said.stdout);
+    assert!(
+        said.row(&["state", "unknown: a request was sent, and nothing proves how it ended"]).is_some(),
+        "{}",
+        said.stdout
+    );
     assert!(said.row(&["kept until", "it is resolved"]).is_some(), "{}", said.stdout);
 }
 

@@ -17,8 +17,10 @@ use super::screen::{outside, print, print_json, table};
 
 /// What is checked.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 0: nothing is wrong (there may be warnings). Nothing is made or changed: run it before the \
-                        first worker, and after every change of the configuration.")]
+#[command(
+    after_help = "Exit code 0: nothing is wrong (there may be warnings). Nothing is made or changed: run it before the \
+                        first worker, and after every change of the configuration."
+)]
 pub struct Check {
     /// Asks the providers' token endpoints for their front page too, without any credentials: name, network and certificate.
     #[arg(long)]
@@ -85,7 +87,11 @@ pub async fn run(args: &Check) -> Result<(), String> {
             found.extend(providers::check(config, catalogue.as_ref()).await);
         }
     }
-    if args.json { print_document(&found)? } else { print(&text(&found))? }
+    if args.json {
+        print_document(&found)?
+    } else {
+        print(&text(&found))?
+    }
     match count(&found, Mark::Wrong) {
         0 => Ok(()),
         wrong => Err(format!("{wrong} of {} checks found something wrong", found.len())),

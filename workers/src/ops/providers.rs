@@ -62,9 +62,11 @@ fn or_dash(text: &str) -> &str {
 }
 
 fn doubt(summary: &Summary) -> String {
-    let key = summary.idempotency_header.as_ref().zip(summary.idempotency_window).map(|(header, seconds)| {
-        format!("sent again under the same {header}, for {seconds} s")
-    });
+    let key = summary
+        .idempotency_header
+        .as_ref()
+        .zip(summary.idempotency_window)
+        .map(|(header, seconds)| format!("sent again under the same {header}, for {seconds} s"));
     let find = (!summary.find.is_empty()).then(|| format!("looked up ({})", summary.find.join(" ")));
     let ways: Vec<_> = find.into_iter().chain(key).collect();
     if ways.is_empty() { "the outcome is unknown".into() } else { ways.join("; ") }

@@ -9,10 +9,10 @@ use tokio::time::timeout;
 use super::super::config::StoreConfig;
 use super::super::durability::{self, Risk, SETTINGS};
 use super::super::error::StoreError;
+use super::super::layout;
 use super::super::locate::Locator;
 use super::super::meta::{self, Mismatch};
 use super::super::trouble::Trouble;
-use super::super::layout;
 use super::wire::{Servers, Wire};
 use crate::keys::IndexKey;
 

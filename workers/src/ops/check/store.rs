@@ -29,12 +29,17 @@ fn findings(inspection: &Inspection, shards: u16, fingerprint: &str) -> Vec<Find
     let Inspection { at, versions, is_replica, store, risks } = inspection;
     let named = versions.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
     let mut found = vec![match versions.iter().all(|version| is_new_enough(version)) {
-        true if versions.is_empty() => Finding::warning("store", format!("Redis at {at}; it does not tell its version")),
+        true if versions.is_empty() => {
+            Finding::warning("store", format!("Redis at {at}; it does not tell its version"))
+        }
         true => Finding::good("store", format!("Redis {named} at {at}")),
         false => Finding::warning("store", format!("Redis {named} at {at}: {OLDEST}.0 or newer is what is tried")),
     }];
     if *is_replica {
-        found.push(Finding::wrong("store", "it is a replica, which takes no writes; store.url must lead to the primary"));
+        found.push(Finding::wrong(
+            "store",
+            "it is a replica, which takes no writes; store.url must lead to the primary",
+        ));
     }
     let ours = format!("{shards} shards, index key {fingerprint}");
     found.push(match store {
@@ -49,7 +54,11 @@ fn findings(inspection: &Inspection, shards: u16, fingerprint: &str) -> Vec<Find
         found.push(Finding::good("durability", "appendonly yes, appendfsync always, maxmemory-policy noeviction"));
     }
     found.extend(risks.iter().map(|risk| {
-        if risk.accepted { Finding::warning("durability", &risk.says) } else { Finding::wrong("durability", &risk.says) }
+        if risk.accepted {
+            Finding::warning("durability", &risk.says)
+        } else {
+            Finding::wrong("durability", &risk.says)
+        }
     }));
     found
 }

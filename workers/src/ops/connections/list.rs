@@ -23,8 +23,10 @@ const PAGE: usize = 256;
 
 /// Which ones.
 #[derive(Debug, Args)]
-#[command(after_help = "Without --user every record of the store is read: names are hidden there, and nothing else tells a \
-                        tenant's. The order is that of the hidden names.")]
+#[command(
+    after_help = "Without --user every record of the store is read: names are hidden there, and nothing else tells a \
+                        tenant's. The order is that of the hidden names."
+)]
 pub struct List {
     /// Only this tenant's.
     #[arg(long, value_parser = read::name)]
@@ -65,7 +67,8 @@ pub(super) async fn run(args: &List) -> Result<(), String> {
     let config = Config::read(&args.common.config)?;
     let (store, keys) = open::store(&config).await?;
     let scope = store.scope(&RotationScope { tenant: args.tenant.clone(), provider: args.provider.clone() });
-    let titles = ["tenant", "user", "provider", "label", "standing", "since", "token expires", "refreshed", "key version"];
+    let titles =
+        ["tenant", "user", "provider", "label", "standing", "since", "token expires", "refreshed", "key version"];
     let left = args.limit.unwrap_or(if args.json { usize::MAX } else { ROWS });
     let progress = Progress::begin(store.shards().into(), "shards are read");
     let mut listing =
