@@ -34,7 +34,7 @@ pub enum Ops {
     Check(check::Check),
     /// Sends one message to its queue, waits for the answer, and prints it.
     #[command(subcommand)]
-    Enqueue(enqueue::Enqueue),
+    Enqueue(Box<enqueue::Enqueue>),
     /// The connections: lists them, shows one.
     #[command(subcommand)]
     Connections(connections::Connections),
@@ -56,7 +56,7 @@ pub enum Ops {
 pub async fn run(command: Ops) -> Result<(), String> {
     match command {
         Ops::Check(args) => check::run(&args).await,
-        Ops::Enqueue(command) => enqueue::run(command).await,
+        Ops::Enqueue(command) => enqueue::run(*command).await,
         Ops::Connections(command) => connections::run(command).await,
         Ops::Dead(command) => dead::run(command).await,
         Ops::Jobs(command) => jobs::run(command).await,

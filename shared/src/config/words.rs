@@ -106,7 +106,7 @@ mod tests {
             ("'k'", "'k'\n[http]\nlimit_seconds = 0", "line 10: limit_seconds: expected a whole number of at least 1"),
             ("'k'", "'k'\n[ops]\nlisten = 'x'", &format!("line 10: listen: {ADDRESS}")),
             ("providers", "ops = 5\nproviders", "line 1: ops: expected a table; it is a number"),
-            ("'p.toml'\n", "'p.toml'\nschedule = []\n", "line 2: schedule: expected a table; it is a list"),
+            ("'p.toml'\n", "'p.toml'\nschedule = []\n", "line 2: schedule: expected a table"),
         ] {
             assert_eq!(error(old, new), told, "{new}");
         }

@@ -70,8 +70,8 @@ async fn beside_workers_everything_is_good_and_it_tells_what_waits() {
     pipeline.rig.broker.publish_raw("dead-letters", b"{}", lapin::BasicProperties::default()).await;
     let said = check(&pipeline).await;
     assert!(said.good, "warnings are no error: {}", said.stdout);
-    assert!(line(&said, "publish-jobs")[0].starts_with("warning 1 messages wait, and no worker"), "{}", said.stdout);
-    assert!(line(&said, "dead letters")[0].starts_with("warning 1 messages were put aside"), "{}", said.stdout);
+    assert!(line(&said, "publish-jobs")[0].starts_with("warning 1 message(s) wait, and no worker"), "{}", said.stdout);
+    assert!(line(&said, "dead letters")[0].starts_with("warning 1 message(s) were put aside"), "{}", said.stdout);
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ async fn a_whole_message_comes_from_a_file_or_stdin_and_is_checked_before_it_is_
     let said = run(&pipeline, &["enqueue", "publish", "--file", "job.json", "--json"]).await;
     assert!(said.good, "{}", said.stderr);
     assert_eq!(said.json()["job"], job["id"]);
-    assert!(said.stderr.contains("job.json: 1 fields of it are not known"), "{}", said.stderr);
+    assert!(said.stderr.contains("job.json: 1 field(s) of it are not known"), "{}", said.stderr);
     job.as_object_mut().unwrap().remove("id");
     job["content"]["text"] = json!("from stdin");
     let args = ["enqueue", "publish", "--file", "-"];

@@ -88,9 +88,9 @@ pub async fn run(args: &Check) -> Result<(), String> {
         }
     }
     if args.json {
-        print_document(&found)?
+        print_document(&found)?;
     } else {
-        print(&text(&found))?
+        print(&text(&found))?;
     }
     match count(&found, Mark::Wrong) {
         0 => Ok(()),

@@ -28,11 +28,11 @@ fn findings(inspection: &Inspection) -> Vec<Finding> {
         found.push(Finding::good("queues", "all are there, with Sealpost's arguments"));
     }
     found.extend(waiting.iter().map(|(queue, messages)| {
-        let says = format!("{messages} messages wait, and no worker takes them; start one: sealpost work all");
+        let says = format!("{messages} message(s) wait, and no worker takes them; start one: sealpost work all");
         Finding::warning(queue, says)
     }));
     if *dead_letters > 0 {
-        let says = format!("{dead_letters} messages were put aside; sealpost dead list tells why");
+        let says = format!("{dead_letters} message(s) were put aside; sealpost dead list tells why");
         found.push(Finding::warning("dead letters", says));
     }
     found
