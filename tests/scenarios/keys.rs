@@ -45,8 +45,8 @@ async fn rotate_everything(pipeline: &Pipeline) -> Value {
     let tick = rotation_tick();
     pipeline.send("rotation-tick.v1", &tick).await;
     until("the rotation is done", SOON, async || {
-        let done = pipeline.events("rotation.done").await.into_iter().map(|event| event.json());
-        done.filter(|done| done["tick"] == tick["id"]).next()
+        let mut done = pipeline.events("rotation.done").await.into_iter().map(|event| event.json());
+        done.find(|done| done["tick"] == tick["id"])
     })
     .await
 }
@@ -64,8 +64,7 @@ async fn connect_expired(pipeline: &Pipeline, users: &[&str]) {
     }
     access_tokens_live(pipeline, 3600).await;
     for user in users {
-        let expires = record(pipeline, user).await.metadata.access_expires_at.unwrap();
-        let expired = expires + SignedDuration::from_millis(1);
-        until("the access token expires", SOON, async || SystemClock.now() > expired).await;
+        let end = record(pipeline, user).await.metadata.access_expires_at.unwrap() + SignedDuration::from_millis(1);
+        until("the access token expires", SOON, async || SystemClock.now() > end).await;
     }
 }

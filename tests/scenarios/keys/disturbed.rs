@@ -72,12 +72,12 @@ async fn end_state(pipeline: &Pipeline, old: &KeyVersion) -> BTreeMap<String, St
         let told = one(&store, (&keys, &newest), &user).await;
         state.insert(user, told);
     }
-    let stats = pipeline.sandbox.stats().await;
+    let counted = pipeline.sandbox.stats().await;
     let mut posts: Vec<_> = pipeline.sandbox.posts().await.iter().map(|post| post["text"].to_string()).collect();
     posts.sort();
     state.insert("the posts".into(), posts.join(" "));
-    state.insert("refreshes".into(), stats["token"]["refresh_token"].to_string());
-    state.insert("spent tokens that came again".into(), stats["refresh_reuses"].to_string());
+    state.insert("refreshes".into(), counted["token"]["refresh_token"].to_string());
+    state.insert("spent tokens that came again".into(), counted["refresh_reuses"].to_string());
     state.insert("held".into(), format!("{} and {}", pipeline.held(old).await, pipeline.held(&newest).await));
     let (mut due, mut owners, mut tokens) = (0_u64, 0_u64, 0_u64);
     let client = redis::Client::open(pipeline.rig.redis_url()).unwrap();

@@ -77,10 +77,8 @@ async fn no_result_is_stored_under_a_retired_version(world: World) {
     let [old, new] = [&world.old, &world.new].map(|named| SealedResult { key: &named.name, bytes: b"posted" });
     let (entry, _, claim) = sent(&world, LONG).await;
     world.store.retire(&world.old.name).await.unwrap();
-    let settle = |result| {
-        let word = Word::Answered(1, Outcome::Happened, result);
-        world.store.ledger_settle(&entry, claim.owner, word, true)
-    };
+    let settle =
+        |result| world.store.ledger_settle(&entry, claim.owner, Word::Answered(1, Outcome::Happened, result), true);
     refused(&world, settle(old).await);
     assert!(world.store.ledger_result(&entry).await.unwrap().is_none());
     settle(new).await.unwrap();

@@ -133,7 +133,7 @@ async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), Str
         let id = [("id", asked.message.id.to_string())].into_iter();
         print(&facts(&id.chain(answer::rows(&answered)).collect::<Vec<_>>()).to_string())?;
     }
-    asked.verdict(&answered)
+    asked::verdict(&answered)
 }
 
 fn without_answer(asked: &Asked, ended: Option<Ended>, seconds: u64) -> String {

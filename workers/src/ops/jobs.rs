@@ -85,9 +85,9 @@ pub async fn run(command: Jobs) -> Result<(), String> {
     let dead = DeadLetters::of(&config, args.id, &owner).await;
     let known = Known { id: args.id, owner, ledger, dead };
     if args.json {
-        print_json(&known)?
+        print_json(&known)?;
     } else {
-        print(&text(&known))?
+        print(&text(&known))?;
     }
     if known.ledger.is_empty() && known.dead.is_empty() {
         let days = sealpost_shared::ledger::KEPT.as_secs() / 86_400;
