@@ -121,7 +121,8 @@ async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), Str
         News::Note(note) => progress.note(&note),
     };
     let questions = [asked];
-    let mut asking = Asking::new(&questions, NonZeroUsize::MIN, Duration::from_secs(sending.timeout));
+    let (patience, replies) = (Duration::from_secs(sending.timeout), config.broker.reply_prefixes.clone().into());
+    let mut asking = Asking::new(&questions, NonZeroUsize::MIN, patience, replies);
     let ended = asking.run(&url, &mut tell, &stop).await;
     let answered = asking.into_answers().into_iter().flatten().next();
     progress.end();
