@@ -2,7 +2,7 @@
 //! answers from its ledger.
 //!
 //! An answer comes twice, as a reply and as an event, to one queue of our own: either may be lost. The reply, which has
-//! more in it, comes first.
+//! more in it, comes first. Where no reply may go to such a queue, the event alone tells.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -91,7 +91,7 @@ pub(super) struct Asking<'a, Q: Question> {
     answers: Vec<Option<Q::Answer>>,
     concurrency: usize,
     patience: Duration,
-    /// Where replies may go; the event tells the same.
+    /// Where replies may go.
     replies: ReplyPrefixes,
     /// When the last answer came, or the first could have.
     heard: Instant,
@@ -150,8 +150,8 @@ impl<'a, Q: Question> Asking<'a, Q> {
             match unsent.front() {
                 Some(&at) if open - unsent.len() < self.concurrency => {
                     let message = self.questions[at].message().map_err(Break::Lost)?;
-                    let reply_to = Some(answers.address()).filter(|address| self.replies.refusal(address).is_none());
-                    send(&producer, &message, reply_to).await.map_err(Break::Lost)?;
+                    let address = Some(answers.address()).filter(|to| self.replies.refusal(to).is_none());
+                    send(&producer, &message, address).await.map_err(Break::Lost)?;
                     unsent.pop_front();
                 }
                 _ => open -= usize::from(self.answered(&producer, &mut answers, tell).await?),
