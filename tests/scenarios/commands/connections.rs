@@ -9,6 +9,8 @@ use sealpost_tests::pipeline::connection;
 use sealpost_tests::{Pipeline, Setup};
 use serde_json::{Value, json};
 
+use crate::identity;
+
 fn users(said: &Said) -> Vec<String> {
     let user = |view: &Value| view["connection"]["user"].as_str().unwrap_or("?").to_owned();
     said.json_lines().iter().map(user).collect()
@@ -50,6 +52,18 @@ async fn a_connection_is_shown_with_what_is_known_of_it_and_without_its_tokens()
     assert!(!said.good && said.stderr.contains("acme/ada has no connection to other"), "{}", said.stderr);
     let said = run(&pipeline, &["connections", "show", "--tenant", "acme"]).await;
     assert!(!said.good && said.stderr.contains("--provider"), "{}", said.stderr);
+}
+
+#[tokio::test]
+async fn whose_account_it_is_is_shown_where_the_provider_told() {
+    let pipeline = identity::pipeline().await;
+    let _worker = pipeline.worker().await;
+    identity::connected(&pipeline, "ada", "lovelace").await;
+    let ada = ["connections", "show", "--tenant", "acme", "--user", "ada", "--provider", "practice"];
+    let said = run(&pipeline, &ada).await;
+    assert!(said.row(&["account", "id-of-lovelace (lovelace)"]).is_some(), "{}", said.stdout);
+    let view = run(&pipeline, &[&ada[..], &["--json"]].concat()).await.json();
+    assert_eq!(view["account"], json!({"id": "id-of-lovelace", "name": "lovelace"}));
 }
 
 #[tokio::test]

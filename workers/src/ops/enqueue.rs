@@ -113,7 +113,7 @@ async fn send(config: &Config, asked: &Asked, json: bool) -> Result<(), String> 
 async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), String> {
     let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
     let stop = stop_signal()?;
-    let parts = if asked.has_parts() { config.store.shards.into() } else { 1 };
+    let parts = if asked.has_parts() { config.store.shards.into() } else { 0 };
     let (mut progress, mut met) = (Progress::begin(parts, "shards are done"), BTreeSet::new());
     let mut tell = |news: News<'_, Value>| match news {
         News::Said(Said::Part(part)) if met.insert(*part) => progress.one_more(String::new()),

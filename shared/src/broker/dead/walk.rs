@@ -1,11 +1,19 @@
 //! Dead letters one by one. Looking holds them until the end, and then gives them back: they are lost to nobody, and a
 //! letter may be looked at a million times before the broker drops it.
 
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+use std::time::Duration;
+
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
 use lapin::{Acker, Channel};
+use tokio::time::sleep;
 
 use super::super::{Broker, BrokerError, DEAD_LETTERS, Route};
 use super::{DeadLetter, DeadLetterError};
+
+/// How often one looks whether what was given back is there again, with a pause between. Somebody else may have it by then.
+const LOOKS: usize = 40;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The dead letters that were there when the walk began, oldest first. Those that come meanwhile are not met, so that
 /// what is replayed and fails again is not replayed for ever. Of a letter that was passed only the broker keeps the body.
@@ -112,14 +120,24 @@ impl DeadLetters {
         Ok(true)
     }
 
-    /// Gives back everything that is still held, in order, so that it is back when this returns.
+    /// Gives back everything that is still held, in order, and waits until it is there again: the broker takes it back a
+    /// moment after it was told.
     ///
     /// # Errors
     /// If the broker does not answer; it gives everything back by itself then.
     pub async fn close(self) -> Result<(), DeadLetterError> {
+        let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
         // one by one: what is given back together comes back in any order
         for acker in self.held {
             acker.nack(BasicNackOptions { multiple: false, requeue: true }).await?;
+        }
+        for _ in 0..LOOKS {
+            let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+            let queue = self.channel.queue_declare(DEAD_LETTERS.into(), passive, FieldTable::default()).await?;
+            if queue.message_count() >= held {
+                break;
+            }
+            sleep(PAUSE).await;
         }
         Ok(self.channel.close(200, "OK".into()).await?)
     }
