@@ -11,6 +11,7 @@ use sealpost_shared::tokens::{Consented, Prepared};
 use super::Exchange;
 use super::act::TokenCall;
 use super::grant::Spent;
+use super::results::LOOK_AGAIN;
 use crate::step::Attempt;
 
 /// How often a save is tried when the code is already spent, with a pause between.
@@ -18,14 +19,14 @@ const SAVES: usize = 10;
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Exchange {
-    /// Finds out whose tokens these are, and saves them; or says why nothing was stored.
+    /// Finds out whose tokens these are, and saves them; or says why nothing was stored. It fails where that is not known.
     pub(super) async fn keep(
         &self,
         request: &ExchangeRequest,
         call: &TokenCall<'_>,
         (tokens, scopes): (&TokenAnswer, &[String]),
         at: Attempt,
-    ) -> Result<Option<Subject>, FailureReport> {
+    ) -> Result<Result<Option<Subject>, FailureReport>, Failure> {
         let (asked, spent) = match call.spent {
             Spent::Code(_) => (scopes, None),
             // OpenID Connect Core §12.2: a refresh may bring no ID token
@@ -34,13 +35,25 @@ impl Exchange {
         let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
         let (what, at_provider) = (call.spent.name(), &request.provider);
         let doing = format!("the {what} was exchanged at {at_provider}");
+        let account = match checked {
+            Ok(account) => account,
+            Err(why) => return Ok(Err(not_believed(&doing, &why))),
+        };
         let consented = Consented {
-            account: checked.map_err(|why| not_believed(&doing, &why))?,
+            account,
             spent,
             replace_subject: request.replace_subject,
             ..Consented::new(request.id, tokens, scopes, at.now)
         };
-        self.save(&call.place, &consented).await.map_err(|failure| not_stored(&doing, failure))
+        match self.save(&call.place, &consented).await {
+            Ok(subject) => Ok(Ok(subject)),
+            Err(failure) if failure.verdict == Verdict::Reject => Ok(Err(not_stored(&doing, failure))),
+            Err(failure) => {
+                let why = failure.message;
+                let message = format!("{doing}, and whether that is stored is not known: {why}; it is looked up");
+                Err(Failure::defer(LOOK_AGAIN, failure.code, message))
+            }
+        }
     }
 
     /// It is spent, so this does not give up at the first trouble.
@@ -63,7 +76,7 @@ fn not_believed(doing: &str, why: &IdTokenError) -> FailureReport {
 }
 
 fn not_stored(doing: &str, failure: Failure) -> FailureReport {
-    if failure.code == Code::SubjectChanged {
+    if matches!(failure.code, Code::SubjectChanged | Code::Revoked) {
         return FailureReport::new(failure.code, failure.message, false);
     }
     let why = &failure.message;
