@@ -137,8 +137,8 @@ pub(super) fn take(model: &Protocol, mut world: World, action: Action) -> Option
         Action::NotWritten(worker) => {
             let At::Settles(_, outcome) = world.at[worker] else { return None };
             world.left.away -= 1;
-            let word = if outcome == Outcome::Happened { Told::Stored } else { Told::Failed };
-            say(&mut world, worker, word);
+            let told = if outcome == Outcome::Happened { Told::Stored } else { Told::Failed };
+            say(&mut world, worker, told);
             end_bringing(&mut world, worker);
         }
         Action::Revoke => {

@@ -28,21 +28,21 @@ fn claim(world: &mut World, worker: usize) {
 }
 
 /// Answers what the entry says; a word that it does not say is remembered.
-pub(super) fn reply(world: &mut World, worker: usize, word: Told) {
-    world.told_otherwise |= told(world.entry) != Some(word);
-    say(world, worker, word);
+pub(super) fn reply(world: &mut World, worker: usize, said: Told) {
+    world.told_otherwise |= told(world.entry) != Some(said);
+    say(world, worker, said);
 }
 
 /// Answers, whatever the entry says.
-pub(super) fn say(world: &mut World, worker: usize, word: Told) {
+pub(super) fn say(world: &mut World, worker: usize, said: Told) {
     let had = world.record.is_some_and(|record| record.had);
-    world.told_of_nothing |= word == Told::Stored && !world.was_stored && !had;
-    world.at[worker] = At::Replies(word);
+    world.told_of_nothing |= said == Told::Stored && !world.was_stored && !had;
+    world.at[worker] = At::Replies(said);
 }
 
 fn reply_or_later(world: &mut World, worker: usize) {
     match told(world.entry) {
-        Some(word) => reply(world, worker, word),
+        Some(said) => reply(world, worker, said),
         None => later(world, worker),
     }
 }
@@ -109,7 +109,7 @@ pub(super) fn settle(model: &Protocol, world: &mut World, worker: usize, (n, out
         Entry::Sending if !settles && newest => Entry::Unknown,
         _ if !settles => world.entry,
         Entry::Told(_) if model.lacks(Rule::LateTruthCounts) => world.entry,
-        Entry::Told(word) if word != outcome => Entry::Conflict,
+        Entry::Told(said) if said != outcome => Entry::Conflict,
         _ => Entry::Done(outcome),
     };
     release(world, worker);

@@ -44,8 +44,8 @@ pub(super) fn all() -> Vec<Property<Protocol>> {
             !world.is_quiet() || !given_up || !free || !works
         }),
         Property::always(FAIR, |model: &Protocol, world: &World| {
-            let Faults { redeliveries, unreached, consents, .. } = model.faults;
-            let wrong = model.faults != Faults { redeliveries, unreached, consents, ..Faults::default() };
+            let Faults { unreached, redeliveries, consents, .. } = model.faults;
+            let wrong = model.faults != Faults { unreached, redeliveries, consents, ..Faults::default() };
             wrong || !world.was_told(Told::Failed)
         }),
         Property::sometimes("it is stored, and told so", |_, world: &World| {

@@ -25,8 +25,8 @@ pub(super) fn step(model: &Protocol, world: &mut World, worker: usize) {
         At::Brings(doubtful) => bring(model, world, worker, doubtful),
         At::Knows(outcome) if model.lacks(Rule::WhatIsToldIsWritten) => {
             give_up(world, worker);
-            let word = if outcome == Outcome::Happened { Told::Stored } else { Told::Failed };
-            reply(world, worker, word);
+            let told = if outcome == Outcome::Happened { Told::Stored } else { Told::Failed };
+            reply(world, worker, told);
         }
         At::Knows(outcome) => know(world, worker, outcome),
         At::Marks(doubtful) => match mark(model, world, worker) {
@@ -49,8 +49,8 @@ pub(super) fn step(model: &Protocol, world: &mut World, worker: usize) {
             end_bringing(world, worker);
         }
         At::Replies(_) if model.lacks(Rule::AnswerBeforeAck) && world.unacked[worker] => world.unacked[worker] = false,
-        At::Replies(word) => {
-            world.told[word as usize] = true;
+        At::Replies(told) => {
+            world.told[told as usize] = true;
             world.at[worker] = At::Acks;
         }
         At::Acks => leave(world, worker),
@@ -94,7 +94,7 @@ fn has(model: &Protocol, world: &mut World, worker: usize, (call, answer): (Call
         }
         Answer::Denied => Outcome::Refused,
         Answer::Lost if model.lacks(Rule::LostIsNotUnsent) => return not_sent(model, world, worker, call),
-        // that it is lost is a code's last word
+        // that it is lost is a code's last told
         Answer::Lost if is_code || model.lacks(Rule::LostIsNoRefusal) => Outcome::Refused,
         Answer::Lost => return again(model, world, worker, call),
         Answer::NotSent => return not_sent(model, world, worker, call),

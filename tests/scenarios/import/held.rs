@@ -73,7 +73,10 @@ async fn what_was_told_of_a_token_that_was_not_sent_is_told_again_whatever_came_
     let again = request("ada", &brought);
     let told = pipeline.ask("exchange-request.v1", &again).await;
     assert_eq!(told["outcome"], "stored", "{told}");
-    pipeline.connect("ada").await;
+    // from here on the connection is one whose access token has no end
+    let body = r#"{"access_token":"x","token_type":"Bearer"}"#;
+    pipeline.sandbox.fault(json!({"path": "/token", "kind": "status", "body": body})).await;
+    assert_eq!(import(&pipeline, "ada", &token_of(&pipeline, "ada").await).await["expires_at"], Value::Null);
     assert_eq!(pipeline.ask("exchange-request.v1", &again).await, told);
 }
 

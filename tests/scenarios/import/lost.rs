@@ -82,6 +82,9 @@ async fn a_token_that_another_request_brought_in_meanwhile_is_not_sent_again_and
     let answer = pipeline.answer(&correlation).await.json();
     assert_eq!(answer["outcome"], "stored", "{answer}");
     assert_eq!(refreshes(&pipeline).await, json!({"ok": 1}));
-    pipeline.connect("ada").await;
+    // from here on the connection is one whose access token has no end
+    let body = r#"{"access_token":"x","token_type":"Bearer"}"#;
+    pipeline.sandbox.fault(json!({"path": "/token", "kind": "status", "body": body})).await;
+    assert_eq!(import(&pipeline, "ada", &token_of(&pipeline, "ada").await).await["expires_at"], Value::Null);
     assert_eq!(pipeline.ask("exchange-request.v1", &lost).await, answer, "the same is told again");
 }

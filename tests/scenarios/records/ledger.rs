@@ -123,16 +123,16 @@ async fn an_operators_word_waits_for_the_claim_and_yields_to_the_truth(world: Wo
 async fn a_workers_word_on_a_doubt_counts_only_while_nobody_acted_since(world: World) {
     let (entry, first, second) = (Entry::of(&world), claim(HOLDS), claim(HOLDS));
     let said = sealed(&world.old, b"it is lost");
-    let word = async |sent| world.store.ledger_tell((&entry.id, Some(sent)), Outcome::Refused, said).await.unwrap();
+    let counts = async |sent| world.store.ledger_tell((&entry.id, Some(sent)), Outcome::Refused, said).await.unwrap();
     entry.begin(&first, b"body").await;
     entry.send(&first).await;
     assert!(matches!(entry.say(&first, Word::Unsent(1)).await, Settled::Open));
     entry.begin(&second, b"body").await;
     entry.send(&second).await;
-    assert!(!word(2).await, "its claim lives");
+    assert!(!counts(2).await, "its claim lives");
     assert!(matches!(entry.say(&second, Word::Lost(2)).await, Settled::Unknown));
-    assert!(!word(1).await, "it is about the first request, and there was another");
-    assert!(word(2).await);
+    assert!(!counts(1).await, "it is about the first request, and there was another");
+    assert!(counts(2).await);
 }
 
 async fn what_is_declined_in_doubt_yields_to_the_truth(world: World) {
