@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ pub struct Keys {
 pub struct Http {
     /// How many seconds a call may take, answer included.
     #[serde(default = "default_limit")]
-    pub limit_seconds: NonZeroU64,
+    pub limit_seconds: NonZeroU16,
 }
 
 /// The operations port.
@@ -122,7 +122,7 @@ impl Http {
     /// How long a call may take.
     #[must_use]
     pub fn limit(&self) -> Duration {
-        Duration::from_secs(self.limit_seconds.get())
+        Duration::from_secs(self.limit_seconds.get().into())
     }
 }
 
@@ -222,8 +222,8 @@ fn default_key() -> String {
     "tokens".into()
 }
 
-fn default_limit() -> NonZeroU64 {
-    NonZeroU64::MIN.saturating_add(19)
+fn default_limit() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(19)
 }
 
 fn default_listen() -> SocketAddr {
@@ -246,7 +246,10 @@ mod tests {
         let error = parse_toml::<Config>(&GOOD.replace("prefetch", "prefech")).unwrap_err();
         assert!(error.starts_with("line 4: unknown field `prefech`"), "{error}");
         let error = parse_toml::<Config>(&format!("{GOOD}[http]\nlimit_seconds = 0\n")).unwrap_err();
-        assert_eq!(error, "line 10: expected a nonzero u64");
+        assert_eq!(error, "line 10: expected a nonzero u16");
+        // a claim of twice its length must be a time
+        let error = parse_toml::<Config>(&format!("{GOOD}[http]\nlimit_seconds = 9223372036854775807\n")).unwrap_err();
+        assert_eq!(error, "line 10: expected a nonzero u16");
         let config = parse_toml::<Config>(GOOD).unwrap();
         assert_eq!((config.broker.prefetch, config.store.shards), (5, 256));
     }

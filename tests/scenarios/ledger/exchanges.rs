@@ -103,3 +103,15 @@ async fn what_may_be_stored_is_not_told_as_lost_and_looked_up_when_redis_is_back
     assert_eq!(answer["outcome"], "stored", "{answer}");
     assert_eq!(pipeline.sandbox.stats().await["token"]["authorization_code"], json!({"ok": 2}));
 }
+
+#[tokio::test]
+async fn a_request_whose_deadline_has_passed_spends_no_code_and_is_told_so_again() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let _worker = pipeline.worker().await;
+    let mut request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    request["deadline"] = "2026-01-01T00:00:00Z".into();
+    let answer = pipeline.ask("exchange-request.v1", &request).await;
+    assert_eq!((&answer["outcome"], &answer["failure"]["code"]), (&"failed".into(), &"deadline-passed".into()));
+    assert_eq!(pipeline.ask("exchange-request.v1", &request).await, answer);
+    assert_eq!(pipeline.sandbox.stats().await["token"], json!({}));
+}
