@@ -2,7 +2,8 @@
 //! worker still runs, and a provider that may get to a request late. Its grant is a code, whose second use would end what
 //! the first one brought (RFC 6749 §4.1.2), or a refresh token that is brought in, which a doubt sends again. Anybody may
 //! crash anywhere, answers get lost, claims run out under slow workers; meanwhile the owner is revoked, consents anew, or
-//! the same token is brought in for another connection. Left out: ID tokens, what cannot be told from a refusal here.
+//! the same token is brought in for another connection. Left out: ID tokens and other
+//! subjects, whose refusal is one like any other.
 //!
 //! What the protocol does not promise is excused by name: a brought-in token whose request or answer is under way past
 //! its claim ([`World::excused`]) or its lease ([`World::long_excused`]), and a worker that stores past its claim and dies

@@ -16,8 +16,7 @@ type Line = (&'static str, Point, (&'static str, &'static str), u64, &'static st
 
 const LOST: &str = "exchange-outcome-lost";
 
-/// The commands to Redis: begin, read the record, look whether it takes writes, read the epoch, sending, save,
-/// settle.
+/// The commands to Redis: begin, read the record, look whether it takes writes, read the epoch, sending, save, settle.
 const TABLE: [Line; 11] = [
     ("before the claim", Point::Redis(1, Side::Before), ("nothing", "done"), 1, "active", "stored"),
     ("after the claim", Point::Redis(1, Side::After), ("claimed", "done"), 1, "active", "stored"),
