@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sealpost_schemas::{Code, ExchangeRequest, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
-use sealpost_shared::oauth::{IdTokenError, TokenAnswer};
+use sealpost_shared::oauth::{Account, IdTokenError, TokenAnswer};
 use sealpost_shared::records::Subject;
 use sealpost_shared::tokens::{Consented, Prepared};
 
@@ -27,17 +27,15 @@ impl Exchange {
         (tokens, scopes): (&TokenAnswer, &[String]),
         at: Attempt,
     ) -> Result<Result<Option<Subject>, FailureReport>, Failure> {
-        let (asked, spent) = match call.spent {
-            Spent::Code(_) => (scopes, None),
-            // OpenID Connect Core §12.2: a refresh may bring no ID token
-            Spent::Token(token) => (&[][..], Some(token)),
-        };
-        let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
         let (what, at_provider) = (call.spent.name(), &request.provider);
         let doing = format!("the {what} was exchanged at {at_provider}");
-        let account = match checked {
+        let account = match self.account(request, call, (tokens, scopes), &doing).await {
             Ok(account) => account,
-            Err(why) => return Ok(Err(not_believed(&doing, &why))),
+            Err(report) => return Ok(Err(report)),
+        };
+        let spent = match call.spent {
+            Spent::Code(_) => None,
+            Spent::Token(token) => Some(token),
         };
         let consented = Consented {
             account,
@@ -56,6 +54,32 @@ impl Exchange {
         }
     }
 
+    /// Whose tokens these are, where they are good for something.
+    async fn account(
+        &self,
+        request: &ExchangeRequest,
+        call: &TokenCall<'_>,
+        (tokens, scopes): (&TokenAnswer, &[String]),
+        doing: &str,
+    ) -> Result<Option<Account>, FailureReport> {
+        let asked = match (call.spent, tokens.usable()) {
+            (Spent::Code(_), usable) => {
+                usable.map_err(|why| not_usable(doing, &why))?;
+                scopes
+            }
+            (Spent::Token(_), usable) => {
+                // the refresh token that came of it is the only good one: kept, and the access token is not
+                if let Err(why) = usable {
+                    tracing::error!(request.id = %request.id, why, "a connection is stored that cannot be used yet");
+                }
+                // OpenID Connect Core §12.2: a refresh may bring no ID token
+                &[]
+            }
+        };
+        let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
+        checked.map_err(|why| not_believed(doing, &why))
+    }
+
     /// It is spent, so this does not give up at the first trouble.
     async fn save(&self, place: &Prepared, consented: &Consented<'_>) -> Result<Option<Subject>, Failure> {
         for _ in 1..SAVES {
@@ -66,6 +90,12 @@ impl Exchange {
         }
         self.keeper.store_consent(place, consented).await
     }
+}
+
+/// Nothing of it is stored: what no request could be made with is no connection.
+fn not_usable(doing: &str, why: &str) -> FailureReport {
+    let message = format!("{doing}, but {why}; nothing was stored, and consent must be given again then");
+    FailureReport::new(Code::TokenTypeUnsupported, message, false)
 }
 
 fn not_believed(doing: &str, why: &IdTokenError) -> FailureReport {
