@@ -2,7 +2,7 @@
 //!
 //! `claimed → sending(n) → done(result)`. Owns the protocol and its clock; what Redis does at each point is
 //! [`crate::records`]'. It refuses to know what the act is. The rules, each with what breaks without it, are checked by
-//! the model in `tests/models/ledger.rs`:
+//! the models in `tests/models/ledger.rs` and `tests/models/exchange.rs`:
 //!
 //! - A claim is longer than the act's call may take. Whoever meets a living one waits.
 //! - `sending` is written before the request, on the condition that the claim is still one's own.
@@ -10,7 +10,7 @@
 //!   that is nearly over is not used.
 //! - `sending` whose claim is over is a doubt. It is never acted on again, unless as a new act with a claim and a mark of
 //!   its own, where the caller has a proof that this is safe.
-//! - What was learnt about a doubt counts only if nobody acted since the doubt was met.
+//! - What was learnt about a doubt counts only if nobody acted since the doubt was met, and is told only if it counts.
 //! - That the act was done counts, however late. A refusal counts only if it answers the newest request, and none before
 //!   it may have been carried out.
 
@@ -28,13 +28,13 @@ use uuid::Uuid;
 
 pub use crate::records::LEDGER_KEPT as KEPT;
 pub use look::Looked;
-pub use turn::{Claim, Doubt, Sending, Standing, Turn};
+pub use turn::{Claim, Doubt, Newest, Sending, Standing, Turn};
 
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::ids;
 use crate::keys::{KeyError, KeySource, Keys};
-use crate::records::{Begun, ClaimOf, Outcome, SealedResult, Store, Word};
+use crate::records::{Begun, ClaimOf, EntryId, Outcome, SealedResult, Store, Word};
 use crate::seal::{Key, KeyId, KeyRef};
 
 /// What must be left of a claim beside the call's own limit when the call begins.
@@ -168,11 +168,19 @@ impl<C: Clock> Ledger<C> {
         doubt: &Doubt,
         result: &R,
     ) -> Result<Standing<R>, Failure> {
-        let (entry, (name, key)) = (&doubt.entry, self.newest().await?);
-        let bytes = result::seal(entry, &name, &key, result)?;
-        let word = Word::Answered(0, Outcome::Happened, SealedResult { key: &name, bytes: &bytes });
-        let settled = self.store.ledger_settle(entry, Uuid::nil(), word, false).await?;
-        self.standing(entry, settled).await
+        self.known((&doubt.entry, None), Outcome::Happened, result).await
+    }
+
+    /// Notes that a message finds done what it asks for, and lets the claim go.
+    ///
+    /// # Errors
+    /// If Redis does not answer, or there is no key.
+    pub async fn kept<R: Serialize + DeserializeOwned>(
+        &self,
+        claim: &Claim,
+        result: &R,
+    ) -> Result<Standing<R>, Failure> {
+        self.known((&claim.entry, Some(claim.of.owner)), Outcome::Happened, result).await
     }
 
     /// Notes that a request may have been carried out. The claim stays until it is over: the request may still arrive.
@@ -208,8 +216,8 @@ impl<C: Clock> Ledger<C> {
         Ok(ours.then_some(Claim { entry, of, epoch: 0, again: true, doubtful }))
     }
 
-    /// Notes that a message is refused for good before anything was sent, lets the claim go, and says how the entry
-    /// stands after it.
+    /// Notes that a message is refused for good before anything was sent under this claim, lets the claim go, and says how
+    /// the entry stands after it. Should it become known that an earlier request was carried out, that counts.
     ///
     /// # Errors
     /// If Redis does not answer, or there is no key.
@@ -218,11 +226,25 @@ impl<C: Clock> Ledger<C> {
         claim: &Claim,
         result: &R,
     ) -> Result<Standing<R>, Failure> {
-        let (entry, (name, key)) = (&claim.entry, self.newest().await?);
+        self.known((&claim.entry, Some(claim.of.owner)), Outcome::Refused, result).await
+    }
+
+    /// Writes what is known without a request, and ends the claim of this owner.
+    async fn known<R: Serialize + DeserializeOwned>(
+        &self,
+        (entry, owner): (&EntryId, Option<Uuid>),
+        outcome: Outcome,
+        result: &R,
+    ) -> Result<Standing<R>, Failure> {
+        let (name, key) = self.newest().await?;
         let bytes = result::seal(entry, &name, &key, result)?;
-        let word = Word::Declined(SealedResult { key: &name, bytes: &bytes });
-        let settled = self.store.ledger_settle(entry, claim.of.owner, word, true).await?;
-        self.standing(entry, settled).await
+        let sealed = SealedResult { key: &name, bytes: &bytes };
+        let word = match outcome {
+            Outcome::Happened => Word::Answered(0, outcome, sealed),
+            Outcome::Refused => Word::Declined(sealed),
+        };
+        let settled = self.store.ledger_settle(entry, owner.unwrap_or_default(), word, owner.is_some()).await;
+        self.standing(entry, settled?).await
     }
 
     /// Lets a claim go under which nothing was sent. If that fails it runs out by itself.
@@ -244,10 +266,34 @@ impl<C: Clock> Ledger<C> {
         outcome: Outcome,
         result: &R,
     ) -> Result<bool, Failure> {
-        let (entry, (name, key)) = (self.store.entry(self.kind, owner, id), self.newest().await?);
-        let bytes = result::seal(&entry, &name, &key, result)?;
+        self.tell((&self.store.entry(self.kind, owner, id), None), outcome, result).await
+    }
+
+    /// Writes a worker's own last word on a request whose outcome is unknown; `false`: that is not so any more, and what
+    /// the word was founded on may be over. Should the outcome become known, that counts.
+    ///
+    /// # Errors
+    /// If Redis does not answer, or there is no key.
+    pub async fn conclude<R: Serialize>(
+        &self,
+        newest: impl Into<Newest>,
+        outcome: Outcome,
+        result: &R,
+    ) -> Result<bool, Failure> {
+        let Newest { entry, number } = newest.into();
+        self.tell((&entry, Some(number)), outcome, result).await
+    }
+
+    async fn tell<R: Serialize>(
+        &self,
+        (entry, sent): (&EntryId, Option<u64>),
+        outcome: Outcome,
+        result: &R,
+    ) -> Result<bool, Failure> {
+        let (name, key) = self.newest().await?;
+        let bytes = result::seal(entry, &name, &key, result)?;
         let sealed = SealedResult { key: &name, bytes: &bytes };
-        self.store.ledger_tell(&entry, outcome, sealed).await.map_err(Failure::from)
+        self.store.ledger_tell((entry, sent), outcome, sealed).await.map_err(Failure::from)
     }
 
     /// Longer than the call may take, by as much as comes before it and a margin.

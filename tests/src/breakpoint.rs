@@ -32,6 +32,8 @@ pub enum Then {
     Cut,
     /// Nothing passes any more, until it is let go.
     Hold,
+    /// The connection is reset, and so are new ones.
+    Gone,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,9 @@ impl Breakpoint {
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
+                if seen.then == Then::Gone && *seen.reached.borrow() {
+                    continue;
+                }
                 connections.spawn(carry(client, server, seen.clone()));
             }
         });

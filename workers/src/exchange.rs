@@ -56,7 +56,7 @@ impl Step for Exchange {
                 Err(failure)
             }
             (Turn::Act(claim), Ok(sent)) => match self.refusal(request, at) {
-                Some(refusal) => answer(request, self.ledger.decline(&claim, &failed(request, refusal)).await?),
+                Some(refusal) => self.declined(request, &claim, refusal).await,
                 None => self.begin(request, sent, &claim, at).await,
             },
             (Turn::Settled(standing), _) => answer(request, standing),
@@ -82,16 +82,28 @@ impl Exchange {
         let prepared = async {
             let nonce = nonce(request)?;
             let (secret, place) = self.prepared(request, oauth, claim.epoch).await?;
-            Ok(TokenCall { oauth, secret, spent, nonce, place })
+            let epoch = self.keeper.store().epoch(&request.owner).await?;
+            Ok((TokenCall { oauth, secret, spent, nonce, place }, epoch))
         };
         match (prepared.await, spent) {
-            (Ok(call), Spent::Code(_)) => self.act(request, call, claim, at).await,
-            (Ok(call), Spent::Token(token)) => self.import(request, (call, token), claim, at).await,
+            (Ok((_, epoch)), _) if epoch != claim.epoch => self.declined(request, claim, revoked()).await,
+            (Ok((call, _)), Spent::Code(_)) => self.act(request, call, claim, at).await,
+            (Ok((call, _)), Spent::Token(token)) => self.import(request, (call, token), claim, at).await,
             (Err(failure), _) => {
                 self.ledger.give_up(claim).await;
                 Err(failure)
             }
         }
+    }
+
+    /// Nothing was sent under this claim, and nothing will be. What is told now is told again, whatever changes meanwhile.
+    async fn declined(
+        &self,
+        request: &ExchangeRequest,
+        claim: &Claim,
+        report: FailureReport,
+    ) -> Result<ExchangeResult, Failure> {
+        answer(request, self.ledger.decline(claim, &failed(request, report)).await?)
     }
 
     /// What can fail without the code or refresh token.
@@ -123,6 +135,12 @@ impl Exchange {
         let unknown = || format!("provider {} is not in the catalogue; add its entry, then replay", request.provider);
         self.catalogue.get(&request.provider).ok_or_else(|| Failure::reject(Code::UnknownProvider, unknown()))
     }
+}
+
+/// What such a consent brings would not be stored, so that nothing is asked of the provider.
+fn revoked() -> FailureReport {
+    let message = "the owner's connections were revoked after this request was begun; ask for consent again";
+    FailureReport::new(Code::Revoked, message, false)
 }
 
 /// The request as its ledger knows it: the order of fields in a JSON object says nothing.

@@ -59,6 +59,25 @@ pub struct Doubt {
     pub(super) epoch: u64,
 }
 
+/// The newest request that somebody knows of.
+#[derive(Clone, Copy)]
+pub struct Newest {
+    pub(super) entry: EntryId,
+    pub(super) number: u64,
+}
+
+impl From<&Doubt> for Newest {
+    fn from(doubt: &Doubt) -> Self {
+        Self { entry: doubt.entry, number: doubt.sent }
+    }
+}
+
+impl From<&Sending> for Newest {
+    fn from(sending: &Sending) -> Self {
+        Self { entry: sending.entry, number: sending.number }
+    }
+}
+
 /// A request that is marked as sent.
 pub struct Sending {
     pub(super) entry: EntryId,

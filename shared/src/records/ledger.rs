@@ -169,10 +169,11 @@ impl Store {
             .map_err(|trouble| StoreError::new(doing(), trouble))
     }
 
-    /// Writes an operator's word on an unknown outcome; `false`: it is not unknown, or somebody is at it.
+    /// Writes an operator's word on an unknown outcome; `false`: it is not unknown, or somebody is at it. `sent`, where a
+    /// worker says it: how many requests were sent when the doubt was met; `false`, if others were since.
     pub async fn ledger_tell(
         &self,
-        id: &EntryId,
+        (id, sent): (&EntryId, Option<u64>),
         outcome: Outcome,
         result: SealedResult<'_>,
     ) -> Result<bool, StoreError> {
@@ -183,6 +184,7 @@ impl Store {
             layout::entry_member(&id.key.to_string()).into(),
         ];
         let keys = with_result(id, Some(result), &mut args);
+        args.push(sent.map(|sent| sent.to_string()).unwrap_or_default().into());
         self.number(&SCRIPTS.tell, &keys, &args, || format!("resolve ledger entry {id}")).await.map(|told| told == 1)
     }
 

@@ -65,6 +65,22 @@ async fn a_connection_that_has_or_had_the_token_itself_stays_as_it_is() {
 }
 
 #[tokio::test]
+async fn what_was_told_of_a_token_that_was_not_sent_is_told_again_whatever_came_since() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker().await;
+    let brought = token_of(&pipeline, "ada").await;
+    assert_eq!(import(&pipeline, "ada", &brought).await["outcome"], "stored");
+    let again = request("ada", &brought);
+    let told = pipeline.ask("exchange-request.v1", &again).await;
+    assert_eq!(told["outcome"], "stored", "{told}");
+    // from here on the connection is one whose access token has no end
+    let body = r#"{"access_token":"x","token_type":"Bearer"}"#;
+    pipeline.sandbox.fault(json!({"path": "/token", "kind": "status", "body": body})).await;
+    assert_eq!(import(&pipeline, "ada", &token_of(&pipeline, "ada").await).await["expires_at"], Value::Null);
+    assert_eq!(pipeline.ask("exchange-request.v1", &again).await, told);
+}
+
+#[tokio::test]
 async fn a_connection_that_is_over_may_try_its_token_once_more_but_none_that_is_spent() {
     let pipeline = Pipeline::start().await;
     let _worker = pipeline.worker().await;

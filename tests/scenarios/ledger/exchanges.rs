@@ -1,6 +1,9 @@
 //! A code is sent once, whatever happens to the worker that sent it, and is not stored after a revocation.
 
-use sealpost_tests::pipeline::{SOON, exchange_request};
+use std::time::Duration;
+
+use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
+use sealpost_tests::pipeline::{SOON, connection, exchange_request};
 use sealpost_tests::{Pipeline, until};
 use serde_json::{Value, json};
 
@@ -55,11 +58,50 @@ async fn what_a_consent_from_before_a_revocation_brings_is_not_stored() {
     let (request, correlation) = begun(&pipeline, slow).await;
     pipeline.store().await.move_epoch(&owner(&request)).await.unwrap();
     let answer = pipeline.answer(&correlation).await.json();
-    assert_eq!(answer["outcome"], "failed", "{answer}");
-    let connection = sealpost_tests::pipeline::connection("acme", "ada");
+    assert_eq!(answer["failure"]["code"], "revoked", "{answer}");
     let store = pipeline.store().await;
-    assert!(store.load(&store.locate(&connection)).await.unwrap().is_none());
+    assert!(store.load(&store.locate(&connection("acme", "ada"))).await.unwrap().is_none());
     pipeline.connect("ada").await;
+}
+
+#[tokio::test]
+async fn a_code_that_waits_is_not_sent_after_a_revocation() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let _worker = pipeline.worker().await;
+    let busy = json!({"path": "/token", "kind": "status", "status": 429, "headers": {"retry-after": "1"}});
+    let (request, correlation) = begun(&pipeline, busy).await;
+    pipeline.store().await.move_epoch(&owner(&request)).await.unwrap();
+    let answer = pipeline.answer(&correlation).await.json();
+    assert_eq!(answer["failure"]["code"], "revoked", "{answer}");
+    assert_eq!(pipeline.sandbox.stats().await["token"]["authorization_code"]["ok"], Value::Null);
+    assert_eq!(pipeline.ask("exchange-request.v1", &request).await, answer, "the same is told again");
+}
+
+/// Redis carries the save out, and is gone before it says so, for longer than the worker tries.
+#[tokio::test]
+async fn what_may_be_stored_is_not_told_as_lost_and_looked_up_when_redis_is_back() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let first = pipeline.worker().await;
+    // Redis knows the scripts from here on, so that each is one command
+    pipeline.connect("grace").await;
+    first.kill9().await;
+    let redis = Breakpoint::to_port(pipeline.rig.redis.port(), Side::After, Then::Gone).await;
+    pipeline.write("redis.url", &redis.url());
+    let victim = pipeline.worker_with(&["exchange"], &[]).await;
+    let slow = json!({"path": "/token", "kind": "slow", "when": "after", "delay_ms": 1500});
+    let (_, correlation) = begun(&pipeline, slow).await;
+    redis.arm(1);
+    redis.reached().await;
+    let store = pipeline.store().await;
+    assert!(store.load(&store.locate(&connection("acme", "ada"))).await.unwrap().is_some(), "it was the save");
+    until("the worker gives up", Duration::from_mins(2), async || pipeline.rig.broker.depth("delay.5s").await > 0)
+        .await;
+    victim.kill9().await;
+    pipeline.write("redis.url", &pipeline.rig.redis_url());
+    let _other = pipeline.worker().await;
+    let answer = pipeline.answer(&correlation).await.json();
+    assert_eq!(answer["outcome"], "stored", "{answer}");
+    assert_eq!(pipeline.sandbox.stats().await["token"]["authorization_code"], json!({"ok": 2}));
 }
 
 #[tokio::test]

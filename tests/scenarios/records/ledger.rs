@@ -15,6 +15,8 @@ on_both! {
     an_entry_is_begun_sent_settled_and_answered_again
     a_doubt_is_repeated_by_one_and_its_refusal_proves_nothing
     an_operators_word_waits_for_the_claim_and_yields_to_the_truth
+    a_workers_word_on_a_doubt_counts_only_while_nobody_acted_since
+    what_is_declined_in_doubt_yields_to_the_truth
     a_result_moves_between_the_held_sets_when_it_is_sealed_anew
 }
 
@@ -49,7 +51,7 @@ impl<'a> Entry<'a> {
     }
 
     async fn tell(&self, outcome: Outcome, result: SealedResult<'_>) -> bool {
-        self.world.store.ledger_tell(&self.id, outcome, result).await.unwrap()
+        self.world.store.ledger_tell((&self.id, None), outcome, result).await.unwrap()
     }
 
     async fn repeat(&self, claim: &ClaimOf, sent: u64) -> bool {
@@ -116,6 +118,33 @@ async fn an_operators_word_waits_for_the_claim_and_yields_to_the_truth(world: Wo
     assert!(!entry.tell(Outcome::Happened, said).await, "it was told already");
     let posted = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"it was"));
     assert!(matches!(entry.say(&first, posted).await, Settled::Conflict(_, bytes) if bytes == b"it was"));
+}
+
+async fn a_workers_word_on_a_doubt_counts_only_while_nobody_acted_since(world: World) {
+    let (entry, first, second) = (Entry::of(&world), claim(HOLDS), claim(HOLDS));
+    let said = sealed(&world.old, b"it is lost");
+    let counts = async |sent| world.store.ledger_tell((&entry.id, Some(sent)), Outcome::Refused, said).await.unwrap();
+    entry.begin(&first, b"body").await;
+    entry.send(&first).await;
+    assert!(matches!(entry.say(&first, Word::Unsent(1)).await, Settled::Open));
+    entry.begin(&second, b"body").await;
+    entry.send(&second).await;
+    assert!(!counts(2).await, "its claim lives");
+    assert!(matches!(entry.say(&second, Word::Lost(2)).await, Settled::Unknown));
+    assert!(!counts(1).await, "it is about the first request, and there was another");
+    assert!(counts(2).await);
+}
+
+async fn what_is_declined_in_doubt_yields_to_the_truth(world: World) {
+    let (entry, first, second) = (Entry::of(&world), claim(HOLDS), claim(HOLDS));
+    entry.begin(&first, b"body").await;
+    entry.send(&first).await;
+    entry.say(&first, Word::Lost(1)).await;
+    assert!(entry.repeat(&second, 1).await);
+    let declined = Word::Declined(sealed(&world.old, b"no"));
+    assert!(matches!(entry.say(&second, declined).await, Settled::Done(Outcome::Refused, _, bytes) if bytes == b"no"));
+    let stored = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"yes"));
+    assert!(matches!(entry.say(&first, stored).await, Settled::Conflict(_, bytes) if bytes == b"yes"));
 }
 
 async fn a_result_moves_between_the_held_sets_when_it_is_sealed_anew(world: World) {

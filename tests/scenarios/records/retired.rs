@@ -94,11 +94,11 @@ async fn an_operators_word_is_not_stored_under_a_retired_version(world: World) {
     until("the claim is over", LONG, async || {
         let claim = ClaimOf { owner: ids::fresh(), length: LONG };
         world.store.ledger_begin((&entry, &owner), &world.store.fingerprint(b"body"), &claim).await.unwrap();
-        world.store.ledger_tell(&entry, Outcome::Refused, old).await.is_err()
+        world.store.ledger_tell((&entry, None), Outcome::Refused, old).await.is_err()
     })
     .await;
-    refused(&world, world.store.ledger_tell(&entry, Outcome::Refused, old).await);
-    assert!(world.store.ledger_tell(&entry, Outcome::Refused, new).await.unwrap());
+    refused(&world, world.store.ledger_tell((&entry, None), Outcome::Refused, old).await);
+    assert!(world.store.ledger_tell((&entry, None), Outcome::Refused, new).await.unwrap());
 }
 
 async fn what_is_held_and_retired_is_counted_over_all_shards(world: World) {

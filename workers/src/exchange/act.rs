@@ -58,8 +58,13 @@ impl Exchange {
         let asked = request.scopes.as_ref().unwrap_or(&call.oauth.scopes);
         let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
         let (outcome, result) = match self.keep(request, &call, (&tokens, &scopes), at).await {
-            Ok(subject) => (Outcome::Happened, stored_as(request, scopes, tokens.expires_at, subject.as_ref())),
-            Err(report) => (Outcome::Refused, failed(request, report)),
+            Err(failure) => {
+                // whether it is stored is not known: a redelivery looks
+                self.ledger.lost(&sending).await?;
+                return Err(failure);
+            }
+            Ok(Ok(subject)) => (Outcome::Happened, stored_as(request, scopes, tokens.expires_at, subject.as_ref())),
+            Ok(Err(report)) => (Outcome::Refused, failed(request, report)),
         };
         self.settle(request, &sending, outcome, result).await
     }
@@ -75,8 +80,8 @@ impl Exchange {
         match self.ledger.settle(sending, outcome, &result).await {
             // an earlier request may have been carried out; should its sender still come, that is the later truth
             Ok(Standing::Unknown) if sending.doubtful && outcome == Outcome::Refused => {
-                self.ledger.resolve(&request.owner, request.id, outcome, &result).await?;
-                Ok(result)
+                let counts = self.ledger.conclude(sending, outcome, &result).await?;
+                if counts { Ok(result) } else { Err(busy(request, LOOK_AGAIN)) }
             }
             Ok(standing) => answer(request, standing),
             Err(failure) => {

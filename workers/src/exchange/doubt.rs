@@ -43,11 +43,14 @@ impl Exchange {
                 None => Err(busy(request, LOOK_AGAIN)),
             };
         }
-        let message = "the code was sent, and its answer was lost with the worker; consent must be given again";
+        let message = "the code was sent, and what it brought was lost; consent must be given again";
         let lost = failed(request, FailureReport::new(Code::ExchangeOutcomeLost, message, false));
         // should its sender still come with an answer, that is the later truth
-        self.ledger.resolve(&request.owner, request.id, Outcome::Refused, &lost).await?;
-        Ok(lost)
+        if self.ledger.conclude(doubt, Outcome::Refused, &lost).await? {
+            Ok(lost)
+        } else {
+            Err(busy(request, LOOK_AGAIN))
+        }
     }
 }
 

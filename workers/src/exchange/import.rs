@@ -17,7 +17,7 @@ use secrecy::SecretString;
 
 use super::Exchange;
 use super::act::TokenCall;
-use super::results::{busy, failed, stored_as};
+use super::results::{answer, busy, failed, stored_as};
 use crate::step::Attempt;
 
 /// How long a request waits whose token somebody else brings in.
@@ -33,7 +33,7 @@ impl Exchange {
         at: Attempt,
     ) -> Result<ExchangeResult, Failure> {
         let by = ids::follow_up(Some(&request.owner), request.id, "import", "");
-        let known = match self.keeper.bring(&request.connection(), token, by).await {
+        let failure = match self.keeper.bring(&request.connection(), token, by).await {
             Ok(Brought::Free(lease)) => {
                 let result = self.act(request, call, claim, at).await;
                 // a request that is not done keeps its turn; it may be under way still
@@ -42,16 +42,19 @@ impl Exchange {
                 }
                 return result;
             }
-            Ok(Brought::Busy) => Err(busy(request, WAIT)),
+            Ok(Brought::Busy) => busy(request, WAIT),
             Ok(Brought::Kept(kept, subject)) => {
-                Ok(stored_as(request, kept.scopes, kept.access_expires_at, subject.as_ref()))
+                let result = stored_as(request, kept.scopes, kept.access_expires_at, subject.as_ref());
+                return answer(request, self.ledger.kept(claim, &result).await?);
             }
-            Ok(Brought::Held) => Ok(failed(request, held("is or was another connection's"))),
-            Ok(Brought::Spent) => Ok(failed(request, held("was this connection's before, and is spent"))),
-            Err(failure) => Err(failure),
+            Ok(Brought::Held) => return self.declined(request, claim, held("is or was another connection's")).await,
+            Ok(Brought::Spent) => {
+                return self.declined(request, claim, held("was this connection's before, and is spent")).await;
+            }
+            Err(failure) => failure,
         };
         self.ledger.give_up(claim).await;
-        known
+        Err(failure)
     }
 
     /// What a failed refresh means for the request: the token may be spent only where that is what it says.

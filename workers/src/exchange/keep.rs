@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use sealpost_schemas::{Code, ExchangeRequest, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
-use sealpost_shared::oauth::{IdTokenError, TokenAnswer};
+use sealpost_shared::oauth::{Account, IdTokenError, TokenAnswer};
 use sealpost_shared::records::Subject;
 use sealpost_shared::tokens::{Consented, Prepared};
 
 use super::Exchange;
 use super::act::TokenCall;
 use super::grant::Spent;
+use super::results::LOOK_AGAIN;
 use crate::step::Attempt;
 
 /// How often a save is tried when the code is already spent, with a pause between.
@@ -18,38 +19,65 @@ const SAVES: usize = 10;
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Exchange {
-    /// Finds out whose tokens these are, and saves them; or says why nothing was stored.
+    /// Finds out whose tokens these are, and saves them; or says why nothing was stored. It fails where that is not known.
     pub(super) async fn keep(
         &self,
         request: &ExchangeRequest,
         call: &TokenCall<'_>,
         (tokens, scopes): (&TokenAnswer, &[String]),
         at: Attempt,
-    ) -> Result<Option<Subject>, FailureReport> {
+    ) -> Result<Result<Option<Subject>, FailureReport>, Failure> {
         let (what, at_provider) = (call.spent.name(), &request.provider);
         let doing = format!("the {what} was exchanged at {at_provider}");
-        let (asked, spent) = match call.spent {
-            Spent::Code(_) => {
-                tokens.usable().map_err(|why| not_usable(&doing, &why))?;
-                (scopes, None)
-            }
-            Spent::Token(token) => {
-                // the refresh token that came of it is the only good one: kept, and the access token is not
-                if let Err(why) = tokens.usable() {
-                    tracing::error!(request.id = %request.id, why, "a connection is stored that cannot be used yet");
-                }
-                // OpenID Connect Core §12.2: a refresh may bring no ID token
-                (&[][..], Some(token))
-            }
+        let account = match self.account(request, call, (tokens, scopes), &doing).await {
+            Ok(account) => account,
+            Err(report) => return Ok(Err(report)),
         };
-        let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
+        let spent = match call.spent {
+            Spent::Code(_) => None,
+            Spent::Token(token) => Some(token),
+        };
         let consented = Consented {
-            account: checked.map_err(|why| not_believed(&doing, &why))?,
+            account,
             spent,
             replace_subject: request.replace_subject,
             ..Consented::new(request.id, tokens, scopes, at.now)
         };
-        self.save(&call.place, &consented).await.map_err(|failure| not_stored(&doing, failure))
+        match self.save(&call.place, &consented).await {
+            Ok(subject) => Ok(Ok(subject)),
+            Err(failure) if failure.verdict == Verdict::Reject => Ok(Err(not_stored(&doing, failure))),
+            Err(failure) => {
+                let why = failure.message;
+                let message = format!("{doing}, and whether that is stored is not known: {why}; it is looked up");
+                Err(Failure::defer(LOOK_AGAIN, failure.code, message))
+            }
+        }
+    }
+
+    /// Whose tokens these are, where they are good for something.
+    async fn account(
+        &self,
+        request: &ExchangeRequest,
+        call: &TokenCall<'_>,
+        (tokens, scopes): (&TokenAnswer, &[String]),
+        doing: &str,
+    ) -> Result<Option<Account>, FailureReport> {
+        let asked = match (call.spent, tokens.usable()) {
+            (Spent::Code(_), usable) => {
+                usable.map_err(|why| not_usable(doing, &why))?;
+                scopes
+            }
+            (Spent::Token(_), usable) => {
+                // the refresh token that came of it is the only good one: kept, and the access token is not
+                if let Err(why) = usable {
+                    tracing::error!(request.id = %request.id, why, "a connection is stored that cannot be used yet");
+                }
+                // OpenID Connect Core §12.2: a refresh may bring no ID token
+                &[]
+            }
+        };
+        let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
+        checked.map_err(|why| not_believed(doing, &why))
     }
 
     /// It is spent, so this does not give up at the first trouble.
@@ -78,7 +106,7 @@ fn not_believed(doing: &str, why: &IdTokenError) -> FailureReport {
 }
 
 fn not_stored(doing: &str, failure: Failure) -> FailureReport {
-    if failure.code == Code::SubjectChanged {
+    if matches!(failure.code, Code::SubjectChanged | Code::Revoked) {
         return FailureReport::new(failure.code, failure.message, false);
     }
     let why = &failure.message;

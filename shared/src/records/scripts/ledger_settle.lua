@@ -49,9 +49,9 @@ elseif what == 'unsent' then -- known not to be posted
   if newest and repeats and state == 'sending' then redis.call('HSET', entry, 'state', 'unknown')
   elseif newest and not repeats and (state == 'sending' or state == 'unknown') then claimed() end
 elseif what == 'declined' then -- nothing was sent under this claim, and nothing will be
-  if state == 'claimed' and not repeats and redis.call('GET', claim) == owner then
+  if state == 'claimed' and redis.call('GET', claim) == owner then
     what = 'refused'
-    settle('done')
+    settle(repeats and 'told' or 'done') -- one before it may have been carried out: should it be known later, that counts
   end
 elseif state == 'claimed' and repeats and redis.call('GET', claim) == owner then -- given up before anything was sent
   redis.call('HSET', entry, 'state', 'unknown')
