@@ -7,7 +7,7 @@ mod inspect;
 mod wire;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
@@ -31,6 +31,8 @@ pub(super) struct Link {
     /// Host and port, for messages.
     at: String,
     meta: Script,
+    /// The name of the store that was met first, if it has one.
+    seen: OnceLock<Option<String>>,
     live: Mutex<Option<Live>>,
     /// Held by the one that connects.
     attempts: tokio::sync::Mutex<Attempts>,
@@ -63,7 +65,16 @@ impl Link {
         }
         let (servers, at) = Servers::new(&config)?;
         let meta = Script::new(include_str!("scripts/meta.lua"));
-        Ok(Self { config, locator, servers, at, meta, live: Mutex::default(), attempts: tokio::sync::Mutex::default() })
+        Ok(Self {
+            config,
+            locator,
+            servers,
+            at,
+            meta,
+            seen: OnceLock::new(),
+            live: Mutex::default(),
+            attempts: tokio::sync::Mutex::default(),
+        })
     }
 
     pub(super) fn response_timeout(&self) -> Duration {
@@ -158,12 +169,17 @@ impl Link {
         let wire = self.servers.connect(&self.config).await;
         let mut wire = wire.map_err(|error| Trouble::of_connecting(&error, &self.at))?;
         if first || !wire.is_cluster() {
-            let ours = meta::ours(&self.locator).into_iter();
-            let args: Vec<_> = ours.flat_map(|(name, value)| [name.into(), value.into_bytes()]).collect();
+            let seen = self.seen.get();
+            let new = if seen.is_none() { meta::new(&self.locator) } else { Vec::new() };
+            let args: Vec<_> = new.into_iter().flat_map(|(name, value)| [name.into(), value.into_bytes()]).collect();
             let answer = wire.run(&self.meta, &[layout::META.into()], &args).await;
             let stored: HashMap<String, String> =
                 read(answer.map_err(|error| Trouble::of_checking(&error, &self.at))?)?;
+            if seen.is_some_and(|seen| stored.is_empty() || meta::name(&stored) != seen.as_ref()) {
+                return Err(meta::Mismatch::Replaced.into());
+            }
             meta::check(&stored, &self.locator)?;
+            self.seen.get_or_init(|| meta::name(&stored).cloned());
         }
         Ok(wire)
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::layout::LAYOUT;
 use super::locate::Locator;
+use crate::ids;
 
 /// Redis holds a store that was made with another configuration. Going on would find nothing and lose records.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,10 +39,29 @@ pub enum Mismatch {
         /// The fingerprint of the configured key.
         ours: String,
     },
+    /// Another one than this process has seen before, or none any more.
+    #[error(
+        "Redis holds another store than before, or none: it was emptied or replaced while this process ran, and what was \
+         posted and consented to is not known there; bring the data back, or restart this process to go on without"
+    )]
+    Replaced,
 }
 
-/// What a new store is fixed to.
-pub(super) fn ours(locator: &Locator) -> [(&'static str, String); 3] {
+/// The field of a store's own random name.
+const NAME: &str = "name";
+
+/// What a new store is made with: what it is fixed to, and a name that no other one has.
+pub(super) fn new(locator: &Locator) -> Vec<(&'static str, String)> {
+    ours(locator).into_iter().chain([(NAME, ids::fresh().to_string())]).collect()
+}
+
+/// The store's name; one that an older version made has none.
+pub(super) fn name(stored: &HashMap<String, String>) -> Option<&String> {
+    stored.get(NAME)
+}
+
+/// What a store is fixed to.
+fn ours(locator: &Locator) -> [(&'static str, String); 3] {
     [("layout", LAYOUT.to_string()), ("shards", locator.shards().to_string()), ("index-key", locator.fingerprint())]
 }
 

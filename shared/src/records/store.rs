@@ -16,6 +16,7 @@ use super::fields::{self, Fields};
 use super::layout;
 use super::link::{Link, Script};
 use super::locate::{Locator, RecordId, Tag};
+use super::meta::Mismatch;
 use super::record::{Draft, Metadata, Record, Revision, Sealed, Standing};
 use super::trouble::Trouble;
 use crate::ids;
@@ -83,10 +84,14 @@ impl Store {
         Ok(store)
     }
 
-    /// Whether Redis answers and holds a store made with our number of shards and index key. A worker that starts while
+    /// Whether Redis answers and holds the store that was met first, made with our number of shards and index key. A worker that starts while
     /// Redis is away asks again later; only [`Trouble::Config`] and [`Trouble::Mismatch`] need a person.
     pub async fn ready(&self) -> Result<(), StoreError> {
-        self.query("reach the store", redis::cmd("EXISTS").arg(layout::META)).await.map(|_: u64| ())
+        let doing = "reach the store";
+        match self.query(doing, redis::cmd("EXISTS").arg(layout::META)).await? {
+            0_u64 => Err(StoreError::new(doing, Mismatch::Replaced.into())),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a record can be written now. A Redis that answers may refuse writes all the same: it is a replica, is

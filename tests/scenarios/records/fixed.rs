@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sealpost::dev::servers::redis::RedisOptions;
 use sealpost_shared::{
     keys::IndexKey,
-    records::{Mismatch, Store, StoreConfig, StoreMode, Trouble},
+    records::{Mismatch, Store, StoreConfig, StoreError, StoreMode, Trouble},
 };
 use sealpost_tests::{Own, until};
 use secrecy::ExposeSecret;
@@ -35,6 +35,25 @@ async fn another_index_key_is_refused(world: World) {
     // Whatever is tried first.
     let error = store.load(&world.draft("ada").id()).await.unwrap_err();
     assert_eq!(error.trouble, Trouble::Mismatch(expected));
+}
+
+#[tokio::test]
+async fn a_store_that_is_emptied_or_replaced_meanwhile_is_not_taken_for_a_new_one() {
+    let world = World::single().await;
+    world.saved("ada").await;
+    let id = world.store.locate(&world.connection("ada"));
+    let replaced = |error: StoreError| assert_eq!(error.trouble, Trouble::Mismatch(Mismatch::Replaced));
+    world.raw.tell(&["FLUSHALL"]).await;
+    replaced(world.store.ready().await.unwrap_err());
+    // nor when it connects anew
+    world.raw.tell(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+    until("it sees that", LONG, async || world.store.load(&id).await.is_err()).await;
+    replaced(world.store.load(&id).await.unwrap_err());
+    // a process that begins now makes a new one, and that is still not what the first has seen
+    let other = Store::open(world.config.clone(), index_key()).await.unwrap();
+    assert!(other.load(&id).await.unwrap().is_none());
+    until("it looks again", LONG, async || world.store.ready().await.is_err()).await;
+    replaced(world.store.load(&id).await.unwrap_err());
 }
 
 #[tokio::test]
