@@ -74,7 +74,9 @@ async fn a_job_among_the_dead_letters_is_found_there_by_id_and_owner() {
     let said = show(&pipeline, &job, &["--json"]).await;
     assert!(said.good, "{}", said.stderr);
     let said = said.json();
-    assert_eq!((&said["ledger"], said["dead_letters"].as_array().unwrap().len()), (&json!([]), 1), "{said}");
+    let [entry] = said["ledger"].as_array().unwrap().as_slice() else { panic!("{said}") };
+    assert_eq!((&entry["state"], &entry["sent"]), (&json!("claimed"), &json!(0)), "{said}");
+    assert_eq!(said["dead_letters"].as_array().unwrap().len(), 1, "{said}");
     assert_eq!(said["dead_letters"][0]["code"], "unknown-provider");
     let said = show(&pipeline, &job, &[]).await;
     assert!(said.row(&["unknown-provider", "is not in the"]).is_some(), "{}", said.stdout);

@@ -144,7 +144,7 @@ fn meaning(entry: &Entry) -> &'static str {
     match (entry.state.as_str(), entry.claimed_for.is_some()) {
         ("claimed", true) => "a worker is at it; nothing was sent",
         ("claimed", false) => {
-            "it was begun, and what was sent, if anything, was not carried out; it waits for another try"
+            "it was begun, and what was sent, if anything, was not carried out; it waits for another try, or was put aside"
         }
         ("sending", true) => "a worker is at it, and a request is under way",
         ("sending", false) => "a request was sent, and its worker is gone; the next delivery looks into it",
