@@ -4,6 +4,7 @@
 
 mod consume;
 mod dead;
+mod depth;
 mod error;
 mod link;
 mod mend;
@@ -26,6 +27,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use consume::{Deliveries, Delivery};
 pub use dead::{DeadLetter, DeadLetterError};
+pub use depth::Depth;
 pub use error::{BrokerError, PublishError};
 pub use message::{Body, Outgoing};
 pub use producer::{Events, Heard, Producer};

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use sealpost::connect::{self, ConnectArgs};
 use sealpost::dev;
 use sealpost::dev::guard::{self, GuardArgs};
 use sealpost::ops;
@@ -37,6 +38,13 @@ enum Command {
     Import {
         #[command(flatten)]
         args: ImportArgs,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Connects a user's account at a provider: asks for consent in a browser and waits for what becomes of it.
+    Connect {
+        #[command(flatten)]
+        args: ConnectArgs,
         #[command(flatten)]
         common: Common,
     },
@@ -93,6 +101,7 @@ async fn run(command: Command) -> Result<(), String> {
         Command::Work { steps, common } => worker::work(&common.config, &steps).await,
         Command::Schedule { common } => worker::schedule(&common.config).await,
         Command::Import { args, common } => ops::import::import(&common.config, &args).await,
+        Command::Connect { args, common } => connect::connect(&common.config, &args).await,
         Command::Keys(Keys::Rotate { common }) => ops::keys::rotate(&common.config),
         Command::Dev { tour, data } => dev::run(&data, tour).await,
         Command::Guard(_) => Ok(()),

@@ -4,9 +4,9 @@
 //! from what the line says: who runs the command again, after whatever ended it, is answered again, and no token is spent
 //! twice.
 
-mod asking;
+pub(crate) mod asking;
 mod lines;
-mod progress;
+pub(crate) mod progress;
 mod report;
 mod table;
 
