@@ -174,7 +174,10 @@ pub(crate) fn page_of(result: &Result<ExchangeResult, String>) -> Page {
         Ok(result) => {
             let account = result.subject.as_ref().map(|subject| subject.name.as_ref().unwrap_or(&subject.id));
             let title = account.map_or("The account is connected".into(), |account| format!("{account} is connected"));
-            Page::good(title, "You can close this page.")
+            let whose = result.connection.as_ref().map(|Connection { tenant, user, provider, .. }| {
+                format!("It is {tenant}/{user}’s account at {provider} from now on. ")
+            });
+            Page::good(title, whose.unwrap_or_default() + "You can close this page.")
         }
         Err(why) => Page::bad("Not connected", why),
     }

@@ -4,9 +4,9 @@
 //! from what the line says: who runs the command again, after whatever ended it, is answered again, and no token is spent
 //! twice.
 
-pub(crate) mod asking;
+mod asking;
 mod lines;
-pub(crate) mod progress;
+mod progress;
 mod report;
 mod table;
 

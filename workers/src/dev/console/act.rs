@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::trouble::{self, Kind};
-use super::view::{Board, Sweep};
-use super::world::{World, connection};
+use super::view::{Board, Sweep, key};
+use super::world::{PRACTICE, World, connection};
 use crate::connect::{Landing, page_of, request_of};
 use crate::dev::stack::new_key_version;
 use crate::schedule::tick;
@@ -135,11 +135,11 @@ pub(super) async fn publish(user: &str, text: &str, board: &Board, world: &World
 }
 
 async fn expire(user: &str, board: &Board, world: &World) -> Result<Value, String> {
-    let account = board.read(|view| view.accounts.get(user).cloned());
+    let account = board.read(|view| view.accounts.get(&key(user, PRACTICE)).cloned());
     let account = account.ok_or_else(|| format!("{user} is not connected"))?;
     world.platform("expire", &json!({"user": account.name.as_deref().unwrap_or(user)})).await?;
     board.change(|view| {
-        view.accounts.entry(user.into()).and_modify(|account| account.spoilt = true);
+        view.account(user, PRACTICE).spoilt = true;
         view.note("platform", format!("ended {user}'s access token; Sealpost does not know yet"));
     });
     Ok(json!({}))

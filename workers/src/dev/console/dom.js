@@ -13,7 +13,7 @@ export function el(name, ...parts) {
       else if (value !== null && value !== undefined && value !== false) element.setAttribute(key, value);
     }
   }
-  element.append(...parts.flat().filter((part) => part !== null && part !== undefined && part !== false));
+  element.append(...parts.flat(Infinity).filter((part) => part !== null && part !== undefined && part !== false));
   return element;
 }
 
@@ -26,7 +26,7 @@ export function part(id, of, draw) {
   const text = JSON.stringify(of);
   if (shown.get(id) === text) return;
   shown.set(id, text);
-  $(id).replaceChildren(...[draw(of)].flat());
+  $(id).replaceChildren(...[draw(of)].flat(Infinity));
 }
 
 export const count = (number) => number.toLocaleString("en");

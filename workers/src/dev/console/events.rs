@@ -61,8 +61,9 @@ fn exchanged(view: &mut View, topic: &str, result: &ExchangeResult) {
     view.note(topic, format!("{}, scopes {}", named(connection), scopes.join(" ")));
     let name = result.subject.as_ref().map(|subject| subject.name.as_ref().unwrap_or(&subject.id).clone());
     let expires_at = result.expires_at.map(|at| at.as_millisecond());
-    *account(view, connection) =
-        Account { name, provider: connection.provider.to_string(), scopes, expires_at, ..Account::default() };
+    let account = account(view, connection);
+    let Account { user, provider, .. } = account.clone();
+    *account = Account { user, provider, name, scopes, expires_at, ..Account::default() };
 }
 
 fn refreshed(view: &mut View, topic: &str, event: &ConnectionRefreshed) {
@@ -84,7 +85,7 @@ fn published(view: &mut View, topic: &str, result: &PublishResult) {
     if let Some(job) = view.job(result.job) {
         job.url = remote.and_then(|remote| remote.url.clone());
     }
-    let whose = result.connection.as_ref().map(named).unwrap_or_default();
+    let whose = result.connection.as_ref().map_or_else(|| "nobody".to_owned(), named);
     let what = match remote.and_then(|remote| remote.id.as_ref()) {
         Some(id) => format!("post {id}"),
         None => why(result.failure.as_ref()),
@@ -127,7 +128,7 @@ fn ended(view: &mut View, id: Uuid, topic: &str, failure: Option<&FailureReport>
 }
 
 fn account<'a>(view: &'a mut View, connection: &Connection) -> &'a mut Account {
-    view.accounts.entry(connection.user.to_string()).or_default()
+    view.account(connection.user.as_str(), connection.provider.as_str())
 }
 
 fn named(connection: &Connection) -> String {

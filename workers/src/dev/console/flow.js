@@ -3,14 +3,18 @@
 import { count, el, part } from "./dom.js";
 
 const LANES = [
-  { from: "producers", queue: "exchange-requests", step: "exchange", topic: "connection" },
-  { from: "producers", queue: "publish-jobs", step: "publish", topic: "publish" },
-  { from: "scheduler", queue: "rotation-ticks", step: "rotate", topic: "" },
-  { from: "rotate", queue: "rotation-shards", step: "rotate-shard", topic: "" },
+  { from: "producers", queue: "exchange-requests", step: "exchange" },
+  { from: "producers", queue: "publish-jobs", step: "publish" },
+  { from: "scheduler", queue: "rotation-ticks", step: "rotate" },
+  { from: "rotate", queue: "rotation-shards", step: "rotate-shard" },
 ];
 
-const GOOD = new Set(["stored", "published", "done"]);
+/** The columns; those between are arrows. */
+const NAMED = ["who sends", "", "queue", "", "step of a worker", "", "how it ended"];
+
+const GOOD = new Set(["stored", "published", "fanned-out", "shard-done", "done"]);
 const BAD = new Set(["failed", "dead-lettered", "unknown"]);
+const ORDER = ["good", "plain", "bad"];
 
 const NAMES = { "delay.1s": "1 s", "delay.5s": "5 s", "delay.30s": "30 s", "delay.2m": "2 min", "delay.10m": "10 min", "delay.1h": "1 h" };
 
@@ -18,6 +22,7 @@ const before = new Map();
 
 export function flow(view) {
   part("flow", [view.queues, view.delays, view.dead.waiting], () => [
+    el("div.lane.names", { "aria-hidden": "true" }, NAMED.map((name) => el("span", name))),
     ...LANES.map((lane) => drawn(lane, view.queues[lane.queue])),
     rest(view),
   ]);
@@ -48,11 +53,11 @@ const figure = (number, name) => el("span", el("b", String(number)), ` ${name}`)
 function chips(outcomes) {
   const all = Object.entries(outcomes).map(([name, number]) => [name.replace(/^.*\./, ""), number]).filter(([, number]) => number > 0);
   if (all.length === 0) return el("span.soft", "nothing yet");
-  return all.map(([name, number]) => {
-    const kind = GOOD.has(name) ? "good" : BAD.has(name) ? "bad" : "plain";
-    return el(`span.chip.${kind}`, { "data-outcome": name }, name, el("b", count(number)));
-  });
+  const sorted = all.sort(([a], [b]) => ORDER.indexOf(kind(a)) - ORDER.indexOf(kind(b)));
+  return sorted.map(([name, number]) => el(`span.chip.${kind(name)}`, { "data-outcome": name }, name, el("b", count(number))));
 }
+
+const kind = (name) => (GOOD.has(name) ? "good" : BAD.has(name) ? "bad" : "plain");
 
 function rest({ delays, dead }) {
   return el("div.rest",

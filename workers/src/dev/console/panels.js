@@ -5,17 +5,24 @@ import { ask } from "./ask.js";
 
 export function accounts(view) {
   part("accounts", view.accounts, (all) => {
-    const users = Object.entries(all);
-    if (users.length === 0) return nothing("Nobody is connected yet.");
-    return users.map(([user, account]) => el("div.item", { "data-account": user },
-      el("div.line", avatar(user), el("div.grow", el("strong", user), el("span.soft", as(account))),
-        el("button.small", { title: "The platform ends the token and tells nobody; the next post has it refreshed", onclick: (event) => ask("expire", { user }, event.currentTarget), disabled: account.spoilt ? "" : null }, "End its token")),
-      el("p.soft", standing(account))));
+    const known = Object.values(all);
+    return known.length ? known.map(account) : nothing("Nobody is connected yet.");
   });
-  part("publish-user", Object.keys(view.accounts), (users) => {
+  part("publish-user", Object.values(view.accounts).filter(isPractice).map(({ user }) => user), (users) => {
     const chosen = $("publish-user").value;
     return users.map((user) => el("option", { value: user, selected: user === chosen ? "" : null }, `as ${user}`));
   });
+}
+
+/** Publishing is for these; others came of a dead letter. */
+const isPractice = ({ provider }) => provider === "practice";
+
+function account(account) {
+  const { user, spoilt } = account;
+  const end = { title: "The platform ends the token and tells nobody; the next post has it refreshed", disabled: spoilt ? "" : null, onclick: (event) => ask("expire", { user }, event.currentTarget) };
+  return el("div.item.line", { "data-account": user, "data-provider": account.provider }, avatar(user),
+    el("div.grow", el("div", el("strong", user), el("span.soft", as(account))), el("p.soft", standing(account))),
+    isPractice(account) ? el("button.small", end, "End its token") : null);
 }
 
 const as = ({ name, provider }) => (name ? ` as ${name} at ${provider}` : ` at ${provider}`);
@@ -28,7 +35,7 @@ function standing(account) {
 }
 
 export function jobs(view) {
-  part("jobs", view.jobs, (all) => (all.length ? all.slice(0, 6).map(job) : nothing("No job yet.")));
+  part("jobs", view.jobs, (all) => (all.length ? all.map(job) : nothing("No job yet.")));
 }
 
 const TONES = { published: "good", stored: "good", failed: "bad", "dead letter": "bad", unknown: "warn" };
@@ -66,7 +73,7 @@ export function versions(view) {
   part("versions", view.versions, (all) => all.map(({ name, created, held }, index) => {
     const bar = el("progress", { max: most, value: held, "aria-label": `held by ${name}` });
     return el("div.item", { "data-version": name, "data-held": held },
-      el("div.line", el("code.grow", name.slice(0, 8)), index ? null : el("span.chip.good", "newest"), el("span.soft", clock(created)), el("b.held", count(held))), bar);
+      el("div.line", el("code.grow", name.slice(0, 8)), index ? null : el("span.chip.good", "newest"), el("span.soft", clock(created)), el("span.held", el("b", count(held)), el("span.soft", " sealed"))), bar);
   }));
 }
 

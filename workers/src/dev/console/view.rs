@@ -41,7 +41,7 @@ pub(super) struct View {
     /// Versions of the key, newest first.
     pub(super) versions: Vec<Version>,
     pub(super) sweep: Option<Sweep>,
-    /// Connections, by user.
+    /// Connections, by user and provider.
     pub(super) accounts: BTreeMap<String, Account>,
     /// Newest first.
     pub(super) jobs: VecDeque<Job>,
@@ -119,6 +119,7 @@ pub(super) struct Sweep {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Account {
+    pub(super) user: String,
     /// The provider's name of the account, where it told one.
     pub(super) name: Option<String>,
     pub(super) provider: String,
@@ -225,6 +226,11 @@ impl View {
         self.log.truncate(MAX_LINES);
     }
 
+    pub(super) fn account(&mut self, user: &str, provider: &str) -> &mut Account {
+        let fresh = || Account { user: user.into(), provider: provider.into(), ..Account::default() };
+        self.accounts.entry(key(user, provider)).or_insert_with(fresh)
+    }
+
     pub(super) fn job(&mut self, id: Uuid) -> Option<&mut Job> {
         self.jobs.iter_mut().find(|job| job.id == id)
     }
@@ -234,6 +240,11 @@ impl Job {
     pub(super) fn reached(&mut self, what: &str) {
         self.way.push(Stage { what: what.into(), at: now() });
     }
+}
+
+/// Under which an account is listed.
+pub(super) fn key(user: &str, provider: &str) -> String {
+    format!("{user} {provider}")
 }
 
 pub(super) fn now() -> i64 {

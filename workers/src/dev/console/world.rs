@@ -54,9 +54,12 @@ impl World {
     }
 }
 
+/// The practice platform's name in the catalogue.
+pub(super) const PRACTICE: &str = "practice";
+
 /// The connection of one of the users here.
 pub(super) fn connection(user: &str) -> Result<Connection, String> {
     let name = |text: &str| Name::new(text).ok_or("a user's name has 1 to 256 bytes, and no control characters");
-    let provider = ProviderId::new("practice").ok_or("no provider")?;
+    let provider = ProviderId::new(PRACTICE).ok_or("no provider")?;
     Ok(Connection { tenant: name("acme")?, user: name(user)?, provider, label: name("default")? })
 }

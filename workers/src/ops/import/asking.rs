@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use sealpost_schemas::codec::{Encoding, decode};
-use sealpost_schemas::{Connection, ExchangeRequest, ExchangeResult, Message, queues};
+use sealpost_schemas::{ExchangeResult, Message, queues};
 use sealpost_shared::broker::{Events, Heard, Outgoing, Producer};
 use secrecy::SecretString;
 use tokio::time::{Instant, sleep, timeout};
@@ -31,43 +31,9 @@ const SEND_WITHIN: Duration = Duration::from_secs(10);
 /// After so much time without an answer something is said about it.
 const QUIET: Duration = Duration::from_secs(15);
 
-/// What can be asked. The request is made where it is sent, so that no more secrets lie about than are under way.
-pub(crate) trait Asked {
-    /// The request's id, the same each time.
-    fn id(&self) -> Uuid;
-    /// The connection that is to be made.
-    fn connection(&self) -> Connection;
-    /// The request.
-    fn request(&self) -> ExchangeRequest;
-}
-
-impl Asked for Line {
-    fn id(&self) -> Uuid {
-        self.id()
-    }
-    fn connection(&self) -> Connection {
-        self.connection.clone()
-    }
-    fn request(&self) -> ExchangeRequest {
-        self.request()
-    }
-}
-
-impl Asked for ExchangeRequest {
-    fn id(&self) -> Uuid {
-        self.id
-    }
-    fn connection(&self) -> Connection {
-        self.connection()
-    }
-    fn request(&self) -> ExchangeRequest {
-        self.clone()
-    }
-}
-
-/// Why it ended before everything had its answer.
+/// Why it ended before every line had its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(super) enum Ended {
     /// Somebody pressed Ctrl-C.
     Stopped,
     /// No answer came for too long.
@@ -81,8 +47,8 @@ enum Break {
 }
 
 /// What was asked, and what was answered.
-pub(crate) struct Asking<'a, A> {
-    lines: &'a [A],
+pub(super) struct Asking<'a> {
+    lines: &'a [Line],
     by_id: HashMap<Uuid, usize>,
     results: Vec<Option<ExchangeResult>>,
     concurrency: usize,
@@ -91,20 +57,20 @@ pub(crate) struct Asking<'a, A> {
     heard: Instant,
 }
 
-impl<'a, A: Asked> Asking<'a, A> {
-    pub(crate) fn new(lines: &'a [A], concurrency: NonZeroUsize, patience: Duration) -> Self {
+impl<'a> Asking<'a> {
+    pub(super) fn new(lines: &'a [Line], concurrency: NonZeroUsize, patience: Duration) -> Self {
         let by_id = lines.iter().enumerate().map(|(at, line)| (line.id(), at)).collect();
         let results = lines.iter().map(|_| None).collect();
         Self { lines, by_id, results, concurrency: concurrency.get(), patience, heard: Instant::now() }
     }
 
     /// What was answered, line by line.
-    pub(crate) fn into_results(self) -> Vec<Option<ExchangeResult>> {
+    pub(super) fn into_results(self) -> Vec<Option<ExchangeResult>> {
         self.results
     }
 
     /// Asks until everything is answered.
-    pub(crate) async fn run(
+    pub(super) async fn run(
         &mut self,
         url: &SecretString,
         progress: &mut Progress,
@@ -190,7 +156,7 @@ impl<'a, A: Asked> Asking<'a, A> {
         }
         let result: ExchangeResult = decode(Encoding::Json, &heard.body).ok()?.message;
         let at = *self.by_id.get(&result.request)?;
-        let same = result.connection.as_ref().is_none_or(|connection| *connection == self.lines[at].connection());
+        let same = result.connection.as_ref().is_none_or(|connection| *connection == self.lines[at].connection);
         (same && self.results[at].is_none()).then_some((at, result))
     }
 }

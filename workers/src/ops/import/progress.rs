@@ -10,7 +10,7 @@ use sealpost_schemas::ExchangeResult;
 const EVERY: Duration = Duration::from_secs(5);
 
 /// What a person sees meanwhile.
-pub(crate) struct Progress {
+pub(super) struct Progress {
     bar: ProgressBar,
     /// When a line was last written; `None` on a terminal.
     said: Option<Instant>,
@@ -18,7 +18,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn begin(lines: usize) -> Self {
+    pub(super) fn begin(lines: usize) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let length = u64::try_from(lines).ok();
         let bar = if terminal { ProgressBar::no_length() } else { ProgressBar::hidden() };
@@ -48,7 +48,7 @@ impl Progress {
         self.bar.suspend(|| say(text));
     }
 
-    pub(crate) fn end(&self) {
+    pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }
 }
