@@ -26,7 +26,7 @@ use secrecy::SecretString;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use consume::{Deliveries, Delivery};
-pub use dead::{DeadLetter, DeadLetterError};
+pub use dead::{DeadLetter, DeadLetterError, DeadLetters};
 pub use depth::Depth;
 pub use error::{BrokerError, PublishError};
 pub use message::{Body, Outgoing};

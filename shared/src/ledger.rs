@@ -14,6 +14,7 @@
 //! - That the act was done counts, however late. A refusal counts only if it answers the newest request, and none before
 //!   it may have been carried out.
 
+mod look;
 mod result;
 mod turn;
 
@@ -25,6 +26,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+pub use crate::records::LEDGER_KEPT as KEPT;
+pub use look::Looked;
 pub use turn::{Claim, Doubt, Sending, Standing, Turn};
 
 use crate::clock::Clock;

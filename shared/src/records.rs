@@ -35,8 +35,9 @@ pub use fields::RecordError;
 pub use holders::TokenLease;
 pub use lease::Lease;
 pub use ledger::{
-    Begun, ClaimOf, EntryId, Fingerprint, Outcome, ResealError, SealedResult, Settled, StoredResult, Word,
+    Begun, ClaimOf, Entry, EntryId, Fingerprint, Outcome, ResealError, SealedResult, Settled, StoredResult, Word,
 };
+pub use ledger::KEPT as LEDGER_KEPT;
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;
 pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};

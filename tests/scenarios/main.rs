@@ -4,6 +4,7 @@
 mod bad_input;
 mod broker;
 mod catalogue;
+mod commands;
 mod contract;
 mod delivery;
 mod dev;

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sealpost::connect::{self, ConnectArgs};
 use sealpost::dev;
 use sealpost::dev::guard::{self, GuardArgs};
-use sealpost::ops;
 use sealpost::ops::import::ImportArgs;
+use sealpost::ops::{self, Common, Ops};
 use sealpost::worker::{self, StepName};
 
 /// Workers that hold the OAuth 2 tokens of an application's users and act with them.
@@ -41,13 +40,8 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Connects a user's account at a provider: asks for consent in a browser and waits for what becomes of it.
-    Connect {
-        #[command(flatten)]
-        args: ConnectArgs,
-        #[command(flatten)]
-        common: Common,
-    },
+    #[command(flatten)]
+    Ops(Ops),
     /// The keys that seal.
     #[command(subcommand)]
     Keys(Keys),
@@ -74,13 +68,6 @@ enum Keys {
     },
 }
 
-#[derive(clap::Args)]
-struct Common {
-    /// The configuration file.
-    #[arg(long, default_value = "sealpost.toml")]
-    config: PathBuf,
-}
-
 fn main() -> ExitCode {
     let command = match Cli::parse().command {
         // without a runtime: it is only there to end another program
@@ -101,7 +88,7 @@ async fn run(command: Command) -> Result<(), String> {
         Command::Work { steps, common } => worker::work(&common.config, &steps).await,
         Command::Schedule { common } => worker::schedule(&common.config).await,
         Command::Import { args, common } => ops::import::import(&common.config, &args).await,
-        Command::Connect { args, common } => connect::connect(&common.config, &args).await,
+        Command::Ops(command) => ops::run(command).await,
         Command::Keys(Keys::Rotate { common }) => ops::keys::rotate(&common.config),
         Command::Dev { tour, data } => dev::run(&data, tour).await,
         Command::Guard(_) => Ok(()),

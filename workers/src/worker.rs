@@ -70,17 +70,10 @@ impl Process {
     async fn start(config: &Path) -> Result<Self, String> {
         telemetry::start();
         let config = Config::read(config)?;
-        let keys = LocalKeys::open(&config.keys.file).map(Keys::Local).map_err(|e| e.to_string())?;
+        let keys = keys(&config)?;
         let index_key = keys.index_key().await.map_err(|e| e.to_string())?;
-        let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
-        let store = StoreConfig {
-            shards: config.store.shards,
-            ..StoreConfig::new(mode, [config.store.url.read().map_err(|why| format!("store.url: {why}"))?])
-        };
-        let store = Store::new(store, index_key).map_err(|e| e.to_string())?;
-        let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-        let broker = BrokerConfig { urls: vec![url], prefetch: config.broker.prefetch, ..BrokerConfig::default() };
-        let broker = Broker::start(&broker).map_err(|e| e.to_string())?;
+        let store = Store::new(store_config(&config)?, index_key).map_err(|e| e.to_string())?;
+        let broker = broker(&config)?;
         let stop = stop_signal()?;
         let process = Self { config, broker, store, keys, stop };
         process.serve().await?;
@@ -124,6 +117,25 @@ impl Process {
         }
         Ok(())
     }
+}
+
+/// The key source of the configuration.
+pub(crate) fn keys(config: &Config) -> Result<Keys, String> {
+    LocalKeys::open(&config.keys.file).map(Keys::Local).map_err(|e| e.to_string())
+}
+
+/// How the configuration reaches Redis.
+pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, String> {
+    let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
+    let url = config.store.url.read().map_err(|why| format!("store.url: {why}"))?;
+    Ok(StoreConfig { shards: config.store.shards, ..StoreConfig::new(mode, [url]) })
+}
+
+/// The broker of the configuration, which connects in the background.
+pub(crate) fn broker(config: &Config) -> Result<Broker, String> {
+    let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
+    let broker = BrokerConfig { urls: vec![url], prefetch: config.broker.prefetch, ..BrokerConfig::default() };
+    Broker::start(&broker).map_err(|e| e.to_string())
 }
 
 /// Runs these steps until SIGTERM or Ctrl-C, and finishes what is in flight.

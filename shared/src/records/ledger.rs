@@ -5,6 +5,7 @@
 //! claim is a key of its own, which expires.
 
 mod answer;
+mod entry;
 mod reseal;
 mod scripts;
 
@@ -16,6 +17,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 pub use self::answer::{Begun, Outcome, Settled, Word};
+pub use self::entry::Entry;
 pub use self::reseal::{ResealError, StoredResult};
 use self::scripts::SCRIPTS;
 use super::error::StoreError;
@@ -27,7 +29,7 @@ use crate::ids;
 use crate::seal::{KeyRef, RecordKey};
 
 /// How long an entry is kept once it is settled, or as long as nothing was sent.
-const KEPT: Duration = Duration::from_hours(7 * 24);
+pub const KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// Between two attempts to settle a write whose answer was lost.
 const PAUSE: Duration = Duration::from_millis(50);
