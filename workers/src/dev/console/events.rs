@@ -112,6 +112,7 @@ fn dead(view: &mut View, topic: &str, event: &JobDeadLettered) {
         job.reached("dead letter");
         (job.outcome, job.why) = (Some("dead letter".into()), Some(event.reason.clone()));
     }
+    view.dead.stale = true;
     view.note(topic, format!("{}, {}: {}", event.queue, event.code, event.reason));
 }
 

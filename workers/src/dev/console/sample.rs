@@ -90,12 +90,14 @@ async fn queues(board: &Board, world: &World, measured: &Measured) -> Result<(),
     Ok(())
 }
 
-/// Looking at a dead letter counts as a delivery, so only when there is another number of them.
+/// Looking at a dead letter counts as a delivery, so only when there may be others.
 async fn dead_letters(board: &Board, world: &World) -> Result<(), String> {
-    let (waiting, shown) = board.read(|view| (view.dead.waiting, view.dead.letters.len()));
-    if usize::try_from(waiting).is_ok_and(|waiting| waiting.min(MAX_LETTERS) == shown) {
+    let dead = board.read(|view| view.dead.clone());
+    let as_many = usize::try_from(dead.waiting).is_ok_and(|waiting| waiting.min(MAX_LETTERS) == dead.letters.len());
+    if as_many && !dead.stale {
         return Ok(());
     }
+    board.change(|view| view.dead.stale = false);
     let letters = world.broker.dead_letters(MAX_LETTERS).await.map_err(|e| e.to_string())?;
     let letters = letters.iter().map(letter).collect();
     board.change_if(|view| replace(&mut view.dead.letters, letters));

@@ -75,6 +75,9 @@ pub(super) struct Delay {
 pub(super) struct Dead {
     pub(super) waiting: u32,
     pub(super) letters: Vec<Letter>,
+    /// Whether the letters may be others by now.
+    #[serde(skip)]
+    pub(super) stale: bool,
     /// The provider that the catalogue lacks, while it does.
     pub(super) missing: Option<String>,
 }
