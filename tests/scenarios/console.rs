@@ -1,1 +1,4 @@
-//! soon
+//! The console page of `sealpost dev`.
+
+mod clicks;
+mod strangers;

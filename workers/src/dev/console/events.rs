@@ -66,11 +66,11 @@ fn exchanged(view: &mut View, topic: &str, result: &ExchangeResult) {
     *account = Account { user, provider, name, scopes, expires_at, ..Account::default() };
 }
 
+/// A job's own events come after its result, so the newest job of this user is the one that needed it.
 fn refreshed(view: &mut View, topic: &str, event: &ConnectionRefreshed) {
     let user = event.connection.user.as_str();
-    let open = view.jobs.iter_mut().rev().find(|job| job.user == user && job.outcome.is_none());
-    if let Some(job) = open {
-        job.reached("token refreshed");
+    if let Some(job) = view.jobs.iter_mut().find(|job| job.user == user) {
+        job.passed("token refreshed");
     }
     let account = account(view, &event.connection);
     account.refreshes += 1;

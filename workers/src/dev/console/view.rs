@@ -243,6 +243,13 @@ impl Job {
     pub(super) fn reached(&mut self, what: &str) {
         self.way.push(Stage { what: what.into(), at: now() });
     }
+
+    /// Something happened on the way to where it is by now.
+    pub(super) fn passed(&mut self, what: &str) {
+        let here = self.outcome.as_ref().and(self.way.pop());
+        self.way.push(Stage { what: what.into(), at: here.as_ref().map_or_else(now, |here| here.at) });
+        self.way.extend(here);
+    }
 }
 
 /// Under which an account is listed.
