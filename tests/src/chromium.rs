@@ -10,8 +10,8 @@ use std::{
 
 use fantoccini::{Client, ClientBuilder, Locator, elements::Element, error::CmdError};
 use hyper_util::client::legacy::connect::HttpConnector;
-use sealpost::dev::child::Guarded;
 use rustix::process::{Pid, Signal, kill_process};
+use sealpost::dev::child::Guarded;
 use serde_json::{Value, json};
 
 use crate::{
@@ -85,7 +85,8 @@ impl Chromium {
     /// Waits until the page has none like this.
     pub async fn misses(&self, css: &str) {
         let what = format!("the page has no {css} any more");
-        until(&what, SOON, async || self.client.find_all(Locator::Css(css)).await.is_ok_and(|all| all.is_empty())).await;
+        until(&what, SOON, async || self.client.find_all(Locator::Css(css)).await.is_ok_and(|all| all.is_empty()))
+            .await;
     }
 
     /// Waits until the text of an element like this has these words in it.

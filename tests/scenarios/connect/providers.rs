@@ -30,7 +30,11 @@ async fn another_makes_server_takes_any_port_and_its_id_token_repeats_the_nonce(
     assert!(said.good, "{said:?}");
     let answer = said.json();
     // an ID token without the nonce, or with another one, stores nothing
-    assert_eq!((answer["outcome"].as_str(), answer["subject"]["id"].as_str()), (Some("stored"), Some("ada")), "{answer}");
+    assert_eq!(
+        (answer["outcome"].as_str(), answer["subject"]["id"].as_str()),
+        (Some("stored"), Some("ada")),
+        "{answer}"
+    );
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use sealpost_tests::Pipeline;
 use sealpost_tests::browser::{Browser, Page};
 use sealpost_tests::command::{Said, begin};
 use sealpost_tests::pipeline::SOON;
-use sealpost_tests::Pipeline;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr};
 use tokio::time::timeout;

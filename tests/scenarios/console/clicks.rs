@@ -28,7 +28,8 @@ async fn a_person_clicks_through_all_of_it() {
     dead_letter(&browser).await;
     trouble(&browser).await;
 
-    for topic in ["connection.stored", "publish.published", "connection.refreshed", "rotation.done", "job.dead-lettered"]
+    for topic in
+        ["connection.stored", "publish.published", "connection.refreshed", "rotation.done", "job.dead-lettered"]
     {
         browser.sees(&format!("#log [data-topic='{topic}']")).await;
     }
@@ -120,7 +121,9 @@ async fn rotate(browser: &Chromium) {
     browser.click("#rotate").await;
     browser.reads("#sweep", "256 shards done").await;
     browser.sees(&format!("[data-version='{old}'][data-held='0']")).await;
-    browser.sees(&format!("#versions [data-version]:first-child:not([data-version='{old}']):not([data-held='0'])")).await;
+    browser
+        .sees(&format!("#versions [data-version]:first-child:not([data-version='{old}']):not([data-held='0'])"))
+        .await;
 }
 
 /// What nobody configured is put aside, comes back when it is replayed too early, and is done once its cause is mended.
@@ -151,5 +154,7 @@ async fn trouble(browser: &Chromium) {
     let late = newest(browser, "at the third try").await;
     ends(browser, &late, "published").await;
     browser.reads("#wall [data-post]", "at the third try").await;
-    browser.sees("[data-queue=publish-jobs] [data-outcome=deferred], [data-queue=publish-jobs] [data-outcome=retried]").await;
+    browser
+        .sees("[data-queue=publish-jobs] [data-outcome=deferred], [data-queue=publish-jobs] [data-outcome=retried]")
+        .await;
 }

@@ -100,7 +100,9 @@ mod tests {
     fn only_what_brings_the_state_once_is_an_answer() {
         let good = Some(Ok(("c d".to_owned(), None)));
         assert_eq!(read("code=c+d&state=s%20t"), good);
-        for no_answer in ["code=c", "", "state=", "code=c&state=s", "state=s%20t&code=c&state=s%20t", "code=a&code=b&state=s+t"] {
+        for no_answer in
+            ["code=c", "", "state=", "code=c&state=s", "state=s%20t&code=c&state=s%20t", "code=a&code=b&state=s+t"]
+        {
             assert_eq!(read(no_answer), None, "{no_answer}");
         }
         assert_eq!(read("state=s+t&code="), Some(Err(NoConsent::Empty)));

@@ -101,24 +101,9 @@ impl Player {
         self.ask(request).await
     }
 
-    /// A job that publishes a text.
-    pub(super) fn job(&self, user: &str, text: &str) -> Result<PublishJob, String> {
-        let content = json!({"type": "post", "text": text});
-        Ok(PublishJob {
-            id: ids::fresh(),
-            owner: owner(user)?,
-            provider: provider("practice")?,
-            label: name("default")?,
-            content: serde_json::from_value(content).map_err(|e| e.to_string())?,
-            device_tokens: None,
-            notify: None,
-            deadline: None,
-        })
-    }
-
     /// Publishes a text and waits for the result.
     pub(super) async fn publish(&self, user: &str, text: &str) -> Result<PublishResult, String> {
-        self.ask(&self.job(user, text)?).await
+        self.ask(&job(user, text)?).await
     }
 
     /// Every post of the practice platform, oldest first.
@@ -152,6 +137,21 @@ impl Player {
         let heard = self.producer.ask(message.queue, &message.outgoing(), REPLY_WITHIN).await?;
         read(&heard)
     }
+}
+
+/// A job that publishes a text.
+pub(super) fn job(user: &str, text: &str) -> Result<PublishJob, String> {
+    let content = json!({"type": "post", "text": text});
+    Ok(PublishJob {
+        id: ids::fresh(),
+        owner: owner(user)?,
+        provider: provider("practice")?,
+        label: name("default")?,
+        content: serde_json::from_value(content).map_err(|e| e.to_string())?,
+        device_tokens: None,
+        notify: None,
+        deadline: None,
+    })
 }
 
 /// Reads what was heard.

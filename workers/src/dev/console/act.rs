@@ -14,6 +14,7 @@ use super::trouble::{self, Kind};
 use super::view::{Board, Sweep, key};
 use super::world::{PRACTICE, World, connection};
 use crate::connect::{Landing, page_of, request_of};
+use crate::dev::play::job;
 use crate::dev::stack::new_key_version;
 use crate::schedule::tick;
 use crate::step::FollowUp;
@@ -128,7 +129,7 @@ pub(super) async fn publish(user: &str, text: &str, board: &Board, world: &World
     if text.is_empty() || text.chars().count() > MAX_TEXT {
         return Err(format!("a post here has 1 to {MAX_TEXT} characters"));
     }
-    let job = world.player.job(user, text)?;
+    let job = job(user, text)?;
     board.sent(job.id, user, &format!("“{text}”"));
     world.player.send(&job).await?;
     Ok(json!({"id": job.id}))

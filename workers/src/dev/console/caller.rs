@@ -80,7 +80,8 @@ mod tests {
         assert_eq!(check(Method::GET, &[host]), None);
         assert_eq!(check(Method::POST, &[host, origin, token]), None);
         let elsewhere = Some(StatusCode::MISDIRECTED_REQUEST);
-        for host in ["evil.example", "evil.example:4000", "localhost:4000", "127.0.0.1", "127.0.0.1:4001", "[::1]:4000"] {
+        for host in ["evil.example", "evil.example:4000", "localhost:4000", "127.0.0.1", "127.0.0.1:4001", "[::1]:4000"]
+        {
             assert_eq!(check(Method::GET, &[("host", host)]), elsewhere, "{host}");
             assert_eq!(check(Method::POST, &[("host", host), origin, token]), elsewhere, "{host}");
         }

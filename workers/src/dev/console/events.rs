@@ -1,5 +1,6 @@
 //! Every event, as it is heard: a line of the log, and what it means for jobs, accounts and rotations.
 
+use jiff::Timestamp;
 use sealpost_schemas::events::{
     ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, KeyEmpty, RotationDone,
     RotationShardDone,
@@ -60,10 +61,10 @@ fn exchanged(view: &mut View, topic: &str, result: &ExchangeResult) {
     let scopes = result.scopes.clone().unwrap_or_default();
     view.note(topic, format!("{}, scopes {}", named(connection), scopes.join(" ")));
     let name = result.subject.as_ref().map(|subject| subject.name.as_ref().unwrap_or(&subject.id).clone());
-    let expires_at = result.expires_at.map(|at| at.as_millisecond());
+    let expires_at = result.expires_at.map(Timestamp::as_millisecond);
     let account = account(view, connection);
     let Account { user, provider, .. } = account.clone();
-    *account = Account { user, provider, name, scopes, expires_at, ..Account::default() };
+    *account = Account { user, name, provider, scopes, expires_at, ..Account::default() };
 }
 
 /// A job's own events come after its result, so the newest job of this user is the one that needed it.
@@ -75,7 +76,7 @@ fn refreshed(view: &mut View, topic: &str, event: &ConnectionRefreshed) {
     let account = account(view, &event.connection);
     account.refreshes += 1;
     account.spoilt = false;
-    account.expires_at = event.expires_at.map(|at| at.as_millisecond());
+    account.expires_at = event.expires_at.map(Timestamp::as_millisecond);
     view.note(topic, format!("{} has new tokens", named(&event.connection)));
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn sample(board: Board, world: Arc<World>) {
 }
 
 async fn look(board: &Board, world: &World, measured: &mut Measured) -> Result<(), String> {
-    processes(board, world).await;
+    processes(board, world);
     let metrics = board.read(|view| view.metrics_url.clone());
     // workers that are just being started anew have no page
     if let Ok(page) = world.player.page(&metrics).await {
@@ -82,9 +82,11 @@ async fn queues(board: &Board, world: &World, measured: &Measured) -> Result<(),
         (*name, queue)
     });
     let (of, dead) = (of.collect(), dead.first().map_or(0, |depth| depth.ready));
-    let delays = TIERS.iter().zip(delayed).map(|(tier, depth)| Delay { name: tier.name, waiting: depth.ready }).collect();
+    let delays =
+        TIERS.iter().zip(delayed).map(|(tier, depth)| Delay { name: tier.name, waiting: depth.ready }).collect();
     board.change_if(|view| {
-        let changed = [replace(&mut view.queues, of), replace(&mut view.delays, delays), replace(&mut view.dead.waiting, dead)];
+        let changed =
+            [replace(&mut view.queues, of), replace(&mut view.delays, delays), replace(&mut view.dead.waiting, dead)];
         changed.contains(&true)
     });
     Ok(())
@@ -117,7 +119,7 @@ async fn versions(board: &Board, world: &World) -> Result<(), String> {
     Ok(())
 }
 
-async fn processes(board: &Board, world: &World) {
+fn processes(board: &Board, world: &World) {
     // held while workers are started anew; then the next look will do
     let Ok(stack) = world.stack.try_lock() else { return };
     let processes = stack.processes().map(|(name, process)| Process {
