@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::{Shell, generate};
 use sealpost::dev;
 use sealpost::dev::guard::{self, GuardArgs};
 use sealpost::ops::import::ImportArgs;
@@ -54,6 +55,11 @@ enum Command {
         #[arg(long, default_value = ".sealpost")]
         data: PathBuf,
     },
+    /// Prints a completion script, as for: source <(sealpost completion bash)
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
     /// Runs a program and ends it when the caller is gone.
     #[command(hide = true)]
     Guard(GuardArgs),
@@ -72,6 +78,10 @@ fn main() -> ExitCode {
     let command = match Cli::parse().command {
         // without a runtime: it is only there to end another program
         Command::Guard(args) => return guard::run(&args),
+        Command::Completion { shell } => {
+            generate(shell, &mut Cli::command(), "sealpost", &mut std::io::stdout());
+            return ExitCode::SUCCESS;
+        }
         command => command,
     };
     let ended = tokio::runtime::Runtime::new()
@@ -91,7 +101,7 @@ async fn run(command: Command) -> Result<(), String> {
         Command::Ops(command) => ops::run(command).await,
         Command::Keys(Keys::Rotate { common }) => ops::keys::rotate(&common.config),
         Command::Dev { tour, data } => dev::run(&data, tour).await,
-        Command::Guard(_) => Ok(()),
+        Command::Completion { .. } | Command::Guard(_) => Ok(()),
     }
 }
 

@@ -2,7 +2,9 @@
 
 mod answer;
 mod asking;
+pub mod check;
 pub mod connect;
+pub mod connections;
 pub mod dead;
 pub mod enqueue;
 pub mod import;
@@ -10,6 +12,7 @@ pub mod jobs;
 pub mod keys;
 mod open;
 mod progress;
+pub mod providers;
 mod read;
 mod screen;
 
@@ -28,17 +31,25 @@ pub struct Common {
 /// The commands that look after a pipeline.
 #[derive(Debug, Subcommand)]
 pub enum Ops {
+    /// Tells whether a worker would find what it needs, and what to do if not.
+    Check(check::Check),
     /// Connects an account: asks for consent in a browser, and waits for what becomes of it.
     Connect(connect::Connect),
     /// Sends one message to its queue, waits for the answer, and prints it.
     #[command(subcommand)]
-    Enqueue(enqueue::Enqueue),
+    Enqueue(Box<enqueue::Enqueue>),
+    /// The connections: lists them, shows one.
+    #[command(subcommand)]
+    Connections(connections::Connections),
     /// Messages that could not be done: lists them, shows one, sends them again.
     #[command(subcommand)]
     Dead(dead::Dead),
     /// What became of a job or request.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
+    /// The provider catalogue.
+    #[command(subcommand)]
+    Providers(providers::Providers),
 }
 
 /// Runs one.
@@ -47,9 +58,12 @@ pub enum Ops {
 /// In words: what was being done, what went wrong, what to do.
 pub async fn run(command: Ops) -> Result<(), String> {
     match command {
-        Ops::Connect(command) => connect::run(&command).await,
-        Ops::Enqueue(command) => enqueue::run(command).await,
+        Ops::Check(args) => check::run(&args).await,
+        Ops::Connect(args) => connect::run(&args).await,
+        Ops::Enqueue(command) => enqueue::run(*command).await,
+        Ops::Connections(command) => connections::run(command).await,
         Ops::Dead(command) => dead::run(command).await,
         Ops::Jobs(command) => jobs::run(command).await,
+        Ops::Providers(command) => providers::run(&command),
     }
 }

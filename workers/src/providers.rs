@@ -11,8 +11,10 @@ mod find;
 #[cfg(test)]
 mod generated;
 mod raw;
+mod summary;
 mod template;
 
 pub use call::{Publication, PublishError, Request, RequestError, publish};
 pub use catalogue::{Api, Catalogue, Provider, Publishing};
 pub use find::{Found, find};
+pub use summary::Summary;

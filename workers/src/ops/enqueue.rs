@@ -119,7 +119,7 @@ async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), Str
     let answered = wait(&url, (&asked, parts), sending.timeout, &stop_signal()?).await?;
     let [asked] = &asked;
     show(asked, &answered, sending.json)?;
-    asked.verdict(&answered)
+    asked::verdict(&answered)
 }
 
 /// Sends it, and waits for its answer; each part that is done of so many is told.

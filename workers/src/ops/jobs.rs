@@ -84,7 +84,11 @@ pub async fn run(command: Jobs) -> Result<(), String> {
     let ledger: Vec<_> = published.into_iter().chain(exchanged).collect();
     let dead = DeadLetters::of(&config, args.id, &owner).await;
     let known = Known { id: args.id, owner, ledger, dead };
-    if args.json { print_json(&known)? } else { print(&text(&known))? }
+    if args.json {
+        print_json(&known)?;
+    } else {
+        print(&text(&known))?;
+    }
     if known.ledger.is_empty() && known.dead.is_empty() {
         let days = sealpost_shared::ledger::KEPT.as_secs() / 86_400;
         return Err(format!(
@@ -139,7 +143,9 @@ fn rows(entry: &Entry) -> Vec<(&'static str, String)> {
 fn meaning(entry: &Entry) -> &'static str {
     match (entry.state.as_str(), entry.claimed_for.is_some()) {
         ("claimed", true) => "a worker is at it; nothing was sent",
-        ("claimed", false) => "it was begun, and what was sent, if anything, was not carried out; it waits for another try",
+        ("claimed", false) => {
+            "it was begun, and what was sent, if anything, was not carried out; it waits for another try"
+        }
         ("sending", true) => "a worker is at it, and a request is under way",
         ("sending", false) => "a request was sent, and its worker is gone; the next delivery looks into it",
         ("unknown", _) => "a request was sent, and nothing proves how it ended; look whether it was carried out",

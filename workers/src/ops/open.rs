@@ -14,19 +14,16 @@ use tokio::time::timeout;
 use crate::worker;
 
 /// How long a command waits for the broker.
-const WITHIN: Duration = Duration::from_secs(15);
+const WITHIN: Duration = Duration::from_secs(10);
 
 /// Connects to the broker.
 pub(super) async fn broker(config: &Config) -> Result<Broker, String> {
     let broker = worker::broker(config)?;
-    match timeout(WITHIN, broker.connected()).await {
-        Ok(connected) => connected.map_err(|error| error.to_string())?,
-        Err(_) => {
-            let why = broker.ready().err().unwrap_or_else(|| "it is too slow".into());
-            let seconds = WITHIN.as_secs();
-            return Err(format!("no connection to the broker within {seconds} s ({why}); does RabbitMQ run there?"));
-        }
-    }
+    let connected = timeout(WITHIN, broker.connected()).await.map_err(|_| {
+        let why = broker.ready().err().unwrap_or_else(|| "it is too slow".into());
+        format!("no connection to the broker within {} s ({why}); does RabbitMQ run there?", WITHIN.as_secs())
+    })?;
+    connected.map_err(|error| error.to_string())?;
     Ok(broker)
 }
 

@@ -51,6 +51,11 @@ impl Progress {
         self.bar.suspend(|| say(text));
     }
 
+    /// Prints without the bar in between.
+    pub(super) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
+    }
+
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }

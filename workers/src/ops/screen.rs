@@ -78,6 +78,9 @@ mod tests {
     #[test]
     fn a_span_is_told_in_its_two_largest_units() {
         let told = |seconds| span(Timestamp::UNIX_EPOCH, Timestamp::from_second(seconds).unwrap());
-        assert_eq!([0, 59, 60, 3661, 90_000, 86_400].map(told), ["0 s", "59 s", "1 min", "1 h 1 min", "1 d 1 h", "1 d"]);
+        assert_eq!(
+            [0, 59, 60, 3661, 90_000, 86_400].map(told),
+            ["0 s", "59 s", "1 min", "1 h 1 min", "1 d 1 h", "1 d"]
+        );
     }
 }

@@ -44,13 +44,13 @@ impl Store {
 
 fn read(answers: Vec<Value>) -> Result<Option<Entry>, Trouble> {
     let malformed = |field| Trouble::from(RecordError::Malformed(field));
-    let [Value::Array(mut fields), claim, forget] =
-        <[Value; 3]>::try_from(answers).map_err(|_| malformed("entry"))?
+    let [Value::Array(mut fields), claim, forget] = <[Value; 3]>::try_from(answers).map_err(|_| malformed("entry"))?
     else {
         return Err(malformed("entry"));
     };
     let (first, sent) = (number(fields.pop(), "first")?, number(fields.pop(), "sent")?);
-    let Some(state) = fields.first().cloned().and_then(|state| Option::<String>::from_redis_value(state).ok().flatten())
+    let Some(state) =
+        fields.first().cloned().and_then(|state| Option::<String>::from_redis_value(state).ok().flatten())
     else {
         return Ok(None);
     };

@@ -93,13 +93,8 @@ async fn groups(args: &List, walk: &mut Walk) -> Result<String, String> {
     while let Some(letter) = walk.next().await? {
         if args.filter.takes(&letter) {
             let (code, queue, at) = (letter.code, letter.origin, letter.at);
-            let group = groups.entry((code.clone(), queue)).or_insert(Group {
-                code,
-                queue,
-                count: 0,
-                oldest: at,
-                newest: at,
-            });
+            let group =
+                groups.entry((code.clone(), queue)).or_insert(Group { code, queue, count: 0, oldest: at, newest: at });
             group.count += 1;
             group.oldest = group.oldest.into_iter().chain(at).min();
             group.newest = group.newest.max(at);
@@ -137,7 +132,7 @@ async fn each(args: &List, walk: &mut Walk) -> Result<String, String> {
         shown += 1;
         let row = Row::from(letter);
         if args.json {
-            print_json(&row)?;
+            walk.progress.aside(|| print_json(&row))?;
             continue;
         }
         let queue = row.queue.unwrap_or("–");

@@ -69,7 +69,9 @@ pub(super) fn body(content_type: Option<&str>, body: &[u8]) -> Option<Value> {
 
 fn masked(path: &str, value: Value) -> Value {
     match value {
-        Value::Object(fields) => Value::Object(fields.into_iter().map(|(name, value)| field(path, name, value)).collect::<Map<_, _>>()),
+        Value::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, value)| field(path, name, value)).collect::<Map<_, _>>())
+        }
         Value::Array(items) => items.into_iter().map(|item| masked(path, item)).collect(),
         Value::String(text) if path == "grant.redirect_uri" => without_query(&text).into(),
         value if SHOWN.contains(&path) || is_content(path) => value,
@@ -83,7 +85,8 @@ fn field(path: &str, name: String, value: Value) -> (String, Value) {
         return (name, MASKED.into());
     }
     let known = SHOWN.iter().any(|shown| *shown == below || shown.starts_with(&format!("{below}.")));
-    let plain = name.len() <= MAX_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    let plain =
+        name.len() <= MAX_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     let name = if known || plain || is_content(&below) { name } else { MASKED.into() };
     (name, masked(&below, value))
 }

@@ -18,8 +18,10 @@ const LISTED: usize = 20;
 
 /// Which ones, and whether in earnest.
 #[derive(Debug, Args)]
-#[command(after_help = "Mend the cause first: a letter whose cause is still there comes back. A letter is replayed only \
-                        for 7 days: so long the ledger remembers what was done.")]
+#[command(
+    after_help = "Mend the cause first: a letter whose cause is still there comes back. A letter is replayed only \
+                        for 7 days: so long the ledger remembers what was done."
+)]
 pub struct Replay {
     /// The ids of letters, as `sealpost dead list --each` tells them.
     ids: Vec<String>,
@@ -61,12 +63,7 @@ pub(super) async fn run(args: &Replay) -> Result<(), String> {
     verdict(&outcome)
 }
 
-async fn replay(
-    args: &Replay,
-    walk: &mut Walk,
-    outcome: &mut Outcome,
-    stop: &CancellationToken,
-) -> Result<(), String> {
+async fn replay(args: &Replay, walk: &mut Walk, outcome: &mut Outcome, stop: &CancellationToken) -> Result<(), String> {
     while let Some(letter) = walk.next().await? {
         if stop.is_cancelled() {
             return Err("stopped; run the same command again for the rest".into());

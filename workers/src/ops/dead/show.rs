@@ -28,7 +28,10 @@ pub(super) async fn run(args: &Show) -> Result<(), String> {
     walk.end().await?;
     let found = found?;
     if found.is_empty() {
-        return Err(format!("no dead letter has the id {:?}; sealpost dead list --each tells those there are", args.id));
+        return Err(format!(
+            "no dead letter has the id {:?}; sealpost dead list --each tells those there are",
+            args.id
+        ));
     }
     for letter in &found {
         if args.json { print_json(&document(letter))? } else { print(&text(letter))? }

@@ -20,17 +20,16 @@ impl Asked {
     pub(super) fn has_parts(&self) -> bool {
         self.message.queue == queues::ROTATION_TICKS
     }
+}
 
-    /// Whether the answer is the wanted one.
-    pub(super) fn verdict(&self, answer: &Value) -> Result<(), String> {
-        let outcome = answer["outcome"].as_str().unwrap_or_default();
-        match answer.pointer("/counts/failed").and_then(Value::as_u64) {
-            Some(left) if left > 0 => Err(format!(
-                "{left} were left behind as they are; the workers' logs say why, and the next rotation tries again"
-            )),
-            _ if answer["failure"].is_null() => Ok(()),
-            _ => Err(format!("the answer is {outcome:?}")),
-        }
+/// Whether the answer is the wanted one.
+pub(super) fn verdict(answer: &Value) -> Result<(), String> {
+    match answer.pointer("/counts/failed").and_then(Value::as_u64) {
+        Some(left) if left > 0 => Err(format!(
+            "{left} were left behind as they are; the workers' logs say why, and the next rotation tries again"
+        )),
+        _ if answer["failure"].is_null() => Ok(()),
+        _ => Err(format!("the answer is {:?}", answer["outcome"].as_str().unwrap_or_default())),
     }
 }
 

@@ -70,7 +70,9 @@ impl Exchange {
         }
         let read = |from: &Option<SecretFrom>, option| from.as_ref().map(|from| from.read(option)).transpose();
         if self.refresh_token.is_some() {
-            return Ok(json!({"type": "refresh_token", "refresh_token": read(&self.refresh_token, "--refresh-token")?}));
+            return Ok(
+                json!({"type": "refresh_token", "refresh_token": read(&self.refresh_token, "--refresh-token")?}),
+            );
         }
         Ok(json!({
             "type": "authorization_code",

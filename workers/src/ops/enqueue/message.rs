@@ -30,7 +30,7 @@ pub(super) fn made<M: Queued>(
     let body = serde_json::to_vec(&tree).map_err(|error| error.to_string())?;
     let decoded = decode::<M>(Encoding::Json, &body).map_err(|error| format!("{name}: {error}"))?;
     if decoded.unknown_fields > 0 {
-        say(&format!("{name}: {} fields of it are not known, and workers pass over them", decoded.unknown_fields));
+        say(&format!("{name}: {} field(s) of it are not known, and workers pass over them", decoded.unknown_fields));
     }
     let message = FollowUp { queue: M::QUEUE, type_name: M::type_name(), id: decoded.message.id(), body };
     Ok((message, decoded.message))

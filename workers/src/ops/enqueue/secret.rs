@@ -43,7 +43,9 @@ impl SecretFrom {
             Self::Place(place) => place.read().map_err(|why| format!("{option}: {why}"))?,
             Self::Stdin => {
                 let mut text = String::new();
-                std::io::stdin().read_to_string(&mut text).map_err(|error| format!("{option}: reading stdin: {error}"))?;
+                std::io::stdin()
+                    .read_to_string(&mut text)
+                    .map_err(|error| format!("{option}: reading stdin: {error}"))?;
                 SecretString::from(text.trim_end_matches(['\r', '\n']))
             }
             Self::Wrong => {

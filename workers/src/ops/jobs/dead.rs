@@ -46,7 +46,10 @@ impl DeadLetters {
             (Some(letters), _) if letters.is_empty() => return "it is not among the dead letters".into(),
             (Some(letters), _) => letters,
             (None, problem) => {
-                return format!("whether it is among the dead letters is not known: {}", problem.as_deref().unwrap_or_default());
+                return format!(
+                    "whether it is among the dead letters is not known: {}",
+                    problem.as_deref().unwrap_or_default()
+                );
             }
         };
         let mut table = table(["dead letter", "put aside", "reason"]);
