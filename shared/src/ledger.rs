@@ -31,16 +31,16 @@ pub use look::Looked;
 pub use turn::{Claim, Doubt, Sending, Standing, Turn};
 
 use crate::clock::Clock;
-use crate::failure::{Failure, Verdict};
+use crate::failure::Failure;
 use crate::ids;
 use crate::keys::{KeyError, KeySource, Keys};
-use crate::records::{Begun, ClaimOf, Outcome, SealedResult, Store, StoreError, Word};
+use crate::records::{Begun, ClaimOf, Outcome, SealedResult, Store, Word};
 use crate::seal::{Key, KeyId, KeyRef};
 
 /// What must be left of a claim beside the call's own limit when the call begins.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// How long a message waits for Redis, or for a claim that may live on.
+/// How long a message waits at most for a claim that lives on.
 const LATER: Duration = Duration::from_secs(5);
 
 /// How often what is known of a request is written, with a pause between, before it is given up.
@@ -78,8 +78,8 @@ impl<C: Clock> Ledger<C> {
     ) -> Result<Turn<R>, Failure> {
         let (entry, of) = (self.store.entry(self.kind, owner, id), self.claim());
         let fingerprint = self.store.fingerprint(&result::plain(message)?);
-        Ok(match self.store.ledger_begin((&entry, owner), &fingerprint, &of).await.map_err(later)? {
-            Begun::Act(epoch) => Turn::Act(Claim { entry, of, epoch, doubtful: false }),
+        Ok(match self.store.ledger_begin((&entry, owner), &fingerprint, &of).await? {
+            Begun::Act { epoch, again } => Turn::Act(Claim { entry, of, epoch, again, doubtful: false }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
             Begun::Doubt { left, since, sent, epoch } => Turn::Doubt(Doubt { entry, left, since, sent, epoch }),
             Begun::Reused => Turn::Reused,
@@ -94,8 +94,8 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer.
     pub async fn repeat(&self, doubt: &Doubt, doubtful: bool) -> Result<Option<Claim>, Failure> {
         let of = self.claim();
-        let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful, doubt.sent).await.map_err(later)?;
-        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: doubt.epoch, doubtful }))
+        let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful, doubt.sent).await?;
+        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: doubt.epoch, again: true, doubtful }))
     }
 
     /// Notes that a request is about to be sent; `None`: the claim is not ours any more, and nothing may be sent. What
@@ -112,7 +112,7 @@ impl<C: Clock> Ledger<C> {
             }
         };
         let began = self.clock.since_boot();
-        let number = self.store.ledger_sending(&claim.entry, &claim.of).await.map_err(later)?;
+        let number = self.store.ledger_sending(&claim.entry, &claim.of).await?;
         let until = began + claim.of.length;
         let Claim { entry, of, doubtful, .. } = *claim;
         Ok(number.map(|number| Sending { entry, owner: of.owner, number, until, key, doubtful }))
@@ -145,7 +145,7 @@ impl<C: Clock> Ledger<C> {
             }
             sleep(PAUSE).await;
         }
-        let settled = self.store.ledger_settle(entry, sending.owner, word, true).await.map_err(later)?;
+        let settled = self.store.ledger_settle(entry, sending.owner, word, true).await?;
         self.standing(entry, settled).await
     }
 
@@ -161,7 +161,7 @@ impl<C: Clock> Ledger<C> {
         let (entry, (name, key)) = (&doubt.entry, self.newest().await?);
         let bytes = result::seal(entry, &name, &key, result)?;
         let word = Word::Answered(0, Outcome::Happened, SealedResult { key: &name, bytes: &bytes });
-        let settled = self.store.ledger_settle(entry, Uuid::nil(), word, false).await.map_err(later)?;
+        let settled = self.store.ledger_settle(entry, Uuid::nil(), word, false).await?;
         self.standing(entry, settled).await
     }
 
@@ -171,7 +171,7 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer; a redelivery comes to the same conclusion.
     pub async fn lost(&self, sending: &Sending) -> Result<(), Failure> {
         let word = Word::Lost(sending.number);
-        self.store.ledger_settle(&sending.entry, sending.owner, word, false).await.map_err(later).map(|_| ())
+        self.store.ledger_settle(&sending.entry, sending.owner, word, false).await.map(|_| ()).map_err(Failure::from)
     }
 
     /// Notes that a request is known not to have been carried out, and lets the claim go. A redelivery acts again.
@@ -180,7 +180,7 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer.
     pub async fn unsent(&self, sending: &Sending) -> Result<(), Failure> {
         let word = Word::Unsent(sending.number);
-        self.store.ledger_settle(&sending.entry, sending.owner, word, true).await.map_err(later).map(|_| ())
+        self.store.ledger_settle(&sending.entry, sending.owner, word, true).await.map(|_| ()).map_err(Failure::from)
     }
 
     /// Notes that a request is known not to have been carried out, and keeps the claim for another one; `None`: somebody
@@ -192,10 +192,10 @@ impl<C: Clock> Ledger<C> {
         let (entry, doubtful) = (sending.entry, sending.doubtful);
         let of = ClaimOf { owner: sending.owner, ..self.claim() };
         let word = Word::Unsent(sending.number);
-        self.store.ledger_settle(&entry, of.owner, word, false).await.map_err(later)?;
+        self.store.ledger_settle(&entry, of.owner, word, false).await?;
         // what was in doubt before is so again, and is claimed anew
-        let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true, sending.number).await.map_err(later)?;
-        Ok(ours.then_some(Claim { entry, of, epoch: 0, doubtful }))
+        let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true, sending.number).await?;
+        Ok(ours.then_some(Claim { entry, of, epoch: 0, again: true, doubtful }))
     }
 
     /// Notes that a message is refused for good before anything was sent, lets the claim go, and says how the entry
@@ -211,7 +211,7 @@ impl<C: Clock> Ledger<C> {
         let (entry, (name, key)) = (&claim.entry, self.newest().await?);
         let bytes = result::seal(entry, &name, &key, result)?;
         let word = Word::Declined(SealedResult { key: &name, bytes: &bytes });
-        let settled = self.store.ledger_settle(entry, claim.of.owner, word, true).await.map_err(later)?;
+        let settled = self.store.ledger_settle(entry, claim.of.owner, word, true).await?;
         self.standing(entry, settled).await
     }
 
@@ -248,15 +248,5 @@ impl<C: Clock> Ledger<C> {
     async fn newest(&self) -> Result<(KeyRef, Arc<Key>), KeyError> {
         let (version, key) = self.keys.latest(&self.key).await?;
         Ok((KeyRef { id: self.key.clone(), version }, key))
-    }
-}
-
-/// Redis can come back. That spends no attempt: a message whose request may have been carried out must not end as
-/// "failed" for want of attempts.
-fn later(error: StoreError) -> Failure {
-    let failure = Failure::from(error);
-    match failure.verdict {
-        Verdict::Retry { .. } => Failure { verdict: Verdict::Defer { after: LATER }, ..failure },
-        Verdict::Defer { .. } | Verdict::Reject => failure,
     }
 }

@@ -11,6 +11,7 @@ mod refresh;
 mod subject;
 mod superseded;
 mod sweep;
+mod told;
 mod turn;
 
 use std::sync::Arc;

@@ -8,4 +8,5 @@ mod peers;
 mod points;
 mod processes;
 mod quirks;
+mod stopped;
 mod world;

@@ -8,11 +8,11 @@ mod tokens;
 use std::sync::Arc;
 
 use reqwest::Client;
-use sealpost_schemas::{Answer, Code, Content, PublishJob, PublishResult};
+use sealpost_schemas::{Answer, Code, Content, PublishJob, PublishOutcome, PublishResult};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
-use sealpost_shared::ledger::{Ledger, Turn};
+use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::tokens::TokenKeeper;
 
@@ -58,8 +58,10 @@ impl Publish {
         // both are sent at once, so that they cost one round trip
         let (turn, seen) =
             tokio::join!(self.ledger.begin(&job.owner, job.id, &job_as_known), self.keeper.see(&connection));
+        let turn = turn?;
+        let again = matches!(&turn, Turn::Act(Claim { again: true, .. }) | Turn::Settled(_));
         let mut tokens = Tokens::of(self, job, oauth, seen, events);
-        match turn? {
+        let result = match turn {
             Turn::Act(claim) if job.deadline.is_some_and(|deadline| deadline < at.now) => {
                 self.ledger.give_up(&claim).await;
                 Ok(failed(job, deadline_passed()))
@@ -72,7 +74,12 @@ impl Publish {
                 let message = "another job of this owner has this id; give each job an id of its own";
                 Err(Failure::reject(Code::IdReused, message))
             }
+        }?;
+        if again && result.outcome != PublishOutcome::Published && events.is_empty() {
+            // who had the job before may have found it out, and died before it was told
+            events.extend(self.keeper.needs_consent(&connection).await?);
         }
+        Ok(result)
     }
 
     fn request(&self, job: &PublishJob) -> Result<(Request<'_>, &OAuthProvider), Failure> {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use sealpost_schemas::events::{ConnectionNeedsConsent, ConnectionRefreshed};
-use sealpost_schemas::{Answer, Code, Message, Owner, ProviderError};
+use sealpost_schemas::{Answer, Code, Connection, Message, Owner, ProviderError};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -62,7 +62,7 @@ impl TokenKeeper {
         }
         let connection = attempt.wanted.connection.clone();
         let event = ConnectionRefreshed {
-            id: event_id(attempt, ConnectionRefreshed::NAME, metadata.generation),
+            id: event_id(&connection, ConnectionRefreshed::NAME, metadata.generation),
             connection,
             scopes: metadata.scopes,
             expires_at: metadata.access_expires_at,
@@ -127,7 +127,7 @@ impl TokenKeeper {
             }
             tracing::warn!(record = %record.id, code = code.as_str(), "consent is needed again");
             let event = ConnectionNeedsConsent {
-                id: event_id(attempt, ConnectionNeedsConsent::NAME, record.metadata.generation),
+                id: event_id(&attempt.wanted.connection, ConnectionNeedsConsent::NAME, record.metadata.generation),
                 connection: attempt.wanted.connection.clone(),
                 code,
                 provider_error: Some(said.clone()),
@@ -183,8 +183,8 @@ fn is_of(attempt: &Attempt<'_>, marker: Option<Marker>) -> bool {
     marker.is_some_and(|marker| marker.attempt == attempt.marker.attempt)
 }
 
-pub(super) fn event_id(attempt: &Attempt<'_>, name: &str, generation: Uuid) -> Uuid {
-    let connection = &attempt.wanted.connection;
+/// The id of an event about a token set of a connection, the same however often it is told.
+pub(super) fn event_id(connection: &Connection, name: &str, generation: Uuid) -> Uuid {
     let owner = Owner { tenant: connection.tenant.clone(), user: connection.user.clone() };
     ids::follow_up(Some(&owner), generation, name, "")
 }

@@ -73,7 +73,7 @@ fn sealed<'a>(under: &'a Named, bytes: &'a [u8]) -> SealedResult<'a> {
 
 async fn an_entry_is_begun_sent_settled_and_answered_again(world: World) {
     let (entry, first, second) = (Entry::of(&world), claim(HOLDS), claim(HOLDS));
-    assert!(matches!(entry.begin(&first, b"body").await, Begun::Act(0)));
+    assert!(matches!(entry.begin(&first, b"body").await, Begun::Act { epoch: 0, again: false }));
     assert!(matches!(entry.begin(&second, b"body").await, Begun::Busy(left) if !left.is_zero()));
     assert!(matches!(entry.begin(&second, b"another").await, Begun::Reused));
     assert_eq!(entry.send(&second).await, None, "the claim is not its own");

@@ -57,8 +57,13 @@ impl<'a> Word<'a> {
 /// What a delivery met at its entry.
 #[derive(Debug)]
 pub enum Begun {
-    /// Nothing was sent; the claim is taken. With the owner's epoch at the first claim.
-    Act(u64),
+    /// Nothing was sent; the claim is taken.
+    Act {
+        /// The owner's epoch at the first claim.
+        epoch: u64,
+        /// Whether it was claimed before.
+        again: bool,
+    },
     /// Somebody's claim lives, for so long at most.
     Busy(Duration),
     /// A request was sent, and nobody is there to say how it ended.
@@ -94,7 +99,7 @@ pub enum Settled {
 pub(super) fn begun(reply: Value) -> Result<Begun, Trouble> {
     let mut parts = Parts::of(reply)?;
     Ok(match parts.text("turn")?.as_str() {
-        "act" => Begun::Act(parts.number("epoch")?),
+        "act" => Begun::Act { epoch: parts.number("epoch")?, again: parts.number("again")? == 1 },
         "busy" => Begun::Busy(parts.millis("claim")?),
         "doubt" => Begun::Doubt {
             left: parts.millis("claim")?,

@@ -3,7 +3,7 @@
 -- KEYS: entry, claim, forget, versions, owner's epoch.
 -- ARGV: random owner of the claim, its length in ms, fingerprint, how long an entry is kept in ms, the entry's name, the
 -- start of the names of entries, the start of the names of held sets, the start of an entry's name there.
--- Returns {'act', epoch} | {'busy', ms left} | {'doubt', ms left, ms since the first request, requests sent, epoch}
+-- Returns {'act', epoch, 1 if it was claimed before} | {'busy', ms left} | {'doubt', ms left, ms since the first request, requests sent, epoch}
 -- | {'reused'} | {'settled', state, outcome, key id, key version, sealed}.
 local entry, claim, forget, versions, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local owner, length, fingerprint, kept, name = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -49,4 +49,4 @@ if not state then
 end
 redis.call('SET', claim, owner, 'PX', length)
 redis.call('ZADD', forget, now + kept, name)
-return {'act', e[9] or now_epoch}
+return {'act', e[9] or now_epoch, state and 1 or 0}
