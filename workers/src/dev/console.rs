@@ -3,6 +3,7 @@
 //! For this machine only: it listens on 127.0.0.1, and acts for nobody but its own page. No token, code or key is on it.
 
 mod act;
+mod board;
 mod caller;
 mod events;
 mod measured;
@@ -19,8 +20,9 @@ use std::sync::{Arc, OnceLock};
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::board::Board;
 use self::caller::Caller;
-use self::view::{Board, Phase};
+use self::view::Phase;
 pub(super) use self::world::SharedStack;
 use self::world::World;
 use super::play::Player;

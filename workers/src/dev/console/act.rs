@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use super::board::{Board, key};
 use super::trouble::{self, Kind};
-use super::view::{Board, Sweep, key};
+use super::view::Sweep;
 use super::world::{PRACTICE, World, connection};
 use crate::connect::{Landing, page_of, request_of};
 use crate::dev::play::job;
@@ -130,9 +131,19 @@ pub(super) async fn publish(user: &str, text: &str, board: &Board, world: &World
         return Err(format!("a post here has 1 to {MAX_TEXT} characters"));
     }
     let job = job(user, text)?;
-    board.sent(job.id, user, &format!("“{text}”"));
-    world.player.send(&job).await?;
-    Ok(json!({"id": job.id}))
+    send(&job, (user, &format!("“{text}”")), board, world).await
+}
+
+/// Sends a message that a user's job is, and shows its way from here.
+pub(super) async fn send<M: Queued>(
+    message: &M,
+    (user, what): (&str, &str),
+    board: &Board,
+    world: &World,
+) -> Result<Value, String> {
+    board.sent(message.id(), user, what);
+    let sent = world.player.send(message).await;
+    sent.inspect_err(|why| board.unsent(message.id(), why)).map(|()| json!({"id": message.id()}))
 }
 
 async fn expire(user: &str, board: &Board, world: &World) -> Result<Value, String> {

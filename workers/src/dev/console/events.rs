@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::super::play::read;
 use super::act::short;
-use super::view::{Account, Board, View};
+use super::board::Board;
+use super::view::{Account, View};
 
 /// Listens until the broker goes away.
 pub(super) async fn listen(mut events: Events, board: Board) {

@@ -15,8 +15,9 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::super::stack::KEY;
+use super::board::Board;
 use super::measured::Measured;
-use super::view::{Board, Delay, Letter, Post, Process, Queue, Version};
+use super::view::{Delay, Letter, Line, Post, Process, Queue, Version};
 use super::world::World;
 
 /// Between two looks.
@@ -31,10 +32,10 @@ const MAX_VERSIONS: usize = 5;
 
 /// Looks as long as the console lives.
 pub(super) async fn sample(board: Board, world: Arc<World>) {
-    let (mut measured, mut trouble) = (Measured::default(), None);
+    let (mut measured, mut trouble, mut counted) = (Measured::default(), None, None);
     loop {
         if board.is_watched() {
-            let looked = look(&board, &world, &mut measured).await;
+            let looked = look(&board, &world, &mut measured, &mut counted).await;
             let now = looked.err();
             // said once, not at every look
             if let Some(problem) = now.as_ref().filter(|_| now != trouble) {
@@ -46,7 +47,7 @@ pub(super) async fn sample(board: Board, world: Arc<World>) {
     }
 }
 
-async fn look(board: &Board, world: &World, measured: &mut Measured) -> Result<(), String> {
+async fn look(board: &Board, world: &World, measured: &mut Measured, counted: &mut Option<Line>) -> Result<(), String> {
     processes(board, world);
     let metrics = board.read(|view| view.metrics_url.clone());
     // workers that are just being started anew have no page
@@ -55,7 +56,13 @@ async fn look(board: &Board, world: &World, measured: &mut Measured) -> Result<(
     }
     queues(board, world, measured).await?;
     dead_letters(board, world).await?;
-    versions(board, world).await?;
+    // a count of each shard: only when something has happened since the last one
+    let (newest, rotates) = board
+        .read(|view| (view.log.front().cloned(), view.sweep.as_ref().is_some_and(|sweep| sweep.resealed.is_none())));
+    if rotates || newest != *counted {
+        versions(board, world).await?;
+        *counted = newest;
+    }
     let posts = world.player.posts().await?;
     let wall: Vec<_> = posts.iter().rev().take(MAX_POSTS).map(post).collect();
     board.change_if(|view| replace(&mut view.wall, wall));

@@ -9,8 +9,8 @@ use sealpost_shared::ids;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::act::publish;
-use super::view::Board;
+use super::act::{publish, send};
+use super::board::Board;
 use super::world::World;
 
 /// What goes wrong.
@@ -59,9 +59,7 @@ async fn unknown_provider(user: &str, board: &Board, world: &World) -> Result<Va
     world.platform("settings", &json!({"code_ttl": LONG_CODE_SECONDS})).await?;
     let request = world.player.consent(user, &name).await?;
     board.change(|view| view.dead.missing = Some(name.clone()));
-    board.sent(request.id, user, &format!("exchange a code of {name}"));
-    world.player.send(&request).await?;
-    Ok(json!({"id": request.id}))
+    send(&request, (user, &format!("exchange a code of {name}")), board, world).await
 }
 
 async fn malformed(board: &Board, world: &World) -> Result<Value, String> {
