@@ -1,10 +1,14 @@
 //! A server that others wrote: native clients are registered there with a loopback address without a port.
 
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use sealpost_tests::Pipeline;
 use sealpost_tests::browser::Browser;
 use sealpost_tests::oidc_peer::OidcPeer;
+use sealpost_tests::pipeline::SOON;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use super::world::{Connecting, shown};
+use super::world::{Connecting, asked, shown};
 
 async fn start() -> (Pipeline, OidcPeer) {
     let (pipeline, peer) = tokio::join!(Pipeline::start(), OidcPeer::start());
@@ -19,7 +23,7 @@ async fn start() -> (Pipeline, OidcPeer) {
 }
 
 #[tokio::test]
-async fn another_makes_server_takes_any_port_and_its_id_token_repeats_the_nonce() {
+async fn another_makes_server_takes_any_port_and_tells_whose_account_it_is() {
     let (pipeline, peer) = start().await;
     let _worker = pipeline.worker().await;
     let connecting = Connecting::start(&pipeline, "peer", &["--json"]).await;
@@ -29,12 +33,31 @@ async fn another_makes_server_takes_any_port_and_its_id_token_repeats_the_nonce(
     let said = connecting.end().await;
     assert!(said.good, "{said:?}");
     let answer = said.json();
-    // an ID token without the nonce, or with another one, stores nothing
     assert_eq!(
         (answer["outcome"].as_str(), answer["subject"]["id"].as_str()),
         (Some("stored"), Some("ada")),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn the_request_brings_along_what_the_worker_must_compare() {
+    let (pipeline, peer) = start().await;
+    let connecting = Connecting::start(&pipeline, "peer", &[]).await;
+    let fields = [("code", "c-1"), ("state", &connecting.state()), ("iss", peer.issuer())];
+    let landing = connecting.landing(&fields);
+    let browser = tokio::spawn(async move { Browser::new().visit(landing).await });
+    let request = pipeline.rig.broker.next("exchange-requests", SOON).await.json();
+    let grant = &request["grant"];
+    let sent = |name: &str| Value::from(asked(&connecting.url, name));
+    assert_eq!((&grant["code"], &grant["iss"]), (&"c-1".into(), &peer.issuer().into()));
+    assert_eq!((&grant["nonce"], &grant["redirect_uri"]), (&sent("nonce"), &sent("redirect_uri")));
+    let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(grant["code_verifier"].as_str().unwrap()));
+    assert_eq!(sent("code_challenge"), challenge);
+    connecting.interrupt();
+    let page = browser.await.unwrap();
+    assert!(page.status == 400 && shown(&page).1.contains("stopped before an answer came"), "{page:?}");
+    assert!(!connecting.end().await.good);
 }
 
 #[tokio::test]
