@@ -8,13 +8,13 @@ use std::{
     time::Duration,
 };
 
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element, error::CmdError};
-use hyper_util::client::legacy::connect::HttpConnector;
 use rustix::process::{Pid, Signal, kill_process};
 use sealpost::dev::child::Guarded;
 use serde_json::{Value, json};
+use thirtyfour::{Capabilities, WebDriver, WebElement, error::WebDriverResult, prelude::By};
 
 use crate::{
+    http,
     machine::{binaries, unique},
     processes_in, until,
 };
@@ -39,7 +39,7 @@ const FLAGS: [&str; 9] = [
 #[derive(Debug)]
 pub struct Chromium {
     /// The window.
-    pub client: Client,
+    pub window: WebDriver,
     driver: Guarded,
     /// What its processes have in their command lines.
     data: PathBuf,
@@ -72,28 +72,33 @@ impl Chromium {
             options["mobileEmulation"] = json!({"deviceMetrics": {"width": width, "height": 844, "pixelRatio": 1}});
         }
         let Value::Object(capabilities) = json!({"goog:chromeOptions": options}) else { return None };
-        let mut builder = ClientBuilder::new(HttpConnector::new());
-        let connected = builder.capabilities(capabilities).connect(&format!("http://127.0.0.1:{port}")).await;
-        Some(Self { client: connected.expect("a window of Chromium"), driver, data })
+        let at = format!("http://127.0.0.1:{port}");
+        let builder = WebDriver::builder(at, Capabilities::from(capabilities)).client(http::client());
+        let window = builder.connect().await.expect("a window of Chromium");
+        Some(Self { window, driver, data })
+    }
+
+    /// Goes to a page.
+    pub async fn goto(&self, url: &str) {
+        self.window.goto(url).await.expect("a page");
     }
 
     /// Waits until the page has an element like this.
-    pub async fn sees(&self, css: &str) -> Element {
-        until(&format!("the page has {css}"), SOON, async || self.client.find(Locator::Css(css)).await.ok()).await
+    pub async fn sees(&self, css: &str) -> WebElement {
+        until(&format!("the page has {css}"), SOON, async || self.window.find(By::Css(css)).await.ok()).await
     }
 
     /// Waits until the page has none like this.
     pub async fn misses(&self, css: &str) {
         let what = format!("the page has no {css} any more");
-        until(&what, SOON, async || self.client.find_all(Locator::Css(css)).await.is_ok_and(|all| all.is_empty()))
-            .await;
+        until(&what, SOON, async || self.window.find_all(By::Css(css)).await.is_ok_and(|all| all.is_empty())).await;
     }
 
     /// Waits until the text of an element like this has these words in it.
     pub async fn reads(&self, css: &str, words: &str) {
         until(&format!("{css} says {words:?}"), SOON, async || {
-            let text = async { self.client.find(Locator::Css(css)).await?.text().await };
-            text.await.is_ok_and(|text: String| text.contains(words))
+            let text: WebDriverResult<String> = async { self.window.find(By::Css(css)).await?.text().await }.await;
+            text.is_ok_and(|text| text.contains(words))
         })
         .await;
     }
@@ -101,8 +106,7 @@ impl Chromium {
     /// Clicks on an element, as soon as it can be clicked on. One that is just drawn anew was not clicked on.
     pub async fn click(&self, css: &str) {
         until(&format!("{css} can be clicked on"), SOON, async || {
-            let clicked: Result<(), CmdError> =
-                async { self.client.find(Locator::Css(css)).await?.click().await }.await;
+            let clicked: WebDriverResult<()> = async { self.window.find(By::Css(css)).await?.click().await }.await;
             clicked.is_ok()
         })
         .await;
@@ -117,30 +121,37 @@ impl Chromium {
 
     /// The value of an expression of JavaScript.
     pub async fn value(&self, expression: &str) -> Value {
-        self.client.execute(&format!("return {expression}"), vec![]).await.expect("a value")
+        let value = self.window.execute(format!("return {expression}"), Vec::new()).await.expect("a value");
+        value.json().clone()
+    }
+
+    /// What went wrong on the page so far: scripts that failed, what was not loaded or not allowed.
+    pub async fn problems(&self) -> Vec<String> {
+        let log = self.window.browser_log().await.expect("the browser's log");
+        log.into_iter().filter(|line| line.level == "SEVERE").map(|line| line.message).collect()
     }
 
     /// Waits for a second window, and goes there.
     pub async fn follow(&self) {
-        let first = self.client.window().await.expect("a window");
+        let first = self.window.window().await.expect("a window");
         let other = until("another window opens", SOON, async || {
-            let windows = self.client.windows().await.ok()?;
+            let windows = self.window.windows().await.ok()?;
             windows.into_iter().find(|window| *window != first)
         })
         .await;
-        self.client.switch_to_window(other).await.expect("the other window");
+        self.window.switch_to_window(other).await.expect("the other window");
     }
 
     /// Closes this window, and goes to the one that is left.
     pub async fn back(&self) {
-        self.client.close_window().await.expect("a window that closes");
-        let left = self.client.windows().await.expect("windows").into_iter().next().expect("one that is left");
-        self.client.switch_to_window(left).await.expect("the window that is left");
+        self.window.close_window().await.expect("a window that closes");
+        let left = self.window.windows().await.expect("windows").into_iter().next().expect("one that is left");
+        self.window.switch_to_window(left).await.expect("the window that is left");
     }
 
     /// Ends it, and all its processes with it.
     pub async fn end(self) {
-        self.client.clone().close().await.expect("Chromium ends");
+        self.window.clone().quit().await.expect("Chromium ends");
         self.driver.terminate().await;
     }
 }

@@ -65,7 +65,7 @@ impl Connecting {
         let mut rest = String::new();
         timeout(SOON, self.stderr.read_to_string(&mut rest)).await.expect("an end in time").unwrap();
         let mut said = sealpost_tests::command::end(self.child).await;
-        said.stderr = self.said + &rest;
+        said.stderr = self.said + rest.as_str();
         for secret in ["spr_", "spa_", "spc_", "code_verifier", "eyJ"] {
             assert!(!said.stdout.contains(secret) && !said.stderr.contains(secret), "{said:?}");
         }

@@ -1,10 +1,10 @@
 //! A person clicks through all of it, in a real browser.
 
-use fantoccini::Locator;
 use sealpost_tests::chromium::Chromium;
 use sealpost_tests::machine::{folder, remove_folder};
 use sealpost_tests::pipeline::SOON;
 use sealpost_tests::{processes_in, until};
+use thirtyfour::prelude::By;
 
 use crate::dev::Dev;
 
@@ -18,7 +18,7 @@ async fn a_person_clicks_through_all_of_it() {
     let start = base.clone();
     let dev = tokio::task::spawn_blocking(move || Dev::start(&start)).await.unwrap();
     let console = dev.told("in a browser on this machine:");
-    browser.client.goto(console).await.unwrap();
+    browser.goto(console).await;
     browser.sees("body[data-phase=running]").await;
 
     connect(&browser).await;
@@ -34,16 +34,17 @@ async fn a_person_clicks_through_all_of_it() {
         browser.sees(&format!("#log [data-topic='{topic}']")).await;
     }
     browser.sees("[data-queue=publish-jobs] [data-outcome=published]").await;
-    let source = browser.client.source().await.unwrap();
+    let source = browser.window.source().await.unwrap();
     assert!(source.contains(&refreshed));
     for secret in SECRETS {
         assert!(!source.contains(secret), "{secret} is on the page");
     }
     assert!(!sticks_out(&browser).await);
+    assert_eq!(browser.problems().await, Vec::<String>::new());
     browser.end().await;
 
     let narrow = Chromium::start(&base, Some(390)).await.expect("as before");
-    narrow.client.goto(console).await.unwrap();
+    narrow.goto(console).await;
     narrow.sees("[data-post]").await;
     assert_eq!(narrow.value("innerWidth").await, 390);
     assert!(!sticks_out(&narrow).await);
@@ -75,9 +76,7 @@ async fn connect(browser: &Chromium) {
 /// Publishes as grace, and returns the job.
 async fn publish_as(browser: &Chromium, text: &str) -> String {
     browser.write("#publish-text", text).await;
-    browser.sees("#publish-user option[value=grace]").await;
-    let users = browser.sees("#publish-user").await;
-    users.select_by_value("grace").await.unwrap();
+    browser.click("#publish-user option[value=grace]").await;
     browser.click("#publish-form button").await;
     newest(browser, text).await
 }
@@ -85,7 +84,7 @@ async fn publish_as(browser: &Chromium, text: &str) -> String {
 /// The newest job, once it is of these words.
 async fn newest(browser: &Chromium, words: &str) -> String {
     until(&format!("there is a job {words:?}"), SOON, async || {
-        let job = browser.client.find(Locator::Css("#jobs [data-job]")).await.ok()?;
+        let job = browser.window.find(By::Css("#jobs [data-job]")).await.ok()?;
         let is_it = job.text().await.ok()?.contains(words);
         if is_it { job.attr("data-job").await.ok()? } else { None }
     })
