@@ -4,7 +4,7 @@ mod words;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ pub struct Keys {
 pub struct Http {
     /// How many seconds a call may take, answer included.
     #[serde(default = "default_limit")]
-    pub limit_seconds: NonZeroU64,
+    pub limit_seconds: NonZeroU16,
 }
 
 /// The operations port.
@@ -125,7 +125,7 @@ impl Http {
     /// How long a call may take.
     #[must_use]
     pub fn limit(&self) -> Duration {
-        Duration::from_secs(self.limit_seconds.get())
+        Duration::from_secs(self.limit_seconds.get().into())
     }
 }
 
@@ -214,8 +214,8 @@ fn default_key() -> String {
     "tokens".into()
 }
 
-fn default_limit() -> NonZeroU64 {
-    NonZeroU64::MIN.saturating_add(19)
+fn default_limit() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(19)
 }
 
 fn default_listen() -> SocketAddr {

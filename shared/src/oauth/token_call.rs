@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder};
 use sealpost_schemas::ProviderError;
@@ -16,6 +17,9 @@ use crate::plain::plain;
 
 /// The most that is kept of a provider's words, in characters.
 const MAX_WORDS: usize = 300;
+
+/// A shorter text than this, in bytes, is a word and not a secret, where it stands in a good answer.
+const SHORTEST: usize = 8;
 
 /// The most scopes that are kept.
 const MAX_SCOPES: usize = 200;
@@ -104,7 +108,8 @@ pub async fn exchange_code(
         ("redirect_uri", grant.redirect_uri),
         ("code_verifier", grant.code_verifier.expose_secret()),
     ];
-    let sent = [grant.code.expose_secret(), grant.code_verifier.expose_secret(), secret.expose_secret()];
+    let basic = credentials(provider, secret);
+    let sent = [grant.code, grant.code_verifier, secret, &basic].map(ExposeSecret::expose_secret);
     match send(authenticated(client, provider, secret, &form)).await {
         Ok(answer) => read(provider, &answer, &sent, now),
         Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
@@ -124,9 +129,8 @@ pub(super) fn authenticated(
     let mut fields: BTreeMap<&str, &str> = grant.iter().copied().collect();
     let request = match provider.client_auth {
         ClientAuth::Basic => {
-            // RFC 6749 §2.3.1: both are form-encoded before they become Basic credentials
-            let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-            request.basic_auth(encoded(id), Some(encoded(secret)))
+            let (id, secret) = basic(provider, secret);
+            request.basic_auth(id, Some(secret))
         }
         ClientAuth::Post => {
             fields.extend([("client_id", id), ("client_secret", secret)]);
@@ -143,6 +147,21 @@ pub(super) fn authenticated(
     }
 }
 
+/// RFC 6749 §2.3.1: name and secret are form-encoded before they become Basic credentials.
+fn basic(provider: &OAuthProvider, secret: &str) -> (String, String) {
+    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect();
+    (encoded(&provider.client_id), encoded(secret))
+}
+
+/// The client's secret as it stands in the Authorization header; empty where it is not sent there.
+pub(super) fn credentials(provider: &OAuthProvider, secret: &SecretString) -> SecretString {
+    if provider.client_auth != ClientAuth::Basic {
+        return SecretString::default();
+    }
+    let (id, secret) = basic(provider, secret.expose_secret());
+    BASE64_STANDARD.encode(format!("{id}:{secret}")).into()
+}
+
 pub(super) async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> {
     match request.send().await {
         Ok(response) => http::read(response).await,
@@ -153,7 +172,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> 
 fn read(provider: &OAuthProvider, answer: &Answered, sent: &[&str], now: Timestamp) -> Result<TokenAnswer, TokenError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.status {
-        200..=299 => tokens(provider, &body, now)
+        200..=299 => tokens(provider, &body, sent, now)
             .ok_or_else(|| TokenError::Lost(format!("status {} without an access token", answer.status))),
         429 => Err(TokenError::RateLimited { after: answer.retry_after }),
         400..=499 => {
@@ -177,27 +196,42 @@ pub(super) fn said(status: u16, body: &Value, sent: &[&str]) -> ProviderError {
     ProviderError { status: Some(status), error: said("error"), description: said("error_description") }
 }
 
-/// The tokens of an answer; `None` if it has no access token.
-pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> Option<TokenAnswer> {
-    let token = |field: &str| body[field].as_str().filter(|token| !token.is_empty()).map(SecretString::from);
-    let number = |field: &str| body[field].as_i64().or_else(|| body[field].as_str()?.parse().ok());
+/// The tokens of an answer; `None` if it has no access token that a header can carry (RFC 6749 appendix A.12).
+pub(super) fn tokens(provider: &OAuthProvider, body: &Value, sent: &[&str], now: Timestamp) -> Option<TokenAnswer> {
+    let text = |field: &str| body[field].as_str().filter(|token| !token.is_empty());
+    let token = |field: &str| text(field).map(SecretString::from);
+    let access_token = text("access_token").filter(|token| token.bytes().all(|byte| matches!(byte, b' '..=b'~')))?;
+    // what else the answer says goes on to others
+    let given = ["access_token", "refresh_token", "id_token"].into_iter().filter_map(text);
+    let secrets: Vec<&str> = sent.iter().copied().chain(given).filter(|secret| secret.len() >= SHORTEST).collect();
+    let number = |field: &str| whole(&body[field]);
     let lifetime = match &provider.expires_in_ms {
         Some(field) => number(field).map(|milliseconds| milliseconds / 1000),
         None => number("expires_in"),
     };
     let lifetime = lifetime.filter(|seconds| *seconds > 0);
     Some(TokenAnswer {
-        access_token: token("access_token")?,
+        access_token: access_token.into(),
         refresh_token: token("refresh_token"),
-        token_type: body["token_type"].as_str().map(|words| bounded(words, &[])),
+        token_type: body["token_type"].as_str().map(|words| bounded(words, &secrets)),
         // in whole seconds, as lifetimes are
         expires_at: lifetime.and_then(|seconds| Timestamp::from_second(now.as_second().checked_add(seconds)?).ok()),
         keep_access_token: provider.keep_access_token,
         id_token: token("id_token"),
         scopes: body["scope"]
             .as_str()
-            .map(|scopes| scopes.split_whitespace().take(MAX_SCOPES).map(|scope| bounded(scope, &[])).collect()),
+            .map(|scopes| scopes.split_whitespace().take(MAX_SCOPES).map(|scope| bounded(scope, &secrets)).collect()),
     })
+}
+
+/// A number as providers write it: also as a text, or with a fraction, which does not count.
+#[expect(clippy::cast_possible_truncation, reason = "what is too large saturates, and is too large as a time")]
+fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|number| number as i64)),
+        _ => None,
+    }
 }
 
 /// A provider's words: plain, so that nothing hides what it was sent, without that, and bounded.
@@ -264,7 +298,9 @@ mod tests {
 
     #[test]
     fn an_answer_without_an_access_token_is_lost_not_refused() {
-        for body in ["", "<html>", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#] {
+        for body in
+            ["", "<html>", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#, r#"{"access_token":"a\nb"}"#]
+        {
             assert!(matches!(answer(200, body), Err(TokenError::Lost(_))), "{body}");
         }
         assert!(matches!(answer(503, "{}"), Err(TokenError::Lost(_))));
@@ -277,7 +313,8 @@ mod tests {
         };
         assert_eq!(expiry("60").unwrap().as_second(), 60);
         assert_eq!(expiry("\"60\"").unwrap().as_second(), 60);
-        for odd in ["-5", "0", "null", "\"soon\"", "9223372036854775807"] {
+        assert_eq!(expiry("60.9").unwrap().as_second(), 60);
+        for odd in ["-5", "0", "null", "\"soon\"", "9223372036854775807", "1e300", "-1e300", "0.5"] {
             assert_eq!(expiry(odd), None, "{odd}");
         }
     }
@@ -298,6 +335,23 @@ mod tests {
             r#"{"error":"invalid_grant","error_description":"bad code hunter2 & or hunter2+%26, hunt\u0001er2 &"}"#;
         let Err(TokenError::Refused(error)) = answer(400, body) else { panic!("not refused") };
         assert_eq!(error.description.unwrap(), "bad code [removed] or [removed], [removed]");
+    }
+
+    #[test]
+    fn our_credentials_are_not_repeated_as_they_stand_in_the_header_either() {
+        let (entry, secret) = (provider(""), "s:&".into());
+        let basic = super::credentials(&entry, &secret);
+        assert_eq!(format!("Basic {}", basic.expose_secret()), sent("").0);
+        assert_eq!(super::credentials(&provider("client_auth = 'post'"), &secret).expose_secret(), "");
+    }
+
+    #[test]
+    fn what_else_an_answer_says_holds_none_of_what_was_sent_and_given() {
+        let body = r#"{"access_token":"an-access-token","refresh_token":"a-refresh-token","id_token":"an-id-token",
+            "token_type":"Bearer an-access-token","scope":"posts a-refresh-token hunter2+%26 x-an-id-token"}"#;
+        let answer = answer(200, body).unwrap();
+        assert_eq!(answer.token_type.unwrap(), "Bearer [removed]");
+        assert_eq!(answer.scopes.unwrap(), ["posts", "[removed]", "[removed]", "x-[removed]"]);
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 
 use lapin::types::{AMQPValue, FieldTable};
 use redis::AsyncCommands;
-use sealpost_tests::Pipeline;
 use sealpost_tests::command::{Said, run};
 use sealpost_tests::pipeline::publish_job;
+use sealpost_tests::{Own, Pipeline, Setup};
 use serde_json::{Value, json};
 
 /// What one of the lines says; its mark first.
@@ -166,6 +166,21 @@ async fn servers_that_are_away_or_not_as_they_should_be_are_found() {
     for what in ["broker", "store", "provider practice"] {
         assert!(line(&said, what)[0].starts_with("wrong"), "{what}: {}", said.stdout);
     }
+}
+
+#[tokio::test]
+async fn a_redis_cluster_is_looked_at_as_a_whole() {
+    let cluster = Own::redis_cluster(false).await;
+    let redis_url = Some(cluster.nodes[0].url());
+    let pipeline = Pipeline::start_with(Setup { redis_url, ..Setup::default() }).await;
+    change(&pipeline, "sealpost.toml", "[store]\n", "[store]\ncluster = true\n");
+    let said = check(&pipeline).await;
+    assert!(said.good && line(&said, "store")[0].starts_with("good Redis "), "{}", said.stdout);
+    assert!(line(&said, "shards and index key")[0].contains("nothing is stored yet"), "{}", said.stdout);
+    drop(pipeline.worker().await);
+    let said = check(&pipeline).await;
+    assert!(line(&said, "shards and index key")[0].starts_with("good 256 shards"), "{}", said.stdout);
+    assert!(line(&said, "durability")[0].starts_with("good"), "{}", said.stdout);
 }
 
 #[tokio::test]

@@ -9,6 +9,8 @@ use sealpost_tests::pipeline::connection;
 use sealpost_tests::{Pipeline, Setup};
 use serde_json::{Value, json};
 
+use crate::identity;
+
 fn users(said: &Said) -> Vec<String> {
     let user = |view: &Value| view["connection"]["user"].as_str().unwrap_or("?").to_owned();
     said.json_lines().iter().map(user).collect()
@@ -53,6 +55,18 @@ async fn a_connection_is_shown_with_what_is_known_of_it_and_without_its_tokens()
 }
 
 #[tokio::test]
+async fn whose_account_it_is_is_shown_where_the_provider_told() {
+    let pipeline = identity::pipeline().await;
+    let _worker = pipeline.worker().await;
+    identity::connected(&pipeline, "ada", "lovelace").await;
+    let ada = ["connections", "show", "--tenant", "acme", "--user", "ada", "--provider", "practice"];
+    let said = run(&pipeline, &ada).await;
+    assert!(said.row(&["account", "id-of-lovelace (lovelace)"]).is_some(), "{}", said.stdout);
+    let view = run(&pipeline, &[&ada[..], &["--json"]].concat()).await.json();
+    assert_eq!(view["account"], json!({"id": "id-of-lovelace", "name": "lovelace"}));
+}
+
+#[tokio::test]
 async fn connections_are_listed_by_tenant_user_provider_and_standing() {
     let pipeline = small().await;
     pipeline.seed(30).await;
@@ -70,7 +84,7 @@ async fn connections_are_listed_by_tenant_user_provider_and_standing() {
     let standing = Standing::needs_consent(jiff::Timestamp::UNIX_EPOCH, sealpost_schemas::Code::InvalidGrant);
     store.mark(&record, &standing).await.unwrap();
     let said = run(&pipeline, &["connections", "list", "--standing", "needs-consent"]).await;
-    assert!(said.row(&["user-3", "needs-consent: invalid-grant", "1970-01-01"]).is_some(), "{}", said.stdout);
+    assert!(said.row(&["user-3", "needs-consent since 1970-01-01", "invalid-grant"]).is_some(), "{}", said.stdout);
     let said = run(&pipeline, &["connections", "list", "--provider", "other"]).await;
     assert!(said.good && said.stdout.contains("no connections"), "{}", said.stdout);
     let said = run(&pipeline, &["connections", "list", "--limit", "5"]).await;

@@ -114,7 +114,7 @@ async fn send(config: &Config, asked: &Asked, json: bool) -> Result<(), String> 
 
 async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), String> {
     let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-    let parts = if asked.has_parts() { config.store.shards.into() } else { 1 };
+    let parts = if asked.has_parts() { config.store.shards.into() } else { 0 };
     let asked = [asked];
     let answered = wait(&url, (&asked, parts), sending.timeout, &stop_signal()?).await?;
     let [asked] = &asked;

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Between two lines where there is no terminal.
 const EVERY: Duration = Duration::from_secs(5);
@@ -20,7 +20,7 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn begin(all: usize, done: &'static str) -> Self {
         let terminal = std::io::stderr().is_terminal();
-        let bar = if terminal { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        let bar = if terminal && all > 0 { ProgressBar::no_length() } else { ProgressBar::hidden() };
         if let Ok(style) = ProgressStyle::with_template("  {bar:30} {pos}/{len} {msg} {elapsed}") {
             bar.set_style(style);
         }
@@ -32,6 +32,9 @@ impl Progress {
 
     /// So many there are.
     pub(super) fn of(&self, all: usize) {
+        if all > 0 && self.bar.is_hidden() && self.said.is_none() {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
         self.bar.set_length(u64::try_from(all).unwrap_or(u64::MAX));
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use jiff::Timestamp;
 use sealpost_shared::plain::plain;
 use serde::Serialize;
@@ -23,6 +23,13 @@ pub(super) fn table<const N: usize>(titles: [&str; N]) -> Table {
     let mut table = bare();
     table.set_header(titles.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     table
+}
+
+/// Keeps the first column unbroken, however narrow the screen is: what stands there is copied.
+pub(super) fn unbroken(table: &mut Table) {
+    if let Some(column) = table.column_mut(0) {
+        column.set_constraint(ColumnConstraint::ContentWidth);
+    }
 }
 
 /// Names on the left, what they are on the right.

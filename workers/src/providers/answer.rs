@@ -12,6 +12,9 @@ const MAX_REMOTE: usize = 2048;
 const MAX_WORDS: usize = 300;
 /// The most that is kept of the fields that the entry or the job lists, in bytes of JSON.
 const MAX_RESPONSE: usize = 4096;
+/// The most that is searched for what was sent, in bytes of words times texts: some milliseconds, during which the worker
+/// does nothing else. Words that would take more are left out.
+const MAX_SEARCH: usize = 4 << 20;
 /// Shorter texts than this, in bytes, are words and not echoes.
 const SHORTEST_ECHO: usize = 8;
 
@@ -70,7 +73,10 @@ pub(super) fn words(
 ) -> ProviderError {
     let mut echoes = vec![token.expose_secret()];
     texts(sent.unwrap_or(&Value::Null), &mut echoes);
-    let at = |pointer: Option<&str>| Some(clean(body.pointer(pointer?)?.as_str()?, MAX_WORDS, &echoes));
+    let at = |pointer: Option<&str>| {
+        let text = body.pointer(pointer?)?.as_str()?;
+        (text.len() * echoes.len() <= MAX_SEARCH).then(|| clean(text, MAX_WORDS, &echoes))
+    };
     ProviderError { status: Some(status), error: at(error), description: at(description) }
 }
 
@@ -123,5 +129,13 @@ mod tests {
         let description = said.description.unwrap();
         assert_eq!(said.error.as_deref(), Some("bad"));
         assert!(description.starts_with("no: [removed] xxx") && description.len() == 300, "{description}");
+    }
+
+    #[test]
+    fn words_in_which_there_is_too_much_to_look_for_are_left_out() {
+        let sent: Vec<String> = (0..5_000).map(|number| format!("text-{number}")).collect();
+        let body = json!({"error": "bad", "message": format!("no: text-4999 secret-token {}", "x".repeat(900))});
+        let said = words(422, &body, (Some("/error"), Some("/message")), Some(&json!(sent)), &"secret-token".into());
+        assert_eq!((said.status, said.error, said.description), (Some(422), Some("bad".into()), None));
     }
 }

@@ -58,7 +58,7 @@ impl RawAccess {
     pub(super) fn url(&self, method: &str, path: &str) -> Result<Url, RequestError> {
         let segments = segments(path).ok_or_else(|| {
             RequestError::Malformed(
-                "content.path: must begin with one slash and have plain segments, without `..`, `?`, `#`, `%2f` or `\\`"
+                "content.path: must begin with one slash and have plain segments, without `..`, `;`, `?`, `#`, `%2f` or `\\`"
                     .into(),
             )
         })?;
@@ -98,9 +98,9 @@ fn segments(path: &str) -> Option<Vec<&str>> {
     let plain = |segment: &&str| {
         let lower = segment.to_ascii_lowercase();
         !segment.is_empty()
-            && !["%2e", "%2f", "%5c"].iter().any(|hidden| lower.contains(hidden))
+            && !["%2e", "%2f", "%3b", "%5c"].iter().any(|hidden| lower.contains(hidden))
             && ![".", ".."].contains(segment)
-            && !segment.contains(['\\', '?', '#'])
+            && !segment.contains(['\\', '?', '#', ';'])
             && !segment.chars().any(char::is_control)
     };
     segments.iter().all(plain).then_some(segments)
@@ -155,6 +155,11 @@ mod tests {
             "me",
             "",
             "/a\nb",
+            // what some servers make of it: a path parameter, which they take away
+            "/..;",
+            "/..%3b",
+            "/..;x=1",
+            "/me;as=root",
         ] {
             assert!(url("GET", path).is_none(), "{path}");
         }

@@ -1,15 +1,25 @@
 //! Dead letters one by one. Looking holds them until the end, and then gives them back: they are lost to nobody, and a
 //! letter may be looked at a million times before the broker drops it.
 
-use lapin::Channel;
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+use std::time::Duration;
+
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use lapin::{Acker, Channel};
+use tokio::time::sleep;
 
 use super::super::{Broker, BrokerError, DEAD_LETTERS, Route};
 use super::{DeadLetter, DeadLetterError};
 
+/// How often one looks whether what was given back is there again, with a pause between. Somebody else may have it by then.
+const LOOKS: usize = 40;
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// The dead letters that were there when the walk began, oldest first. Those that come meanwhile are not met, so that
 /// what is replayed and fails again is not replayed for ever. Of a letter that was passed only the broker keeps the body.
-/// Nobody else sees what is held; it is given back by [`Self::close`], or when this is dropped.
+///
+/// Nobody else sees what is held; it is given back by [`Self::close`], or when this is dropped. The broker puts it behind
+/// what was not looked at: only after walks to the end the oldest come first again.
 pub struct DeadLetters {
     broker: Broker,
     channel: Channel,
@@ -18,7 +28,8 @@ pub struct DeadLetters {
     left: Option<usize>,
     passed: usize,
     replayed: usize,
-    last: Option<lapin::Acker>,
+    /// What is not replayed, oldest first.
+    held: Vec<Acker>,
 }
 
 impl Broker {
@@ -31,7 +42,7 @@ impl Broker {
         let link = self.0.consume.up().await.ok_or_else(closed)?;
         let channel = link.connection.create_channel().await?;
         let broker = self.clone();
-        Ok(DeadLetters { broker, channel, limit, left: None, passed: 0, replayed: 0, last: None })
+        Ok(DeadLetters { broker, channel, limit, left: None, passed: 0, replayed: 0, held: Vec::new() })
     }
 
     /// Looks at the oldest dead letters, at most `limit`, and leaves them where they are.
@@ -83,7 +94,7 @@ impl DeadLetters {
         let behind = usize::try_from(got.message_count).unwrap_or(usize::MAX);
         self.left = Some(self.left.map_or(behind.min(self.limit - 1), |left| left - 1));
         self.passed += 1;
-        self.last = Some(got.delivery.acker);
+        self.held.push(got.delivery.acker);
         Ok(Some(DeadLetter::of(&got.delivery.properties, got.delivery.data)))
     }
 
@@ -103,20 +114,30 @@ impl DeadLetters {
         let sent = self.broker.publish(&Route::queue(origin), &letter.message).await;
         sent.map_err(|source| DeadLetterError::Publish { replayed: self.replayed, source })?;
         self.replayed += 1;
-        if let Some(acker) = self.last.take() {
+        if let Some(acker) = self.held.pop() {
             acker.ack(BasicAckOptions::default()).await?;
         }
         Ok(true)
     }
 
-    /// Gives back everything that is still held, in order, so that it is back when this returns.
+    /// Gives back everything that is still held, in order, and waits until it is there again: the broker takes it back a
+    /// moment after it was told.
     ///
     /// # Errors
     /// If the broker does not answer; it gives everything back by itself then.
     pub async fn close(self) -> Result<(), DeadLetterError> {
-        if self.passed > self.replayed {
-            // All that was not acknowledged; nothing, if nothing was.
-            self.channel.basic_nack(0, BasicNackOptions { multiple: true, requeue: true }).await?;
+        let held = u32::try_from(self.held.len()).unwrap_or(u32::MAX);
+        // one by one: what is given back together comes back in any order
+        for acker in self.held {
+            acker.nack(BasicNackOptions { multiple: false, requeue: true }).await?;
+        }
+        for _ in 0..LOOKS {
+            let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+            let queue = self.channel.queue_declare(DEAD_LETTERS.into(), passive, FieldTable::default()).await?;
+            if queue.message_count() >= held {
+                break;
+            }
+            sleep(PAUSE).await;
         }
         Ok(self.channel.close(200, "OK".into()).await?)
     }

@@ -7,16 +7,19 @@ use comfy_table::{Cell, Color, Table};
 use sealpost_schemas::{Name, Owner, ProviderId, RotationScope};
 use sealpost_shared::config::Config;
 use sealpost_shared::keys::{KeySource, Keys};
-use sealpost_shared::records::{Cursor, Held, RecordId, Scope, Store};
+use sealpost_shared::records::{Cursor, Held, RecordId, Scope, State, Store};
 use sealpost_shared::seal::KeyRef;
 
-use super::view::{Clear, View};
+use super::view::{self, Clear, View};
 use crate::ops::progress::Progress;
 use crate::ops::screen::{outside, print, print_json, table, time, time_or_dash};
 use crate::ops::{Common, open, read};
 
 /// How many rows a table has unless more are asked for.
 const ROWS: usize = 100;
+
+/// How much of a key's version is shown.
+const SHORT: usize = 8;
 
 /// About how many records are read at once.
 const PAGE: usize = 256;
@@ -67,8 +70,7 @@ pub(super) async fn run(args: &List) -> Result<(), String> {
     let config = Config::read(&args.common.config)?;
     let (store, keys) = open::store(&config).await?;
     let scope = store.scope(&RotationScope { tenant: args.tenant.clone(), provider: args.provider.clone() });
-    let titles =
-        ["tenant", "user", "provider", "label", "standing", "since", "token expires", "refreshed", "key version"];
+    let titles = ["tenant", "user", "provider", "label", "standing", "token expires", "refreshed", "key version"];
     let left = args.limit.unwrap_or(if args.json { usize::MAX } else { ROWS });
     let progress = Progress::begin(store.shards().into(), "shards are read");
     let mut listing =
@@ -135,7 +137,7 @@ impl Listing<'_> {
         for (id, read) in self.store.load_each(ids).await.map_err(|error| error.to_string())? {
             let wanted = match &read {
                 Ok(record) => {
-                    let standing = super::view::standing(record.metadata.standing.state);
+                    let standing = view::standing(record.metadata.standing.state);
                     self.scope.has(record) && self.args.standing.as_ref().is_none_or(|wanted| wanted == standing)
                 }
                 // whose it is nobody can tell
@@ -169,10 +171,9 @@ fn row(view: &View) -> Vec<Cell> {
     match &view.clear {
         Some(clear) => row.extend([
             standing(clear),
-            Cell::new(time(clear.since)),
             Cell::new(time_or_dash(clear.access_expires_at)),
             Cell::new(time(clear.refreshed_at)),
-            outside(&clear.key_version),
+            outside(&short(&clear.key_version)),
         ]),
         None => row.push(Cell::new("cannot be read").fg(Color::Red)),
     }
@@ -180,6 +181,17 @@ fn row(view: &View) -> Vec<Cell> {
 }
 
 fn standing(clear: &Clear) -> Cell {
-    let text = clear.code.map_or_else(|| clear.standing.into(), |code| format!("{}: {code}", clear.standing));
-    Cell::new(text).fg(if clear.standing == "active" { Color::Green } else { Color::Red })
+    if clear.standing == view::standing(State::Active) {
+        return Cell::new(clear.standing).fg(Color::Green);
+    }
+    let code = clear.code.map(|code| format!(": {code}")).unwrap_or_default();
+    Cell::new(format!("{} since {}{code}", clear.standing, time(clear.since))).fg(Color::Red)
+}
+
+/// Enough of a random version to tell it from others.
+fn short(version: &str) -> String {
+    match version.char_indices().nth(SHORT) {
+        Some((end, _)) => format!("{}…", &version[..end]),
+        None => version.into(),
+    }
 }

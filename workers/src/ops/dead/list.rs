@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Filter, Walk};
 use crate::ops::Common;
-use crate::ops::screen::{outside, print, print_json, table, time, time_or_dash};
+use crate::ops::screen::{outside, print, print_json, table, time_or_dash, unbroken};
 
 /// How many rows a table has unless more are asked for.
 const ROWS: usize = 100;
@@ -21,7 +21,7 @@ const ROWS: usize = 100;
 pub struct List {
     #[command(flatten)]
     filter: Filter,
-    /// Lists every letter, oldest first.
+    /// Lists every letter, oldest first; with --json and no --limit as they are found.
     #[arg(long)]
     each: bool,
     /// With --each: at most so many [default: 100 in a table, all with --json].
@@ -118,38 +118,54 @@ async fn groups(args: &List, walk: &mut Walk) -> Result<String, String> {
     Ok(format!("{table}\n{total} in all; sealpost dead list --each lists them one by one"))
 }
 
+/// All of them are looked at, also for a few: the broker puts what was looked at behind what was not, and the oldest would
+/// not come first any more.
 async fn each(args: &List, walk: &mut Walk) -> Result<String, String> {
-    let limit = args.limit.unwrap_or(if args.json { usize::MAX } else { ROWS });
-    let mut table = table(["id", "type", "queue", "code", "attempt", "put aside", "bytes", "reason"]);
-    let mut shown = 0;
+    let limit = args.limit.or((!args.json).then_some(ROWS));
+    let (mut oldest, mut found) = (Vec::new(), 0);
     while let Some(letter) = walk.next().await? {
         if !args.filter.takes(&letter) {
             continue;
         }
-        if shown == limit {
-            return Ok(if args.json { String::new() } else { format!("{table}\nthere are more; see --limit") });
-        }
-        shown += 1;
+        found += 1;
         let row = Row::from(letter);
-        if args.json {
+        let Some(limit) = limit else {
             walk.progress.aside(|| print_json(&row))?;
             continue;
+        };
+        oldest.push(row);
+        if oldest.len() >= 2 * limit.max(ROWS) {
+            keep_oldest(&mut oldest, limit);
         }
-        let queue = row.queue.unwrap_or("–");
+    }
+    keep_oldest(&mut oldest, limit.unwrap_or_default());
+    if args.json {
+        let lines = oldest.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+        return lines.map(|lines| lines.join("\n")).map_err(|error| error.to_string());
+    }
+    Ok(match found - oldest.len() {
+        _ if found == 0 => "no dead letters".into(),
+        0 => rows(&oldest),
+        more => format!("{}\nand {more} newer ones; see --limit", rows(&oldest)),
+    })
+}
+
+fn keep_oldest(rows: &mut Vec<Row>, limit: usize) {
+    rows.sort_by_key(|row| row.at);
+    rows.truncate(limit);
+}
+
+fn rows(letters: &[Row]) -> String {
+    let mut table = table(["id", "queue", "code", "put aside", "reason"]);
+    unbroken(&mut table);
+    for row in letters {
         table.add_row([
             outside(&row.id),
-            outside(&row.kind.unwrap_or_else(|| "–".into())),
-            Cell::new(queue),
+            Cell::new(row.queue.unwrap_or("–")),
             outside(&row.code),
-            Cell::new(row.attempt),
-            Cell::new(row.at.map_or_else(|| "–".into(), time)),
-            Cell::new(row.bytes),
+            Cell::new(time_or_dash(row.at)),
             outside(&row.reason),
         ]);
     }
-    Ok(match (args.json, shown) {
-        (true, _) => String::new(),
-        (false, 0) => "no dead letters".into(),
-        (false, _) => table.to_string(),
-    })
+    table.to_string()
 }

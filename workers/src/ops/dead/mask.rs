@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub(super) const MASKED: &str = "(masked)";
 
 /// The fields that are shown, by their paths; what is in a list has the list's.
-const SHOWN: [&str; 29] = [
+const SHOWN: [&str; 30] = [
     "id",
     "owner.tenant",
     "owner.user",
@@ -34,6 +34,7 @@ const SHOWN: [&str; 29] = [
     "scheduled_for",
     "tick",
     "shard",
+    "cursor",
     "counts.refreshed",
     "counts.resealed",
     "counts.ended",

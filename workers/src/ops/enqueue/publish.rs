@@ -18,7 +18,7 @@ pub struct Publish {
     /// The text.
     #[arg(long, required_unless_present = "file", conflicts_with = "file")]
     text: Option<String>,
-    /// The type of the content.
+    /// The type of the content: a public post, a message to somebody, an e-mail.
     #[arg(long = "type", value_name = "TYPE", default_value = "post", conflicts_with = "file")]
     kind: Kind,
     /// A title or subject.
@@ -40,11 +40,8 @@ pub struct Publish {
 /// The types of content that are a text.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Kind {
-    /// A public post.
     Post,
-    /// A message to somebody.
     Message,
-    /// An e-mail.
     Email,
 }
 

@@ -14,7 +14,8 @@ use crate::ops::read;
 /// What a rotation does, and with which records.
 #[derive(Debug, Args)]
 pub struct Rotate {
-    /// What is done with each record.
+    /// What is done with each record: rewrap seals it anew under the newest key version, refresh has its provider refresh it
+    /// first.
     #[arg(long, default_value = "rewrap", conflicts_with = "file")]
     mode: Mode,
     /// Only this tenant's.
@@ -33,9 +34,7 @@ pub struct Rotate {
 /// What is done with each record.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Mode {
-    /// Seals anew under the newest key version.
     Rewrap,
-    /// Refreshes at the provider, which also seals anew.
     Refresh,
 }
 
