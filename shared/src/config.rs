@@ -47,6 +47,10 @@ pub struct Broker {
     /// How many messages of a queue one worker holds at a time.
     #[serde(default = "default_prefetch", deserialize_with = "at_least_one")]
     pub prefetch: u16,
+    /// What `reply_to` of a producer's message must begin with; without any, every address will do. One of Direct Reply-to
+    /// always does, and one of our own queues never.
+    #[serde(default)]
+    pub reply_prefixes: Vec<String>,
 }
 
 /// Redis.

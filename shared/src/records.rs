@@ -24,7 +24,9 @@ mod listing;
 mod locate;
 mod meta;
 mod record;
+mod retired;
 mod store;
+mod ticks;
 mod trouble;
 mod walk;
 
@@ -44,6 +46,8 @@ pub use link::{Inspection, inspect};
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;
 pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
+pub use retired::Holding;
 pub use store::{Expected, Saved, Store};
+pub use ticks::{Rotation, RotationBegin};
 pub use trouble::Trouble;
 pub use walk::{Cursor, Held, Scope};

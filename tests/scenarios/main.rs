@@ -15,6 +15,7 @@ mod identity;
 mod import;
 mod import_rules;
 mod keeper;
+mod keys;
 mod ledger;
 mod operations;
 mod producer_in_python;

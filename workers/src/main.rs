@@ -43,9 +43,6 @@ enum Command {
     },
     #[command(flatten)]
     Ops(Ops),
-    /// The keys that seal.
-    #[command(subcommand)]
-    Keys(Keys),
     /// Runs the whole pipeline on this machine, with private servers that end with it.
     Dev {
         /// Plays the tour, unattended, and ends; fails if anything is not as expected.
@@ -63,15 +60,6 @@ enum Command {
     /// Runs a program and ends it when the caller is gone.
     #[command(hide = true)]
     Guard(GuardArgs),
-}
-
-#[derive(Subcommand)]
-enum Keys {
-    /// Adds a version to the key that seals records; makes the keyring if there is none.
-    Rotate {
-        #[command(flatten)]
-        common: Common,
-    },
 }
 
 fn main() -> ExitCode {
@@ -99,7 +87,6 @@ async fn run(command: Command) -> Result<(), String> {
         Command::Schedule { common } => worker::schedule(&common.config).await,
         Command::Import { args, common } => ops::import::import(&common.config, &args).await,
         Command::Ops(command) => ops::run(command).await,
-        Command::Keys(Keys::Rotate { common }) => ops::keys::rotate(&common.config),
         Command::Dev { tour, data } => dev::run(&data, tour).await,
         Command::Completion { .. } | Command::Guard(_) => Ok(()),
     }

@@ -44,6 +44,9 @@ pub enum Ops {
     /// Messages that could not be done: lists them, shows one, sends them again.
     #[command(subcommand)]
     Dead(dead::Dead),
+    /// The keys that seal: lists their versions, adds one, retires one, shows what rotations have left.
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// What became of a job or request.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
@@ -63,6 +66,7 @@ pub async fn run(command: Ops) -> Result<(), String> {
         Ops::Enqueue(command) => enqueue::run(*command).await,
         Ops::Connections(command) => connections::run(command).await,
         Ops::Dead(command) => dead::run(command).await,
+        Ops::Keys(command) => keys::run(command).await,
         Ops::Jobs(command) => jobs::run(command).await,
         Ops::Providers(command) => providers::run(&command),
     }

@@ -150,8 +150,8 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
-    let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace: config.ops.grace() };
-    let shards = store.shards();
+    let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());
+    let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace, replies };
     let ledger =
         |kind| Ledger::new(kind, store.clone(), (keys.clone(), key_id.clone()), SystemClock, config.http.limit());
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
@@ -176,7 +176,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         }));
     }
     if StepName::Rotate.chosen(steps) {
-        running.spawn(runner.clone().work(Rotate { shards }));
+        running.spawn(runner.clone().work(Rotate { keeper: keeper.clone() }));
     }
     if StepName::RotateShard.chosen(steps) {
         running.spawn(runner.work(RotateShard { keeper, catalogue }));
@@ -204,7 +204,11 @@ pub async fn schedule(config: &Path) -> Result<(), String> {
     process.connected().await?;
     let ticks =
         wanted.iter().map(|(mode, cron)| schedule::ticks((*mode, cron), &process.broker, &SystemClock, &process.stop));
-    let ended = try_join_all(ticks).await;
+    let key = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
+    let ended = tokio::select! {
+        ended = try_join_all(ticks) => ended,
+        never = schedule::measure(&process.store, &process.keys, &key) => match never {},
+    };
     process.broker.close().await;
     ended.map(|_| ())
 }

@@ -54,6 +54,30 @@ pub struct TokenAnswer {
     pub id_token: Option<SecretString>,
 }
 
+impl TokenAnswer {
+    /// Whether the access token can be used: a client that does not understand its type must not (RFC 6749 §7.1), and
+    /// Bearer is the one that is understood, in any case of letters (§5.1). Without a type it is taken for Bearer, as
+    /// platforms mean it that leave it out.
+    ///
+    /// # Errors
+    /// In words, with the type.
+    pub fn usable(&self) -> Result<(), String> {
+        match self.token_type.as_deref() {
+            None => Ok(()),
+            Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
+            Some(other) => Err(format!(
+                "the provider gave an access token of type {other:?}; only Bearer is understood, so it must not be used \
+                 (RFC 6749 §7.1). Have the provider give our client Bearer tokens"
+            )),
+        }
+    }
+
+    /// The access token, if it may be stored and can be used.
+    pub(crate) fn kept_access_token(&self) -> Option<SecretString> {
+        (self.keep_access_token && self.usable().is_ok()).then(|| self.access_token.clone())
+    }
+}
+
 /// Why there are no tokens.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenError {
@@ -213,7 +237,11 @@ pub(super) fn tokens(provider: &OAuthProvider, body: &Value, sent: &[&str], now:
     Some(TokenAnswer {
         access_token: access_token.into(),
         refresh_token: token("refresh_token"),
-        token_type: body["token_type"].as_str().map(|words| bounded(words, &secrets)),
+        token_type: match &body["token_type"] {
+            Value::Null => None,
+            Value::String(words) => Some(bounded(words, &secrets)),
+            other => Some(bounded(&other.to_string(), &secrets)),
+        },
         // in whole seconds, as lifetimes are
         expires_at: lifetime.and_then(|seconds| Timestamp::from_second(now.as_second().checked_add(seconds)?).ok()),
         keep_access_token: provider.keep_access_token,
@@ -320,9 +348,26 @@ mod tests {
     }
 
     #[test]
+    fn only_a_bearer_token_can_be_used_however_the_word_is_written() {
+        let usable = |kind: &str| answer(200, &format!(r#"{{"access_token":"a"{kind}}}"#)).unwrap().usable();
+        for bearer in ["", r#","token_type":null"#, r#","token_type":"Bearer""#, r#","token_type":"bEARER""#] {
+            assert_eq!(usable(bearer), Ok(()), "{bearer}");
+        }
+        for other in [r#""DPoP""#, r#""mac""#, r#""N_A""#, r#""""#, r#""Bearer ""#, "5", "{}"] {
+            let why = usable(&format!(r#","token_type":{other}"#)).unwrap_err();
+            assert!(why.contains(&format!("of type {:?}", other.trim_matches('"'))) && why.contains("§7.1"), "{why}");
+        }
+        assert!(usable(r#","token_type":"a\u001b[2J""#).unwrap_err().contains("of type \"a[2J\""));
+    }
+
+    #[test]
     fn a_wrong_secret_is_told_from_a_refused_grant() {
         assert!(matches!(answer(400, r#"{"error":"invalid_grant"}"#), Err(TokenError::Refused(_))));
-        assert!(matches!(answer(401, r#"{"error":"invalid_client"}"#), Err(TokenError::InvalidClient(_))));
+        for wrong in [r#"{"error":"invalid_client"}"#, r#"{"error":"unauthorized_client"}"#] {
+            for status in [400, 401] {
+                assert!(matches!(answer(status, wrong), Err(TokenError::InvalidClient(_))), "{status} {wrong}");
+            }
+        }
         assert!(matches!(answer(401, "<html>"), Err(TokenError::InvalidClient(_))));
         assert!(matches!(answer(401, r#"{"error":"invalid_grant"}"#), Err(TokenError::Refused(_))));
         assert!(matches!(answer(429, ""), Err(TokenError::RateLimited { after: None })));

@@ -234,13 +234,14 @@ impl Store {
 }
 
 /// The keys of a script that may store a result; the result goes to the end of its arguments.
-fn with_result(id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 5] {
+fn with_result(id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 6] {
     let mut held = layout::versions(id.shard);
     if let Some(result) = result {
         held = layout::held(id.shard, result.key);
         args.extend([result.key.id.as_str().into(), result.key.version.as_str().into(), result.bytes.to_vec()]);
     }
-    [entry(id), claim_of(id), layout::forget(id.shard), layout::versions(id.shard), held]
+    let [versions, retired] = [layout::versions(id.shard), layout::retired(id.shard)];
+    [entry(id), claim_of(id), layout::forget(id.shard), versions, retired, held]
 }
 
 fn entry(id: &EntryId) -> String {

@@ -169,12 +169,18 @@ fn content(prepared: &Prepared, consented: &Consented<'_>, known: Option<&Subjec
                        stored. Ask for consent by that account, or allow the change with replace_subject";
         return Err(Failure::reject(Code::SubjectChanged, message));
     }
-    let subject = account.clone().map(|Account { id, name }| Subject { id, name, replaced });
+    let told = account.clone().map(|Account { id, name }| Subject { id, name, replaced });
+    // Nobody said that it is the same account; nor that it is another one. The known one stays, so that a consent without
+    // an ID token is no way around subject-changed, and the next ID token that says otherwise is noticed. Where a change
+    // is allowed, it may have happened.
+    let kept =
+        || known.filter(|_| !consented.replace_subject).map(|known| Subject { replaced: false, ..known.clone() });
+    let subject = told.or_else(kept);
     Ok(Content {
         connection: prepared.connection.clone(),
         subject,
         tokens: TokenSet {
-            access_token: tokens.keep_access_token.then(|| tokens.access_token.clone()),
+            access_token: tokens.kept_access_token(),
             refresh_token: tokens.refresh_token.clone(),
             token_type: tokens.token_type.clone(),
         },

@@ -89,6 +89,27 @@ async fn a_lifetime_that_makes_no_sense_is_not_told_and_the_connection_works() {
 }
 
 #[tokio::test]
+async fn a_consent_whose_access_token_is_no_bearer_token_stores_nothing_and_says_why() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker().await;
+    let edit = |kind: &str| fault("/token", &json!({"kind": "edit", "when": "after", "set": {"token_type": kind}}));
+    pipeline.sandbox.fault(edit("DPoP")).await;
+    let request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    let answer = pipeline.ask("exchange-request.v1", &request).await;
+    failed(&answer, "token-type-unsupported");
+    assert!(answer["failure"]["message"].as_str().unwrap().contains("of type \"DPoP\""), "{answer}");
+    let store = pipeline.store().await;
+    assert!(store.load(&store.locate(&connection("acme", "ada"))).await.unwrap().is_none());
+    // told again, and not sent again
+    assert_eq!(pipeline.ask("exchange-request.v1", &request).await, answer);
+    assert_eq!(pipeline.sandbox.stats().await["code_reuses"], 0);
+    assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
+    pipeline.sandbox.fault(edit("bEaReR")).await;
+    pipeline.connect("ada").await;
+    goes_on(&pipeline, "ada").await;
+}
+
+#[tokio::test]
 async fn a_consent_without_a_refresh_token_works_until_its_access_token_has_expired() {
     let pipeline = Pipeline::start().await;
     let _worker = pipeline.worker().await;

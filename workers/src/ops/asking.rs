@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::runner::ReplyPrefixes;
 use crate::step::FollowUp;
 
 /// Between two attempts to connect, or to send to a full queue.
@@ -90,15 +91,22 @@ pub(super) struct Asking<'a, Q: Question> {
     answers: Vec<Option<Q::Answer>>,
     concurrency: usize,
     patience: Duration,
+    /// Where replies may go; the event tells the same.
+    replies: ReplyPrefixes,
     /// When the last answer came, or the first could have.
     heard: Instant,
 }
 
 impl<'a, Q: Question> Asking<'a, Q> {
-    pub(super) fn new(questions: &'a [Q], concurrency: NonZeroUsize, patience: Duration) -> Self {
+    pub(super) fn new(
+        questions: &'a [Q],
+        concurrency: NonZeroUsize,
+        patience: Duration,
+        replies: ReplyPrefixes,
+    ) -> Self {
         let by_id = questions.iter().enumerate().map(|(at, question)| (question.id(), at)).collect();
         let answers = questions.iter().map(|_| None).collect();
-        Self { questions, by_id, answers, concurrency: concurrency.get(), patience, heard: Instant::now() }
+        Self { questions, by_id, answers, concurrency: concurrency.get(), patience, replies, heard: Instant::now() }
     }
 
     /// What was answered, question by question.
@@ -142,7 +150,8 @@ impl<'a, Q: Question> Asking<'a, Q> {
             match unsent.front() {
                 Some(&at) if open - unsent.len() < self.concurrency => {
                     let message = self.questions[at].message().map_err(Break::Lost)?;
-                    send(&producer, &message, Some(answers.address())).await.map_err(Break::Lost)?;
+                    let reply_to = Some(answers.address()).filter(|address| self.replies.refusal(address).is_none());
+                    send(&producer, &message, reply_to).await.map_err(Break::Lost)?;
                     unsent.pop_front();
                 }
                 _ => open -= usize::from(self.answered(&producer, &mut answers, tell).await?),

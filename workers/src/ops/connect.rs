@@ -78,7 +78,7 @@ pub async fn run(args: &Connect) -> Result<(), String> {
     });
     let answered = match asked {
         Err(why) => Err(why),
-        Ok(asked) => wait(&url, (&asked, 0), ANSWER_WITHIN, &stop).await.map(|answer| (asked, answer)),
+        Ok(asked) => wait(&config.broker, (&asked, 0), ANSWER_WITHIN, &stop).await.map(|answer| (asked, answer)),
     };
     let result = answered.as_ref().map_err(Clone::clone).and_then(|(_, answer)| {
         serde_json::from_value(answer.clone()).map_err(|error| format!("the answer cannot be read: {error}"))

@@ -16,8 +16,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use sealpost_schemas::{Name, ProviderId};
 use sealpost_shared::broker::Producer;
-use sealpost_shared::config::Config;
-use secrecy::SecretString;
+use sealpost_shared::config::{self, Config};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -113,10 +112,9 @@ async fn send(config: &Config, asked: &Asked, json: bool) -> Result<(), String> 
 }
 
 async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), String> {
-    let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
     let parts = if asked.has_parts() { config.store.shards.into() } else { 0 };
     let asked = [asked];
-    let answered = wait(&url, (&asked, parts), sending.timeout, &stop_signal()?).await?;
+    let answered = wait(&config.broker, (&asked, parts), sending.timeout, &stop_signal()?).await?;
     let [asked] = &asked;
     show(asked, &answered, sending.json)?;
     asked::verdict(&answered)
@@ -124,19 +122,21 @@ async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), Str
 
 /// Sends it, and waits for its answer; each part that is done of so many is told.
 pub(super) async fn wait(
-    url: &SecretString,
+    broker: &config::Broker,
     (asked, parts): (&[Asked; 1], usize),
     seconds: u64,
     stop: &CancellationToken,
 ) -> Result<Value, String> {
+    let url = broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
     let (mut progress, mut met) = (Progress::begin(parts, "shards are done"), BTreeSet::new());
     let mut tell = |news: News<'_, Value>| match news {
         News::Said(Said::Part(part)) if met.insert(*part) => progress.one_more(String::new()),
         News::Said(_) => {}
         News::Note(note) => progress.note(&note),
     };
-    let mut asking = Asking::new(asked, NonZeroUsize::MIN, Duration::from_secs(seconds));
-    let ended = asking.run(url, &mut tell, stop).await;
+    let (patience, replies) = (Duration::from_secs(seconds), broker.reply_prefixes.clone().into());
+    let mut asking = Asking::new(asked, NonZeroUsize::MIN, patience, replies);
+    let ended = asking.run(&url, &mut tell, stop).await;
     let answered = asking.into_answers().into_iter().flatten().next();
     progress.end();
     answered.ok_or_else(|| without_answer(&asked[0], ended.err(), seconds))

@@ -60,8 +60,9 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
     let lines = lines::read(&args.file, args.provider.as_ref(), &|name| catalogue.get(name).is_some())?;
     let report_file = args.report.as_deref().map(|path| created(path, &args.file)).transpose()?;
     let stop = stop_signal()?;
+    let (patience, replies) = (Duration::from_secs(args.patience), config.broker.reply_prefixes.into());
     let (mut progress, mut failed) = (Progress::begin(lines.len(), "answered"), 0);
-    let mut asking = Asking::new(&lines, args.concurrency, Duration::from_secs(args.patience));
+    let mut asking = Asking::new(&lines, args.concurrency, patience, replies);
     let mut tell = |news: News<'_, ExchangeResult>| match news {
         News::Said(Said::Answer(result)) => {
             failed += usize::from(result.failure.is_some());

@@ -5,8 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use super::call::RequestError;
 use super::catalogue::is_pointer;
+use super::request::RequestError;
+use super::segment::{is_dots, is_single};
 
 /// Which calls of an API may be made as they are.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -96,12 +97,11 @@ impl RawAccess {
 fn segments(path: &str) -> Option<Vec<&str>> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let plain = |segment: &&str| {
-        let lower = segment.to_ascii_lowercase();
         !segment.is_empty()
-            && !["%2e", "%2f", "%3b", "%5c"].iter().any(|hidden| lower.contains(hidden))
-            && ![".", ".."].contains(segment)
-            && !segment.contains(['\\', '?', '#', ';'])
-            && !segment.chars().any(char::is_control)
+            && !is_dots(segment)
+            && is_single(segment)
+            && !segment.contains(['?', '#', ';'])
+            && !segment.to_ascii_lowercase().contains("%3b")
     };
     segments.iter().all(plain).then_some(segments)
 }
