@@ -24,6 +24,7 @@ tour: ## the same, walking through every step by itself, and checking it
 
 test: ## everything that CI checks: lints, all tests on real servers, the tour
 	@scripts/prerequisites.sh cc python
+	@scripts/prerequisites.sh chromium || echo "Going on without: what a person does in a browser is not tried"
 	@$(MAKE) --no-print-directory lint
 	cargo build --bins
 	cargo test --workspace --no-fail-fast

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Finds what the build (cc), the tests (python) and CI (make) need beside Rust, as its arguments name it. On Debian and
+# Finds what the build (cc), the tests (python, chromium) and CI (make) need beside Rust, as its arguments name it. On Debian and
 # Ubuntu it says what is missing and installs it; elsewhere it only says. RabbitMQ and Redis are `sealpost dev`'s matter.
 set -eu
 
@@ -16,7 +16,8 @@ for need in "$@"; do
     make) command -v make >/dev/null || missing="$missing make" ;;
     # Debian's python3 comes without what `python3 -m venv` needs.
     python) python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3 python3-venv" ;;
-    *) echo "prerequisites.sh: $need is none of cc, make, python" >&2; exit 2 ;;
+    chromium) command -v chromedriver >/dev/null || missing="$missing chromium chromium-driver" ;;
+    *) echo "prerequisites.sh: $need is none of cc, make, python, chromium" >&2; exit 2 ;;
   esac
 done
 if [ -z "$missing" ]; then exit 0; fi

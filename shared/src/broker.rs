@@ -4,6 +4,7 @@
 
 mod consume;
 mod dead;
+mod depth;
 mod error;
 mod inspect;
 mod link;
@@ -27,6 +28,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use consume::{Deliveries, Delivery};
 pub use dead::{DeadLetter, DeadLetterError, DeadLetters};
+pub use depth::Depth;
 pub use error::{BrokerError, PublishError};
 pub use inspect::{Inspection, inspect};
 pub use message::{Body, Outgoing};

@@ -13,14 +13,14 @@ use sealpost_tests::{processes_in, until};
 const LONG: Duration = Duration::from_mins(1);
 
 /// A running dev, with what it said until it was ready.
-struct Dev {
+pub(crate) struct Dev {
     child: Child,
-    said: String,
+    pub(crate) said: String,
 }
 
 impl Dev {
     /// Starts one with its data in `base` and waits until it invites to try it.
-    fn start(base: &Path) -> Self {
+    pub(crate) fn start(base: &Path) -> Self {
         let _installed = launcher();
         let child = dev(base).stdout(Stdio::piped()).spawn().expect("dev starts");
         let mut started = Self { child, said: String::new() };
@@ -34,7 +34,7 @@ impl Dev {
     }
 
     /// What it said after this mark, up to the end of the line.
-    fn told(&self, mark: &str) -> &str {
+    pub(crate) fn told(&self, mark: &str) -> &str {
         let (_, rest) = self.said.split_once(mark).unwrap_or_else(|| panic!("no {mark:?} in {}", self.said));
         rest.split_whitespace().next().unwrap_or_default()
     }

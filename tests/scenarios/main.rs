@@ -5,6 +5,8 @@ mod bad_input;
 mod broker;
 mod catalogue;
 mod commands;
+mod connect;
+mod console;
 mod contract;
 mod delivery;
 mod dev;

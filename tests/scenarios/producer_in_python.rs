@@ -114,7 +114,7 @@ async fn a_failure_is_told_in_words_and_by_the_exit_status_and_without_the_secre
     let exchange = producer(url, &[&["exchange", "--redirect-uri", REDIRECT], ADA], &[], input).await;
     assert_eq!((exchange.status, &exchange.reply()["failure"]["code"]), (1, &"invalid-grant".into()));
     assert!(exchange.complained.starts_with("producer.py: failed (invalid-grant): "), "{}", exchange.complained);
-    assert!(!(exchange.said + &exchange.complained).contains("a-stolen-code"));
+    assert!(!(exchange.said + exchange.complained.as_str()).contains("a-stolen-code"));
 }
 
 #[tokio::test]

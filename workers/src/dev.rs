@@ -5,6 +5,7 @@
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
 pub mod child;
+mod console;
 pub mod folder;
 pub mod guard;
 pub mod install;

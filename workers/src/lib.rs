@@ -1,5 +1,6 @@
 //! Sealpost: workers that hold OAuth 2 tokens and act with them.
 
+pub mod connect;
 pub mod dev;
 pub mod exchange;
 pub mod ops;

@@ -3,6 +3,7 @@
 mod answer;
 mod asking;
 pub mod check;
+pub mod connect;
 pub mod connections;
 pub mod dead;
 pub mod enqueue;
@@ -32,6 +33,8 @@ pub struct Common {
 pub enum Ops {
     /// Tells whether a worker would find what it needs, and what to do if not.
     Check(check::Check),
+    /// Connects an account: asks for consent in a browser, and waits for what becomes of it.
+    Connect(connect::Connect),
     /// Sends one message to its queue, waits for the answer, and prints it.
     #[command(subcommand)]
     Enqueue(Box<enqueue::Enqueue>),
@@ -59,6 +62,7 @@ pub enum Ops {
 pub async fn run(command: Ops) -> Result<(), String> {
     match command {
         Ops::Check(args) => check::run(&args).await,
+        Ops::Connect(args) => connect::run(&args).await,
         Ops::Enqueue(command) => enqueue::run(*command).await,
         Ops::Connections(command) => connections::run(command).await,
         Ops::Dead(command) => dead::run(command).await,

@@ -38,7 +38,7 @@ pub struct Heard {
 
 /// Somebody who asks.
 pub struct Producer {
-    link: Link,
+    pub(super) link: Link,
     channel: AsyncMutex<Channel>,
     waiting: Waiting,
 }

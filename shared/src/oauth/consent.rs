@@ -15,6 +15,8 @@ pub struct Consent {
     pub state: String,
     /// What proves, with the code, that we began it.
     pub verifier: SecretString,
+    /// What the ID token must repeat (`OpenID` Connect Core §3.1.2.1), where one is asked for.
+    pub nonce: Option<SecretString>,
 }
 
 impl Consent {
@@ -30,8 +32,33 @@ impl Consent {
             .set_redirect_uri(redirect);
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let scopes = provider.scopes.iter().cloned().map(Scope::new);
-        let (url, state) =
-            client.authorize_url(CsrfToken::new_random).add_scopes(scopes).set_pkce_challenge(challenge).url();
-        Ok(Self { url, state: state.into_secret(), verifier: verifier.into_secret().into() })
+        let asking = client.authorize_url(CsrfToken::new_random).add_scopes(scopes).set_pkce_challenge(challenge);
+        let (mut url, state) = asking.url();
+        let nonce = provider.scopes.iter().any(|scope| scope == "openid").then(CsrfToken::new_random);
+        if let Some(nonce) = &nonce {
+            url.query_pairs_mut().append_pair("nonce", nonce.secret());
+        }
+        let nonce = nonce.map(|nonce| nonce.into_secret().into());
+        Ok(Self { url, state: state.into_secret(), verifier: verifier.into_secret().into(), nonce })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::super::provider::tests::provider;
+    use super::Consent;
+
+    #[test]
+    fn a_nonce_is_asked_for_where_an_id_token_is() {
+        let begin = |scopes: &str| Consent::begin(&provider(scopes), "http://127.0.0.1:1/callback").unwrap();
+        let consent = begin("scopes = ['openid', 'posts.write']");
+        let sent: Vec<_> = consent.url.query_pairs().filter(|(name, _)| name == "nonce").collect();
+        let [(_, sent)] = &sent[..] else { panic!("{}", consent.url) };
+        let nonce = consent.nonce.unwrap();
+        assert!(nonce.expose_secret() == sent && sent.len() >= 16 && *sent != consent.state);
+        let consent = begin("scopes = ['posts.write']");
+        assert!(consent.nonce.is_none() && !consent.url.as_str().contains("nonce"));
     }
 }

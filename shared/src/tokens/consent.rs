@@ -165,8 +165,14 @@ fn content(prepared: &Prepared, consented: &Consented<'_>, known: Option<&Subjec
     let Consented { tokens, account, .. } = consented;
     let replaced = account.as_ref().zip(known).is_some_and(|(account, known)| account.id != known.id);
     if replaced && !consented.replace_subject {
-        let message = "consent was given by another account of the provider than the one that is connected; nothing was \
-                       stored. Ask for consent by that account, or allow the change with replace_subject";
+        let spent = match consented.spent {
+            Some(_) => ", and the refresh token that was brought in is spent",
+            None => "",
+        };
+        let message = format!(
+            "consent was given by another account of the provider than the one that is connected; nothing was stored{spent}. \
+             Ask for consent by that account, or allow the change with replace_subject"
+        );
         return Err(Failure::reject(Code::SubjectChanged, message));
     }
     let told = account.clone().map(|Account { id, name }| Subject { id, name, replaced });

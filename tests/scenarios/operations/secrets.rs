@@ -178,7 +178,7 @@ async fn no_secret_is_in_logs_measures_answers_events_headers_or_the_stores_file
     let places = [
         ("log", worker.log()),
         ("metrics", metrics),
-        ("answers and events", bodies(&heard) + &headers(&heard)),
+        ("answers and events", bodies(&heard) + headers(&heard).as_str()),
         ("headers of dead letters", headers(&dead)),
         ("Redis's files", files(pipeline.rig.redis.folder())),
     ];

@@ -120,6 +120,6 @@ impl Account {
         for (what, one) in wrong {
             let _ = writeln!(text, "WRONG: {what}: {one}");
         }
-        text + &format!("seed {}\n", self.seed)
+        text + format!("seed {}\n", self.seed).as_str()
     }
 }

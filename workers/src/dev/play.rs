@@ -70,7 +70,7 @@ impl Player {
                 code: Secret::from(code),
                 redirect_uri: REDIRECT.into(),
                 code_verifier: Secret::from(consent.verifier.expose_secret().to_owned()),
-                nonce: None,
+                nonce: consent.nonce.map(Secret::Plain),
                 iss: brought("iss"),
             }),
             scopes: None,
@@ -80,6 +80,22 @@ impl Player {
         })
     }
 
+    /// How the practice platform is asked.
+    pub(super) fn oauth(&self) -> &OAuthProvider {
+        &self.oauth
+    }
+
+    /// The practice platform's address.
+    pub(super) fn practice(&self) -> &str {
+        &self.practice
+    }
+
+    /// Sends a message to its queue.
+    pub(super) async fn send<M: Queued>(&self, message: &M) -> Result<(), String> {
+        let message = FollowUp::of(message).map_err(|e| e.to_string())?;
+        self.producer.send(message.queue, &message.outgoing()).await
+    }
+
     /// Sends an exchange request and waits for its result.
     pub(super) async fn exchange(&self, request: &ExchangeRequest) -> Result<ExchangeResult, String> {
         self.ask(request).await
@@ -87,25 +103,33 @@ impl Player {
 
     /// Publishes a text and waits for the result.
     pub(super) async fn publish(&self, user: &str, text: &str) -> Result<PublishResult, String> {
-        let content = json!({"type": "post", "text": text});
-        let job = PublishJob {
-            id: ids::fresh(),
-            owner: owner(user)?,
-            provider: provider("practice")?,
-            label: name("default")?,
-            content: serde_json::from_value(content).map_err(|e| e.to_string())?,
-            device_tokens: None,
-            notify: None,
-            deadline: None,
-        };
-        self.ask(&job).await
+        self.ask(&job(user, text)?).await
+    }
+
+    /// Every post of the practice platform, oldest first.
+    pub(super) async fn posts(&self) -> Result<Vec<Value>, String> {
+        let problem = |error: reqwest::Error| format!("reading the wall of {}: {error}", self.practice);
+        let posts = self.http.get(format!("{}/admin/posts", self.practice)).send().await.map_err(problem)?;
+        let posts: Value = posts.json().await.map_err(problem)?;
+        Ok(posts["posts"].as_array().cloned().unwrap_or_default())
     }
 
     /// How many posts with this text are on the wall.
     pub(super) async fn on_the_wall(&self, text: &str) -> Result<usize, String> {
-        let posts = self.http.get(format!("{}/admin/posts", self.practice)).send();
-        let posts: Value = posts.await.map_err(|e| e.to_string())?.json().await.map_err(|e| e.to_string())?;
-        Ok(posts["posts"].as_array().map_or(0, |posts| posts.iter().filter(|post| post["text"] == text).count()))
+        Ok(self.posts().await?.iter().filter(|post| post["text"] == text).count())
+    }
+
+    /// Tells the practice platform something by its back door.
+    pub(super) async fn tell_platform(&self, what: &str, body: &Value) -> Result<(), String> {
+        let problem = |error: reqwest::Error| format!("telling {} {what}: {error}", self.practice);
+        let told = self.http.post(format!("{}/admin/{what}", self.practice)).json(body).send().await;
+        told.and_then(reqwest::Response::error_for_status).map(drop).map_err(problem)
+    }
+
+    /// A page of metrics.
+    pub(super) async fn page(&self, url: &str) -> Result<String, String> {
+        let problem = |error: reqwest::Error| format!("reading {url}: {error}");
+        self.http.get(url).send().await.map_err(problem)?.text().await.map_err(problem)
     }
 
     async fn ask<M: Queued, R: Message>(&self, request: &M) -> Result<R, String> {
@@ -113,6 +137,21 @@ impl Player {
         let heard = self.producer.ask(message.queue, &message.outgoing(), REPLY_WITHIN).await?;
         read(&heard)
     }
+}
+
+/// A job that publishes a text.
+pub(super) fn job(user: &str, text: &str) -> Result<PublishJob, String> {
+    let content = json!({"type": "post", "text": text});
+    Ok(PublishJob {
+        id: ids::fresh(),
+        owner: owner(user)?,
+        provider: provider("practice")?,
+        label: name("default")?,
+        content: serde_json::from_value(content).map_err(|e| e.to_string())?,
+        device_tokens: None,
+        notify: None,
+        deadline: None,
+    })
 }
 
 /// Reads what was heard.

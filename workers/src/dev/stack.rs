@@ -127,8 +127,20 @@ impl Stack {
         Ok(ended)
     }
 
+    /// Every process, by what it is.
+    pub(super) fn processes(&self) -> impl Iterator<Item = (&'static str, &Guarded)> {
+        [
+            ("workers", &self.workers),
+            ("scheduler", &self.scheduler),
+            ("practice platform", &self.sandbox),
+            ("RabbitMQ", self.rabbitmq.process()),
+            ("Redis", self.redis.process()),
+        ]
+        .into_iter()
+    }
+
     /// Ends everything, workers first.
-    pub(super) async fn stop(self) {
+    pub(super) async fn stop(&self) {
         for child in [&self.workers, &self.scheduler, &self.sandbox] {
             child.terminate().await;
         }

@@ -16,11 +16,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use sealpost_schemas::{Name, ProviderId};
 use sealpost_shared::broker::Producer;
-use sealpost_shared::config::Config;
+use sealpost_shared::config::{self, Config};
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::asked::Asked;
+pub(super) use self::asked::Asked;
 use super::asking::{self, Asking, Ended, News, Said};
 use super::progress::Progress;
 use super::screen::{facts, print, print_json};
@@ -111,30 +112,43 @@ async fn send(config: &Config, asked: &Asked, json: bool) -> Result<(), String> 
 }
 
 async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), String> {
-    let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-    let stop = stop_signal()?;
     let parts = if asked.has_parts() { config.store.shards.into() } else { 0 };
+    let asked = [asked];
+    let answered = wait(&config.broker, (&asked, parts), sending.timeout, &stop_signal()?).await?;
+    let [asked] = &asked;
+    show(asked, &answered, sending.json)?;
+    asked::verdict(&answered)
+}
+
+/// Sends it, and waits for its answer; each part that is done of so many is told.
+pub(super) async fn wait(
+    broker: &config::Broker,
+    (asked, parts): (&[Asked; 1], usize),
+    seconds: u64,
+    stop: &CancellationToken,
+) -> Result<Value, String> {
+    let url = broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
     let (mut progress, mut met) = (Progress::begin(parts, "shards are done"), BTreeSet::new());
     let mut tell = |news: News<'_, Value>| match news {
         News::Said(Said::Part(part)) if met.insert(*part) => progress.one_more(String::new()),
         News::Said(_) => {}
         News::Note(note) => progress.note(&note),
     };
-    let questions = [asked];
-    let (patience, replies) = (Duration::from_secs(sending.timeout), config.broker.reply_prefixes.clone().into());
-    let mut asking = Asking::new(&questions, NonZeroUsize::MIN, patience, replies);
-    let ended = asking.run(&url, &mut tell, &stop).await;
+    let (patience, replies) = (Duration::from_secs(seconds), broker.reply_prefixes.clone().into());
+    let mut asking = Asking::new(asked, NonZeroUsize::MIN, patience, replies);
+    let ended = asking.run(&url, &mut tell, stop).await;
     let answered = asking.into_answers().into_iter().flatten().next();
     progress.end();
-    let [asked] = &questions;
-    let Some(answered) = answered else { return Err(without_answer(asked, ended.err(), sending.timeout)) };
-    if sending.json {
-        print_json(&answered)?;
-    } else {
-        let id = [("id", asked.message.id.to_string())].into_iter();
-        print(&facts(&id.chain(answer::rows(&answered)).collect::<Vec<_>>()).to_string())?;
+    answered.ok_or_else(|| without_answer(&asked[0], ended.err(), seconds))
+}
+
+/// Prints an answer.
+pub(super) fn show(asked: &Asked, answered: &Value, json: bool) -> Result<(), String> {
+    if json {
+        return print_json(answered);
     }
-    asked::verdict(&answered)
+    let id = [("id", asked.message.id.to_string())].into_iter();
+    print(&facts(&id.chain(answer::rows(answered)).collect::<Vec<_>>()).to_string())
 }
 
 fn without_answer(asked: &Asked, ended: Option<Ended>, seconds: u64) -> String {

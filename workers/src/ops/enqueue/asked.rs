@@ -9,10 +9,10 @@ use crate::ops::asking::{Question, Said};
 use crate::step::FollowUp;
 
 /// A message that is ready to be sent, and whose it is.
-pub(super) struct Asked {
-    pub(super) message: FollowUp,
+pub(in crate::ops) struct Asked {
+    pub(in crate::ops) message: FollowUp,
     /// None of a rotation.
-    pub(super) connection: Option<Connection>,
+    pub(in crate::ops) connection: Option<Connection>,
 }
 
 impl Asked {

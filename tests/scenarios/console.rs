@@ -1,0 +1,4 @@
+//! The console page of `sealpost dev`.
+
+mod clicks;
+mod strangers;

@@ -1,0 +1,192 @@
+//! What a person does on the page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sealpost_schemas::codec::without_value;
+use sealpost_schemas::{Message, Queued, RotationMode, RotationTick};
+use sealpost_shared::clock::{Clock, SystemClock};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::board::{Board, key};
+use super::trouble::{self, Kind};
+use super::view::Sweep;
+use super::world::{PRACTICE, World, connection};
+use crate::connect::{Landing, page_of, request_of};
+use crate::dev::play::job;
+use crate::dev::stack::new_key_version;
+use crate::schedule::tick;
+use crate::step::FollowUp;
+
+/// How long a person may take to consent.
+const CONSENT_WITHIN: Duration = Duration::from_mins(5);
+
+/// The longest text of a post, in characters.
+const MAX_TEXT: usize = 500;
+
+/// One button.
+pub(super) enum Act {
+    /// A user connects an account.
+    Connect(Whose),
+    /// A post in a user's name.
+    Publish(Text),
+    /// The platform ends a user's access token, and does not say so.
+    Expire(Whose),
+    /// A new version of the key, and everything sealed anew under it.
+    Rotate,
+    /// Something goes wrong.
+    Break(Broken),
+    /// The provider that is missing is added, and the workers are started anew.
+    Mend,
+    /// A dead letter is sent again.
+    Replay(Which),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Whose {
+    user: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Text {
+    user: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Broken {
+    kind: Kind,
+    user: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Which {
+    id: String,
+}
+
+impl Act {
+    /// Reads what the page sent.
+    pub(super) fn read(what: &str, wish: Value) -> Result<Self, String> {
+        fn of<T: for<'de> Deserialize<'de>>(wish: Value) -> Result<T, String> {
+            serde_json::from_value(wish).map_err(|error| without_value(&error.to_string()))
+        }
+        match what {
+            "connect" => of(wish).map(Self::Connect),
+            "publish" => of(wish).map(Self::Publish),
+            "expire" => of(wish).map(Self::Expire),
+            "rotate" => Ok(Self::Rotate),
+            "break" => of(wish).map(Self::Break),
+            "mend" => Ok(Self::Mend),
+            "replay" => of(wish).map(Self::Replay),
+            _ => Err("there is no such button".into()),
+        }
+    }
+}
+
+/// Does it, and returns what the page wants to know of it at once; the rest comes with the view.
+pub(super) async fn act(act: Act, board: Board, world: Arc<World>) -> Result<Value, String> {
+    match act {
+        Act::Connect(Whose { user }) => connect(&user, board, world).await,
+        Act::Publish(Text { user, text }) => publish(&user, text.trim(), &board, &world).await,
+        Act::Expire(Whose { user }) => expire(&user, &board, &world).await,
+        Act::Rotate => rotate(&board, &world).await,
+        Act::Break(Broken { kind, user }) => trouble::cause(kind, &user, &board, &world).await,
+        Act::Mend => trouble::mend(&board, &world).await,
+        Act::Replay(Which { id }) => replay(&id, &board, &world).await,
+    }
+}
+
+/// Begins a consent, as `sealpost connect` does; the page opens the address.
+async fn connect(user: &str, board: Board, world: Arc<World>) -> Result<Value, String> {
+    let connection = connection(user.trim())?;
+    let landing = Landing::begin(world.player.oauth()).await?;
+    let url = landing.url().to_string();
+    tokio::spawn(async move {
+        let Ok(Ok((brought, visitor))) = timeout(CONSENT_WITHIN, landing.arrival()).await else { return };
+        let result = match brought {
+            Ok(code) => {
+                let request = request_of(connection, code);
+                board.sent(request.id, request.owner.user.as_str(), "exchange a code");
+                world.player.exchange(&request).await
+            }
+            Err(no) => {
+                board.change(|view| view.note("consent", no.to_string()));
+                Err(no.to_string())
+            }
+        };
+        visitor.tell(page_of(&result)).await;
+    });
+    Ok(json!({"url": url}))
+}
+
+/// Sends a job. What becomes of it is heard as an event.
+pub(super) async fn publish(user: &str, text: &str, board: &Board, world: &World) -> Result<Value, String> {
+    if text.is_empty() || text.chars().count() > MAX_TEXT {
+        return Err(format!("a post here has 1 to {MAX_TEXT} characters"));
+    }
+    let job = job(user, text)?;
+    send(&job, (user, &format!("“{text}”")), board, world).await
+}
+
+/// Sends a message that a user's job is, and shows its way from here.
+pub(super) async fn send<M: Queued>(
+    message: &M,
+    (user, what): (&str, &str),
+    board: &Board,
+    world: &World,
+) -> Result<Value, String> {
+    board.sent(message.id(), user, what);
+    let sent = world.player.send(message).await;
+    sent.inspect_err(|why| board.unsent(message.id(), why)).map(|()| json!({"id": message.id()}))
+}
+
+async fn expire(user: &str, board: &Board, world: &World) -> Result<Value, String> {
+    let account = board.read(|view| view.accounts.get(&key(user, PRACTICE)).cloned());
+    let account = account.ok_or_else(|| format!("{user} is not connected"))?;
+    world.platform("expire", &json!({"user": account.name.as_deref().unwrap_or(user)})).await?;
+    board.change(|view| {
+        view.account(user, PRACTICE).spoilt = true;
+        view.note("platform", format!("ended {user}'s access token; Sealpost does not know yet"));
+    });
+    Ok(json!({}))
+}
+
+async fn rotate(board: &Board, world: &World) -> Result<Value, String> {
+    let version = new_key_version(&world.keyring)?;
+    let tick = tick(RotationMode::Rewrap, SystemClock.now());
+    let message = FollowUp::of(&tick).map_err(|e| e.to_string())?;
+    board.change(|view| {
+        view.sweep = Some(Sweep { tick: tick.id(), done: 0, shards: world.store.shards(), resealed: None });
+        view.note("key", format!("new version {}; a rotation begins", short(&version)));
+    });
+    world.player.producer.send(RotationTick::QUEUE, &message.outgoing()).await?;
+    Ok(json!({"version": version}))
+}
+
+async fn replay(id: &str, board: &Board, world: &World) -> Result<Value, String> {
+    let is_it = |found: Option<&String>| found.is_some_and(|found| found == id);
+    if let Ok(job) = id.parse() {
+        board.change(|view| {
+            if let Some(job) = view.job(job) {
+                job.reached("replayed");
+                (job.outcome, job.why) = (None, None);
+            }
+        });
+    }
+    let replayed = world.broker.replay(super::sample::MAX_LETTERS, |letter| is_it(letter.message.id.as_ref())).await;
+    match replayed.map_err(|e| e.to_string())? {
+        0 => Err("it is not there any more, or nothing says which queue it belongs to".into()),
+        replayed => Ok(json!({"replayed": replayed})),
+    }
+}
+
+/// The beginning of a key version's name, which is enough to tell it from others.
+pub(super) fn short(version: &str) -> &str {
+    version.get(..8).unwrap_or(version)
+}

@@ -1,0 +1,163 @@
+//! What the page shows, as a whole: sent anew whenever it changes, so that a page that comes late or back has everything.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+/// How far the whole is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Phase {
+    /// Servers and workers start, and the first account is connected.
+    #[default]
+    Starting,
+    /// Everything runs.
+    Running,
+    /// Everything is being stopped.
+    Ending,
+}
+
+/// The whole. Times are milliseconds since 1970, as JavaScript counts.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(super) struct View {
+    pub(super) phase: Phase,
+    /// Where the practice platform's wall is.
+    pub(super) wall_url: String,
+    /// Where the workers' metrics are.
+    pub(super) metrics_url: String,
+    pub(super) queues: BTreeMap<&'static str, Queue>,
+    pub(super) delays: Vec<Delay>,
+    pub(super) dead: Dead,
+    pub(super) processes: Vec<Process>,
+    /// Versions of the key, newest first.
+    pub(super) versions: Vec<Version>,
+    pub(super) sweep: Option<Sweep>,
+    /// Connections, by user and provider.
+    pub(super) accounts: BTreeMap<String, Account>,
+    /// Newest first.
+    pub(super) jobs: VecDeque<Job>,
+    /// Posts of the practice platform, newest first.
+    pub(super) wall: Vec<Post>,
+    /// Newest first.
+    pub(super) log: VecDeque<Line>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub(super) struct Queue {
+    /// Messages that wait, also in its retries.
+    pub(super) waiting: u32,
+    pub(super) in_flight: u64,
+    pub(super) consumers: u32,
+    /// Messages that left it for good.
+    pub(super) done: u64,
+    /// Those of a second, of late.
+    pub(super) rate: f64,
+    /// How they ended.
+    pub(super) outcomes: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Delay {
+    pub(super) name: &'static str,
+    pub(super) waiting: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Dead {
+    pub(super) waiting: u32,
+    pub(super) letters: Vec<Letter>,
+    /// Whether the letters may be others by now.
+    #[serde(skip)]
+    pub(super) stale: bool,
+    /// The provider that the catalogue lacks, while it does.
+    pub(super) missing: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Letter {
+    pub(super) id: String,
+    pub(super) what: String,
+    pub(super) code: String,
+    pub(super) reason: String,
+    pub(super) origin: Option<&'static str>,
+    pub(super) at: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Process {
+    pub(super) name: String,
+    pub(super) pid: i32,
+    /// Why it cannot work, if it cannot.
+    pub(super) trouble: Option<String>,
+    /// Its memory.
+    pub(super) megabytes: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Version {
+    pub(super) name: String,
+    pub(super) created: i64,
+    /// How much is sealed under it.
+    pub(super) held: u64,
+}
+
+/// A rotation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Sweep {
+    pub(super) tick: Uuid,
+    pub(super) done: u16,
+    pub(super) shards: u16,
+    /// What was sealed anew, once it is over.
+    pub(super) resealed: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Account {
+    pub(super) user: String,
+    /// The provider's name of the account, where it told one.
+    pub(super) name: Option<String>,
+    pub(super) provider: String,
+    pub(super) scopes: Vec<String>,
+    /// When the access token expires, as far as we know.
+    pub(super) expires_at: Option<i64>,
+    /// How often its tokens were refreshed.
+    pub(super) refreshes: u32,
+    /// The platform was told to end its access token, and we were not.
+    pub(super) spoilt: bool,
+    pub(super) needs_consent: bool,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Job {
+    pub(super) id: Uuid,
+    pub(super) user: String,
+    pub(super) what: String,
+    pub(super) way: Vec<Stage>,
+    /// The last word, until there is another one.
+    pub(super) outcome: Option<String>,
+    pub(super) why: Option<String>,
+    pub(super) url: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Stage {
+    pub(super) what: String,
+    pub(super) at: i64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Post {
+    pub(super) id: String,
+    pub(super) author: String,
+    pub(super) text: String,
+    pub(super) at: Option<i64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Line {
+    pub(super) at: i64,
+    pub(super) topic: String,
+    pub(super) text: String,
+}
