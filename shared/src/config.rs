@@ -12,6 +12,8 @@ use secrecy::{SecretBox, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::broker::Users;
+
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,6 +46,8 @@ pub struct Broker {
     /// How many messages of a queue one worker holds at a time.
     #[serde(default = "default_prefetch")]
     pub prefetch: u16,
+    /// Users of the broker, and the tenants that each may act for; without this, everybody may act for everybody.
+    pub users: Option<Users>,
 }
 
 /// Redis.

@@ -79,7 +79,8 @@ impl Process {
         };
         let store = Store::new(store, index_key).map_err(|e| e.to_string())?;
         let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-        let broker = BrokerConfig { urls: vec![url], prefetch: config.broker.prefetch, ..BrokerConfig::default() };
+        let (prefetch, users) = (config.broker.prefetch, config.broker.users.clone());
+        let broker = BrokerConfig { urls: vec![url], prefetch, users, ..BrokerConfig::default() };
         let broker = Broker::start(&broker).map_err(|e| e.to_string())?;
         let stop = stop_signal()?;
         let process = Self { config, broker, store, keys, stop };

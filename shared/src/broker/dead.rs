@@ -8,6 +8,7 @@ use lapin::{BasicProperties, Channel};
 use sealpost_schemas::{Code, queues};
 
 use super::message::{self, AT, CODE, Outgoing, REASON, header};
+use super::users::Gate;
 use super::{Broker, BrokerError, DEAD_LETTERS, PublishError, Route};
 
 /// A message in `dead-letters`, and why it is there.
@@ -48,7 +49,7 @@ impl From<lapin::Error> for DeadLetterError {
 }
 
 impl DeadLetter {
-    fn of(properties: &BasicProperties, body: Vec<u8>) -> Self {
+    fn of(gate: &Gate, properties: &BasicProperties, body: Vec<u8>) -> Self {
         // The newest comes first. We put nothing aside with an `x-death`, so that on a message that died in a work queue all
         // the other headers are its producer's, who may have written ours, or a death of his own invention, behind it.
         let by_broker = deaths(properties)
@@ -70,7 +71,7 @@ impl DeadLetter {
             ),
             (None, None) => ("unknown".to_owned(), "No header says why it is here.".to_owned(), None),
         };
-        Self { code, reason, origin, at, message: message::outgoing(properties, body.into()) }
+        Self { code, reason, origin, at, message: message::outgoing(properties, gate.sender(properties), body.into()) }
     }
 }
 
@@ -82,7 +83,8 @@ impl Broker {
     pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, DeadLetterError> {
         let (channel, held) = self.hold(limit).await?;
         give_back(&channel, held.len()).await?;
-        Ok(held.into_iter().map(|held| DeadLetter::of(&held.delivery.properties, held.delivery.data)).collect())
+        let gate = &self.0.gate;
+        Ok(held.into_iter().map(|held| DeadLetter::of(gate, &held.delivery.properties, held.delivery.data)).collect())
     }
 
     /// Sends those of the oldest `limit` dead letters again, each to its work queue as a first attempt, that are `chosen`;
@@ -96,7 +98,7 @@ impl Broker {
         let mut failure = None;
         for held in held {
             let acker = held.delivery.acker.clone();
-            let dead = DeadLetter::of(&held.delivery.properties, held.delivery.data);
+            let dead = DeadLetter::of(&self.0.gate, &held.delivery.properties, held.delivery.data);
             let Some(origin) = dead.origin.filter(|_| chosen(&dead)) else { continue };
             match self.publish(&Route::queue(origin), &dead.message).await {
                 Ok(()) => {

@@ -61,6 +61,13 @@ pub fn is_own_queue(name: &str) -> bool {
     queues::ALL.contains(&home) || name == DEAD_LETTERS || name.starts_with("delay.")
 }
 
+/// The exchange that leads to a producers' queue and nowhere else, whatever the routing key. Who may write to it, may
+/// write to that queue; who may write to the default exchange, to every queue there is.
+#[must_use]
+pub fn entrance(queue: &str) -> String {
+    format!("sealpost.{queue}")
+}
+
 /// Declares everything.
 pub(super) async fn declare(channel: &Channel, at: &str) -> Result<(), BrokerError> {
     queue(channel, at, DEAD_LETTERS, &[("x-delivery-limit", DEAD_DELIVERY_LIMIT.into())]).await?;
@@ -76,6 +83,11 @@ pub(super) async fn declare(channel: &Channel, at: &str) -> Result<(), BrokerErr
             queue(channel, at, &name, &arguments).await?;
         }
     }
+    for name in queues::PRODUCERS {
+        let entrance = entrance(name);
+        exchange(channel, at, &entrance, ExchangeKind::Fanout).await?;
+        bind(channel, at, name, &entrance).await?;
+    }
     for Tier { name, delay } in TIERS {
         let arguments = [
             ("x-message-ttl", i64::try_from(delay.as_millis()).unwrap_or(i64::MAX).into()),
@@ -84,11 +96,7 @@ pub(super) async fn declare(channel: &Channel, at: &str) -> Result<(), BrokerErr
         ];
         queue(channel, at, name, &arguments).await?;
         exchange(channel, at, name, ExchangeKind::Fanout).await?;
-        let name_ = ShortString::from(name);
-        channel
-            .queue_bind(name_.clone(), name_, "".into(), QueueBindOptions::default(), FieldTable::default())
-            .await
-            .map_err(|error| problem(at, format!("the binding of {name}"), &error))?;
+        bind(channel, at, name, name).await?;
     }
     Ok(())
 }
@@ -108,6 +116,12 @@ async fn exchange(channel: &Channel, at: &str, name: &str, kind: ExchangeKind) -
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
     let declared = channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await;
     declared.map_err(|error| problem(at, format!("exchange {name}"), &error))
+}
+
+async fn bind(channel: &Channel, at: &str, queue: &str, exchange: &str) -> Result<(), BrokerError> {
+    let (name, options) = (ShortString::from(queue), QueueBindOptions::default());
+    let bound = channel.queue_bind(name, exchange.into(), "".into(), options, FieldTable::default()).await;
+    bound.map_err(|error| problem(at, format!("the binding of {queue}"), &error))
 }
 
 fn text(text: &str) -> AMQPValue {

@@ -62,7 +62,7 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
     let stop = stop_signal()?;
     let mut progress = Progress::begin(lines.len());
     let mut asking = Asking::new(&lines, args.concurrency, Duration::from_secs(args.patience));
-    let ended = asking.run(&url, &mut progress, &stop).await;
+    let ended = asking.run((&url, config.broker.users.is_some()), &mut progress, &stop).await;
     let report = Report { lines: &lines, results: asking.into_results(), ended: ended.as_ref().err() };
     progress.end();
     if let Some((mut file, path)) = report_file.zip(args.report.as_deref()) {

@@ -69,15 +69,15 @@ impl<'a> Asking<'a> {
         self.results
     }
 
-    /// Asks until everything is answered.
+    /// Asks until everything is answered, of this broker, where our messages must say who sends them or need not.
     pub(super) async fn run(
         &mut self,
-        url: &SecretString,
+        broker: (&SecretString, bool),
         progress: &mut Progress,
         stop: &CancellationToken,
     ) -> Result<(), Ended> {
         loop {
-            let session = self.session(url, progress);
+            let session = self.session(broker, progress);
             let problem = match stop.run_until_cancelled(session).await {
                 None => return Err(Ended::Stopped),
                 Some(Ok(())) => return Ok(()),
@@ -93,8 +93,8 @@ impl<'a> Asking<'a> {
     }
 
     /// Asks over one connection.
-    async fn session(&mut self, url: &SecretString, progress: &mut Progress) -> Result<(), Break> {
-        let connecting = timeout(self.patience, Producer::connect(url.clone())).await;
+    async fn session(&mut self, (url, named): (&SecretString, bool), progress: &mut Progress) -> Result<(), Break> {
+        let connecting = timeout(self.patience, Producer::connect(url.clone(), named)).await;
         let connected = connecting.map_err(|_| Break::For(Ended::NoAnswer))?;
         let producer = connected.map_err(|error| Break::Lost(error.to_string()))?;
         let topics = ["connection.stored", "connection.failed"];
