@@ -6,8 +6,8 @@ use std::fmt;
 
 use lapin::BasicProperties;
 use sealpost_schemas::{Code, Name};
-use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::message::{USER, header};
 use crate::failure::Failure;
@@ -85,7 +85,9 @@ impl Gate {
         let problem = match (users.0.get(user), tenant) {
             (Some(Tenants::All), _) => return Ok(()),
             (Some(Tenants::These(tenants)), Some(tenant)) if tenants.contains(tenant) => return Ok(()),
-            (Some(_), Some(tenant)) => format!("broker.users does not let {user:?} act for tenant {:?}", tenant.as_str()),
+            (Some(_), Some(tenant)) => {
+                format!("broker.users does not let {user:?} act for tenant {:?}", tenant.as_str())
+            }
             (Some(_), None) => format!("this is for all tenants, which broker.users lets {user:?} not act for"),
             (None, _) => format!("broker.users does not name {user:?}"),
         };
@@ -120,7 +122,11 @@ impl<'de> Visitor<'de> for Entry {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Tenants, E> {
-        if text == "*" { Ok(Tenants::All) } else { Err(E::custom("must be a list of tenants, or \"*\" for all of them")) }
+        if text == "*" {
+            Ok(Tenants::All)
+        } else {
+            Err(E::custom("must be a list of tenants, or \"*\" for all of them"))
+        }
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Tenants, A::Error> {
