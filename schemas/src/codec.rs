@@ -176,4 +176,6 @@ fn depth(value: &Value) -> usize {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

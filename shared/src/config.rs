@@ -239,6 +239,9 @@ fn default_grace() -> u64 {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::{Config, parse_toml};
 

@@ -167,3 +167,6 @@ fn work_queue(name: &str) -> Option<&'static str> {
     let home = name.strip_suffix(".retries").unwrap_or(name);
     queues::ALL.iter().find(|queue| **queue == home).copied()
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -161,4 +161,6 @@ fn in_words(error: &serde_json::Error) -> String {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
