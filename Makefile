@@ -41,7 +41,7 @@ soak: ## minutes of killing workers, RabbitMQ and Redis under load, then an acco
 FUZZ ?= 60
 fuzz: ## every decoder of outside bytes under spoilt input, a minute each (FUZZ=10: ten seconds)
 	BOLERO_RANDOM_ITERATIONS=1000000000000 BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ)000 \
-		cargo test --lib -p sealpost-schemas -p sealpost-shared -p sealpost fuzz
+		cargo test --no-fail-fast --lib -p sealpost-schemas -p sealpost-shared -p sealpost fuzz
 
 bench: ## the publish path and the re-sealing walk beside bare pipelines; writes bench.json (minutes)
 	@scripts/prerequisites.sh cc

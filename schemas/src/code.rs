@@ -59,6 +59,7 @@ codes! {
     TokenHeld = "token-held": "The refresh token is or was of a connection that is here already; it is not spent again.",
     SubjectChanged = "subject-changed": "Consent was given by another account of the provider than the stored one.",
     IdTokenInvalid = "id-token-invalid": "The provider's ID token did not pass a check, so that nothing was stored.",
+    TokenTypeUnsupported = "token-type-unsupported": "The provider's access tokens are of a type that is not Bearer, so that they cannot be used.",
     IdReused = "id-reused": "The same id came with another body.",
     Revoked = "revoked": "The connection was revoked.",
     Conflict = "conflict": "The record changed under every attempt to write it.",

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +48,10 @@ pub struct Broker {
     pub prefetch: u16,
     /// Users of the broker, and the tenants that each may act for; without this, everybody may act for everybody.
     pub users: Option<Users>,
+    /// What `reply_to` of a producer's message must begin with; without any, every address will do. One of Direct Reply-to
+    /// always does, and one of our own queues never.
+    #[serde(default)]
+    pub reply_prefixes: Vec<String>,
 }
 
 /// Redis.
@@ -81,7 +85,7 @@ pub struct Keys {
 pub struct Http {
     /// How many seconds a call may take, answer included.
     #[serde(default = "default_limit")]
-    pub limit_seconds: NonZeroU64,
+    pub limit_seconds: NonZeroU16,
 }
 
 /// The operations port.
@@ -126,7 +130,7 @@ impl Http {
     /// How long a call may take.
     #[must_use]
     pub fn limit(&self) -> Duration {
-        Duration::from_secs(self.limit_seconds.get())
+        Duration::from_secs(self.limit_seconds.get().into())
     }
 }
 
@@ -226,8 +230,8 @@ fn default_key() -> String {
     "tokens".into()
 }
 
-fn default_limit() -> NonZeroU64 {
-    NonZeroU64::MIN.saturating_add(19)
+fn default_limit() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(19)
 }
 
 fn default_listen() -> SocketAddr {
@@ -253,7 +257,10 @@ mod tests {
         let error = parse_toml::<Config>(&GOOD.replace("prefetch", "prefech")).unwrap_err();
         assert!(error.starts_with("line 4: unknown field `prefech`"), "{error}");
         let error = parse_toml::<Config>(&format!("{GOOD}[http]\nlimit_seconds = 0\n")).unwrap_err();
-        assert_eq!(error, "line 10: expected a nonzero u64");
+        assert_eq!(error, "line 10: expected a nonzero u16");
+        // a claim of twice its length must be a time
+        let error = parse_toml::<Config>(&format!("{GOOD}[http]\nlimit_seconds = 9223372036854775807\n")).unwrap_err();
+        assert_eq!(error, "line 10: expected a nonzero u16");
         let config = parse_toml::<Config>(GOOD).unwrap();
         assert_eq!((config.broker.prefetch, config.store.shards), (5, 256));
     }

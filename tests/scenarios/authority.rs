@@ -1,6 +1,7 @@
 //! Who may act for whom: users of a real broker, the tenants of each, and the permissions that hold them.
 
 mod again;
+mod page;
 mod permissions;
 mod tenants;
 

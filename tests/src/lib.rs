@@ -9,6 +9,7 @@ pub mod browser;
 pub mod django_peer;
 pub mod entries;
 pub mod machine;
+pub mod matrix_peer;
 pub mod oidc_peer;
 pub mod own;
 pub mod pipeline;

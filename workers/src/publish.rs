@@ -16,6 +16,7 @@ use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::tokens::TokenKeeper;
 
+use self::doubt::again;
 use self::results::{answer, busy, failed};
 use self::tokens::Tokens;
 use crate::providers::{Catalogue, Request, RequestError};
@@ -53,29 +54,40 @@ impl Step for Publish {
 impl Publish {
     /// What this delivery has to do; what happens to the connection on the way goes into `events`.
     async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
-        let (request, oauth) = self.request(job)?;
         let (job_as_known, connection) = (decoded(job), job.connection());
         // both are sent at once, so that they cost one round trip
         let (turn, seen) =
             tokio::join!(self.ledger.begin(&job.owner, job.id, &job_as_known), self.keeper.see(&connection));
-        let turn = turn?;
-        let again = matches!(&turn, Turn::Act(Claim { again: true, .. }) | Turn::Settled(_));
-        let mut tokens = Tokens::of(self, job, oauth, seen, events);
-        let result = match turn {
-            Turn::Act(claim) if job.deadline.is_some_and(|deadline| deadline < at.now) => {
+        let turn = match turn {
+            Ok(turn) => turn,
+            // it may have been posted
+            Err(failure) => return again(job, failure),
+        };
+        let told_before = matches!(&turn, Turn::Act(Claim { again: true, .. }) | Turn::Settled(_));
+        // what was sent before counts, also where the catalogue does not take it any more
+        let result = match (turn, self.request(job)) {
+            (Turn::Act(claim), Err(failure)) => {
                 self.ledger.give_up(&claim).await;
-                Ok(failed(job, deadline_passed()))
+                Err(failure)
             }
-            Turn::Act(claim) => self.act(job, &request, claim, &mut tokens).await,
-            Turn::Settled(standing) => answer(job, standing),
-            Turn::Doubt(doubt) => self.doubt(job, &request, &doubt, &mut tokens).await,
-            Turn::Busy(after) => Err(busy(job, after)),
-            Turn::Reused => {
+            (Turn::Act(claim), Ok(_)) if job.deadline.is_some_and(|deadline| deadline < at.now) => {
+                answer(job, self.ledger.decline(&claim, &failed(job, deadline_passed())).await?)
+            }
+            (Turn::Act(claim), Ok((request, oauth))) => {
+                self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, seen, events)).await
+            }
+            (Turn::Settled(standing), _) => answer(job, standing),
+            (Turn::Doubt(_), Err(failure)) => again(job, failure),
+            (Turn::Doubt(doubt), Ok((request, oauth))) => {
+                self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, seen, events)).await
+            }
+            (Turn::Busy(after), _) => Err(busy(job, after)),
+            (Turn::Reused, _) => {
                 let message = "another job of this owner has this id; give each job an id of its own";
                 Err(Failure::reject(Code::IdReused, message))
             }
         }?;
-        if again && result.outcome != PublishOutcome::Published && events.is_empty() {
+        if told_before && result.outcome != PublishOutcome::Published && events.is_empty() {
             // who had the job before may have found it out, and died before it was told
             events.extend(self.keeper.needs_consent(&connection).await?);
         }

@@ -139,7 +139,8 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
-    let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace: config.ops.grace() };
+    let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());
+    let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace, replies };
     let shards = store.shards();
     let ledger =
         |kind| Ledger::new(kind, store.clone(), (keys.clone(), key_id.clone()), SystemClock, config.http.limit());

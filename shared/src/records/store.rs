@@ -36,6 +36,7 @@ struct Inner {
     locator: Locator,
     write: Script,
     finish: Script,
+    lease: Script,
     release: Script,
 }
 
@@ -70,8 +71,9 @@ impl Store {
             Link::new(config, locator.clone()).map_err(|trouble| StoreError::new("set up the store", trouble))?;
         let write = Script::new(include_str!("scripts/write.lua"));
         let finish = Script::new(include_str!("scripts/finish.lua"));
+        let lease = Script::new(include_str!("scripts/lease.lua"));
         let release = Script::new(include_str!("scripts/release.lua"));
-        Ok(Self { inner: Arc::new(Inner { link, locator, write, finish, release }) })
+        Ok(Self { inner: Arc::new(Inner { link, locator, write, finish, lease, release }) })
     }
 
     /// A store that was reached and is ours.
@@ -242,6 +244,10 @@ impl Store {
 
     pub(super) fn finish_script(&self) -> &Script {
         &self.inner.finish
+    }
+
+    pub(super) fn lease_script(&self) -> &Script {
+        &self.inner.lease
     }
 
     pub(super) fn release_script(&self) -> &Script {

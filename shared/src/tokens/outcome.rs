@@ -67,7 +67,12 @@ impl TokenKeeper {
             scopes: metadata.scopes,
             expires_at: metadata.access_expires_at,
         };
-        let events = Answer::of(&event).into_iter().collect();
+        let events: Vec<_> = Answer::of(&event).into_iter().collect();
+        if let Err(why) = answer.usable() {
+            // the refresh token is kept and the user left alone: the provider may think better of it
+            let message = format!("refreshing record {id} at {}: {why}", attempt.wanted.connection.provider);
+            return Err(Failure::retry(Code::TokenTypeUnsupported, message).with_events(events));
+        }
         Ok(Access::Granted { token: answer.access_token, generation: metadata.generation, events })
     }
 
@@ -78,7 +83,7 @@ impl TokenKeeper {
         let superseded = superseded::with(&old.superseded, spent.map(|spent| self.store.hash_of(spent)));
         let content = Content {
             tokens: TokenSet {
-                access_token: answer.keep_access_token.then(|| answer.access_token.clone()),
+                access_token: answer.kept_access_token(),
                 // RFC 6749 §6: an answer without one leaves the old one good
                 refresh_token: answer.refresh_token.clone().or_else(|| tokens.refresh_token.clone()),
                 token_type: answer.token_type.clone().or_else(|| tokens.token_type.clone()),

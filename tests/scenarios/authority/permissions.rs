@@ -12,7 +12,8 @@ use sealpost_tests::pipeline::{SOON, exchange_request, publish_job};
 use sealpost_tests::{Pipeline, Rig, Sandbox, Setup, User};
 
 /// What `SECURITY.md` tells an operator to give a producer. `NAME` is its user's name.
-const PERMISSIONS: [&str; 3] = [r"^NAME\.", r"^(sealpost\.(exchange-requests|publish-jobs)|NAME\..*)$", r"^NAME\."];
+pub(super) const PERMISSIONS: [&str; 3] =
+    [r"^NAME\.", r"^(sealpost\.(exchange-requests|publish-jobs)|NAME\..*)$", r"^NAME\."];
 
 fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())

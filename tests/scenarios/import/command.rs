@@ -47,6 +47,19 @@ async fn a_file_becomes_connections_once_however_often_it_is_imported() {
 }
 
 #[tokio::test]
+async fn where_no_reply_may_come_to_its_queue_the_answers_come_as_events() {
+    let pipeline = Pipeline::start().await;
+    let config = fs::read_to_string(pipeline.config()).unwrap();
+    pipeline.write("sealpost.toml", &config.replace("prefetch =", "reply_prefixes = ['answers']\nprefetch ="));
+    let _worker = pipeline.worker().await;
+    let token = token_of(&pipeline, "ada").await;
+    file(&pipeline, &[line("ada", &token)]);
+    let said = run(&pipeline, &["tokens.jsonl", "--json"]).await;
+    assert!(said.good, "{}", said.stderr);
+    assert_eq!(json_of(&said)["stored"], 1);
+}
+
+#[tokio::test]
 async fn an_import_that_is_interrupted_goes_on_where_it_was() {
     let pipeline = Pipeline::start().await;
     let _worker = pipeline.worker().await;

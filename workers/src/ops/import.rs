@@ -61,8 +61,10 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
     let report_file = args.report.as_deref().map(|path| created(path, &args.file)).transpose()?;
     let stop = stop_signal()?;
     let mut progress = Progress::begin(lines.len());
-    let mut asking = Asking::new(&lines, args.concurrency, Duration::from_secs(args.patience));
-    let ended = asking.run((&url, config.broker.users.is_some()), &mut progress, &stop).await;
+    let (patience, named) = (Duration::from_secs(args.patience), config.broker.users.is_some());
+    let replies = config.broker.reply_prefixes.into();
+    let mut asking = Asking::new(&lines, args.concurrency, patience, replies);
+    let ended = asking.run((&url, named), &mut progress, &stop).await;
     let report = Report { lines: &lines, results: asking.into_results(), ended: ended.as_ref().err() };
     progress.end();
     if let Some((mut file, path)) = report_file.zip(args.report.as_deref()) {

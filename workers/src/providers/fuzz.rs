@@ -1,17 +1,22 @@
 //! Catalogues, what providers answer, and what producers want of them, spoilt.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use bolero::{ValueGenerator, produce};
+use percent_encoding::percent_decode_str;
 use sealpost_fuzz::{ITERATIONS, near, near_text};
-use sealpost_schemas::Content;
+use sealpost_schemas::TextContent;
 use sealpost_shared::http::Answered;
 use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
 
+use super::Catalogue;
 use super::answer::{remote, words};
 use super::errors::{ErrorRule, meaning};
 use super::raw::RawAccess;
-use super::{Catalogue, template};
+use super::template::{Address, Form, Headers, Json, Words};
 
 const TOKEN: &str = "secret-token";
 
@@ -23,7 +28,7 @@ fn a_spoilt_answer_has_a_meaning_and_what_goes_on_of_it_is_bounded_plain_and_wit
         {"status": 200, "at": "/error/code", "means": "rejected"},
     ]))
     .unwrap();
-    let sent = json!({"text": "a private text"});
+    let sent = ["a private text".to_owned()];
     let seeds = [
         r#"{"id":7,"url":"https://p/secret-token","list":["a private text","secret-token"],"deep":{"secret-token":1.5}}"#,
         r#"{"error":"expired_token","message":"no: a private text, sec\u0001ret-token, secret-token"}"#,
@@ -38,7 +43,7 @@ fn a_spoilt_answer_has_a_meaning_and_what_goes_on_of_it_is_bounded_plain_and_wit
             meaning(&rules, &answered, &body);
             let fields = ["/id", "/list", "/deep", "/error", "", "/list/0"].map(String::from);
             let remote = remote(&body, (Some("/id"), Some("/url")), fields.into_iter(), &TOKEN.into());
-            let said = words(status, &body, (Some("/error"), Some("/message")), Some(&sent), &TOKEN.into());
+            let said = words(status, &body, (Some("/error"), Some("/message")), &sent, &TOKEN.into());
             assert!(!format!("{said:?}").contains("a private text"), "{said:?}");
             for text in [serde_json::to_string(&remote).unwrap(), serde_json::to_string(&said).unwrap()] {
                 assert!(!text.contains(TOKEN), "{text}");
@@ -83,67 +88,106 @@ fn a_raw_path_that_is_allowed_stays_under_origin_and_prefix() {
             assert!(url.path().starts_with(&prefix), "{url}");
             assert_eq!((url.query(), url.fragment()), (None, None), "{url}");
             // a server that decodes it meets as many segments as were asked for, and no way up
-            let rest = percent_decoded(&url.path()[prefix.len()..]);
+            let rest = decoded(&url.path()[prefix.len()..]);
             assert_eq!(rest.split('/').count(), path.split('/').count() - 1, "{url}");
             assert!(!rest.split(['/', '\\']).any(|segment| segment == ".." || segment == "."), "{url}");
             assert!(!rest.contains(['\n', '\r', '\0']), "{url}");
-            assert_eq!(url::Url::parse(url.as_str()).unwrap(), url);
+            assert_eq!(Url::parse(url.as_str()).unwrap(), url);
         }
     });
 }
 
-fn percent_decoded(path: &str) -> String {
-    let form = path.replace('+', "%2B");
-    let (name, _) = url::form_urlencoded::parse(form.as_bytes()).next().unwrap_or_default();
-    name.into_owned()
+fn decoded(path: &str) -> String {
+    percent_decode_str(path).decode_utf8_lossy().into_owned()
 }
 
 /// A template as it stands in an entry, and a content.
-fn filled() -> impl ValueGenerator<Output = (String, String)> {
-    let templates = [
-        r#"{"text":"{text}","title":"{title}","tags":["{to}","a",5],"deep":{"in_reply_to":"{in_reply_to}"}}"#,
-        r#"["{text}",{"a":"{title}"},null]"#,
-        r#""{text}""#,
-    ];
+fn filled(templates: &[&str]) -> impl ValueGenerator<Output = (String, String)> {
     let contents = [
-        r#"{"type":"post","text":"\",\"admin\":true,\"x\":\"{title}","title":"{text}"}"#,
-        r#"{"type":"email","text":"a","to":["b@c","{text}"],"in_reply_to":"{"}"#,
+        r#"{"text":"\",\"admin\":true,\"x\":\"{title}","title":"{text}"}"#,
+        r#"{"text":"a/../b?c=d&e#f;g","to":["b@c/..","{text}"],"in_reply_to":"%2e%2e"}"#,
+        r#"{"text":"a\r\nx: y","title":"..","to":["e"],"in_reply_to":"7"}"#,
     ];
-    (near_text(templates.map(String::from).into()), near_text(contents.map(String::from).into()))
+    let templates = templates.iter().map(ToString::to_string).collect();
+    (near_text(templates), near_text(contents.map(String::from).into()))
 }
 
 #[test]
-fn a_filled_template_holds_its_own_words_and_the_contents_and_has_no_fields_but_its_own() {
-    bolero::check!().with_iterations(ITERATIONS).with_generator(filled()).for_each(|(template, content)| {
-        let (Ok(template), Ok(content)) = (serde_json::from_str(template), serde_json::from_str::<Content>(content))
-        else {
-            return;
-        };
-        if template::check(&template).is_ok() {
-            same_shape(
-                &template,
-                template::fill(&template, &content).as_ref(),
-                &serde_json::to_value(&content).unwrap(),
-            );
+fn a_filled_body_has_the_shape_of_its_template() {
+    let templates = [
+        r#"{"text":"{text}","title":"{title}","tags":["{to}","a",5],"deep":{"in_reply_to":"x {in_reply_to}"}}"#,
+        r#"["{text}",{"a":"{title}"},null]"#,
+        r#""{text}""#,
+    ];
+    bolero::check!().with_iterations(ITERATIONS).with_generator(filled(&templates)).for_each(|(template, content)| {
+        let Ok(template) = serde_json::from_str::<Value>(template) else { return };
+        let (Ok(json), Ok(content)) = (Json::try_from(template.clone()), serde_json::from_str(content)) else { return };
+        if let Ok(Some(filled)) = json.fill(&Words { content: &content, key: Uuid::nil() }) {
+            same_shape(&template, &filled, &content);
         }
     });
 }
 
-fn same_shape(template: &Value, filled: Option<&Value>, content: &Value) {
+fn same_shape(template: &Value, filled: &Value, content: &TextContent) {
     match (template, filled) {
-        (Value::String(text), None) => {
-            assert!(text.starts_with('{') && content[text.trim_matches(['{', '}'])].is_null())
+        (Value::Object(fields), Value::Object(filled)) => {
+            filled.iter().for_each(|(name, value)| same_shape(&fields[name], value, content));
         }
-        (Value::String(text), Some(filled)) if text.starts_with('{') => {
-            assert_eq!(*filled, content[text.trim_matches(['{', '}'])]);
+        (Value::Array(items), Value::Array(filled)) => assert!(filled.len() <= items.len()),
+        (Value::String(text), Value::Array(filled)) => {
+            assert_eq!((text.as_str(), filled.len()), ("{to}", content.to.as_ref().map_or(0, Vec::len)));
         }
-        (Value::Object(fields), Some(Value::Object(filled))) => {
-            assert!(filled.keys().all(|name| fields.contains_key(name)));
-            fields.iter().for_each(|(name, value)| same_shape(value, filled.get(name), content));
-        }
-        (Value::Array(items), Some(Value::Array(filled))) => assert!(filled.len() <= items.len()),
-        (template, filled) => assert_eq!(Some(template), filled),
+        (Value::String(text), Value::String(filled)) => match text.as_str() {
+            "{text}" => assert_eq!(*filled, content.text),
+            text if text.contains(['{', '}']) => {}
+            text => assert_eq!(filled, text),
+        },
+        (template, filled) => assert_eq!(template, filled),
     }
+}
+
+#[test]
+fn a_filled_address_leads_to_the_entrys_origin_through_as_many_segments_and_parameters() {
+    let templates = [
+        "https://p.example/v1/{title}/posts/x-{in_reply_to}?key={key}&text={text}&fixed=1&to={to}",
+        "https://p.example:8443/{recipient}",
+        "https://p.example/a%20b/?q={text}",
+    ];
+    bolero::check!().with_iterations(ITERATIONS).with_generator(filled(&templates)).for_each(|(template, content)| {
+        let (Ok(address), Ok(content)) = (Address::try_from(template.clone()), serde_json::from_str(content)) else {
+            return;
+        };
+        let Ok(url) = address.fill(&Words { content: &content, key: Uuid::nil() }) else { return };
+        let sample = address.sample();
+        assert_eq!((url.origin(), url.username(), url.fragment()), (sample.origin(), sample.username(), None), "{url}");
+        let segments = |url: &Url| decoded(url.path()).split(['/', '\\']).map(String::from).collect::<Vec<_>>();
+        assert_eq!(segments(&url).len(), segments(sample).len(), "{url} from {template}");
+        let dots = |url: &Url| segments(url).iter().filter(|segment| [".", ".."].contains(&segment.as_str())).count();
+        assert_eq!(dots(&url), dots(sample), "{url} from {template}");
+        let names: Vec<_> = sample.query_pairs().map(|(name, _)| name).collect();
+        assert!(url.query_pairs().all(|(name, _)| names.contains(&name)), "{url} from {template}");
+    });
+}
+
+#[test]
+fn a_filled_header_is_one_line_and_a_form_has_no_fields_but_its_own() {
+    let templates = [r#"{"x-title":"{title}","x-note":"of {text}","x-to":"{recipient}"}"#];
+    bolero::check!().with_iterations(ITERATIONS).with_generator(filled(&templates)).for_each(|(template, content)| {
+        let Ok(content) = serde_json::from_str::<TextContent>(content) else { return };
+        let words = Words { content: &content, key: Uuid::nil() };
+        let names: BTreeMap<String, String> = serde_json::from_str(template).unwrap_or_default();
+        if let Ok(headers) = serde_json::from_str::<Headers>(template)
+            && let Ok(filled) = headers.fill(&words)
+        {
+            assert!(filled.len() <= names.len());
+            assert!(filled.values().all(|value| !value.as_bytes().iter().any(u8::is_ascii_control)), "{filled:?}");
+        }
+        if let Ok(form) = serde_json::from_str::<Form>(template)
+            && let Ok(filled) = form.fill(&words)
+        {
+            assert!(filled.iter().all(|(name, _)| names.contains_key(name)), "{filled:?}");
+        }
+    });
 }
 
 #[test]

@@ -11,6 +11,7 @@ use sealpost_shared::failure::Failure;
 use serde_json::Value;
 
 use super::Runner;
+use super::reply_to::DIRECT_REPLY;
 use crate::step::Emission;
 use sealpost_shared::metrics::published;
 
@@ -25,9 +26,6 @@ const PUT_OFF: Duration = Duration::from_secs(5);
 
 /// A reply that went out and was not confirmed is tried again this often: somebody else's forged address ends the connection, and with it this reply.
 const REPLY_TRIES: u32 = 2;
-
-/// Replies to such addresses are at most once by the broker's design, and a forged one is best not tried again.
-const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to.";
 
 impl<C: Clock> Runner<C> {
     /// Publishes a step's messages, each confirmed.
@@ -79,7 +77,8 @@ impl<C: Clock> Runner<C> {
     /// Sends the answer to whoever asked, and tells nobody else.
     pub(super) async fn answer(&self, delivery: &Delivery, encoding: Encoding, answer: &Answer) -> Option<()> {
         let outgoing = outgoing(answer, encoding, &answer.reply, delivery);
-        match (&delivery.reply_to, outgoing) {
+        let reply_to = delivery.reply_to.as_ref().filter(|address| self.replies.refusal(address).is_none());
+        match (reply_to, outgoing) {
             (Some(reply_to), Some(outgoing)) => self.reply(delivery, reply_to, &outgoing).await,
             _ => Some(()),
         }
@@ -94,6 +93,7 @@ impl<C: Clock> Runner<C> {
                 Err(PublishError::NotSent { .. }) if self.may_wait(delivery) => {}
                 Err(PublishError::NotSent { .. }) => return None,
                 Err(PublishError::Lost { .. } | PublishError::Unconfirmed { .. })
+                    // at most once by the broker's design, and a forged one is best not tried again
                     if tries < REPLY_TRIES && !to.starts_with(DIRECT_REPLY) =>
                 {
                     tries += 1;

@@ -1,7 +1,8 @@
 //! Requests out, answers in, over all reconnections. Whatever is not answered is sent again: a worker that did it already
 //! answers from its ledger.
 //!
-//! An answer comes twice, as a reply and as an event, to one queue of our own: either may be lost.
+//! An answer comes twice, as a reply and as an event, to one queue of our own: either may be lost. Where no reply may go
+//! to such a queue, it comes as an event.
 
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroUsize;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 use super::lines::Line;
 use super::progress::Progress;
+use crate::runner::ReplyPrefixes;
 use crate::step::FollowUp;
 
 /// Between two attempts to connect, or to send to a full queue.
@@ -53,15 +55,22 @@ pub(super) struct Asking<'a> {
     results: Vec<Option<ExchangeResult>>,
     concurrency: usize,
     patience: Duration,
+    /// Where replies may go.
+    replies: ReplyPrefixes,
     /// When the last answer came, or the first could have.
     heard: Instant,
 }
 
 impl<'a> Asking<'a> {
-    pub(super) fn new(lines: &'a [Line], concurrency: NonZeroUsize, patience: Duration) -> Self {
+    pub(super) fn new(
+        lines: &'a [Line],
+        concurrency: NonZeroUsize,
+        patience: Duration,
+        replies: ReplyPrefixes,
+    ) -> Self {
         let by_id = lines.iter().enumerate().map(|(at, line)| (line.id(), at)).collect();
         let results = lines.iter().map(|_| None).collect();
-        Self { lines, by_id, results, concurrency: concurrency.get(), patience, heard: Instant::now() }
+        Self { lines, by_id, results, concurrency: concurrency.get(), patience, replies, heard: Instant::now() }
     }
 
     /// What was answered, line by line.
@@ -116,7 +125,8 @@ impl<'a> Asking<'a> {
     /// Sends one request. A queue that is full now need not be so in a moment.
     async fn send(&self, at: usize, producer: &Producer, reply_to: &str) -> Result<(), String> {
         let follow_up = FollowUp::of(&self.lines[at].request()).map_err(|error| error.to_string())?;
-        let message = Outgoing { reply_to: Some(reply_to.into()), ..follow_up.outgoing() };
+        let reply_to = self.replies.refusal(reply_to).is_none().then(|| reply_to.into());
+        let message = Outgoing { reply_to, ..follow_up.outgoing() };
         let mut tries = 1;
         loop {
             let sent = timeout(SEND_WITHIN, producer.send(follow_up.queue, &message)).await;

@@ -13,6 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::exchange::problem_of_scopes;
+
 /// One connection to be made.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -141,6 +143,9 @@ fn line(
     if token.expose_secret().is_empty() {
         return Err("`refresh_token` must not be empty".into());
     }
+    if let Some(problem) = problem_of_scopes(scopes.as_deref()) {
+        return Err(problem);
+    }
     let label = label.or_else(|| Name::new("default")).ok_or("`label` is missing")?;
     Ok(Line { number, connection: Connection { tenant, user, provider, label }, token, scopes })
 }
@@ -152,10 +157,11 @@ fn in_words(error: &serde_json::Error) -> String {
     }
     let text = error.to_string();
     let problem = without_value(text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem));
-    let field = problem.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    // up to the last backtick before what was expected: a name may hold one
+    let field = problem.strip_prefix("unknown field `").and_then(|rest| rest.rsplit_once("`, expected"));
     let plain = |name: &str| name.len() <= 24 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     match field {
-        Some(name) if !plain(name) => "it has a field that is not known".into(),
+        Some((name, _)) if !plain(name) => "it has a field that is not known".into(),
         _ => problem,
     }
 }
