@@ -49,6 +49,7 @@ codes! {
     OutcomeUnknown = "outcome-unknown": "The request may have been carried out; nothing proves it either way.",
     KeyMissing = "key-missing": "The key that sealed the record is not in the key source.",
     KeyDisabled = "key-disabled": "The key that sealed the record is disabled in the key source.",
+    KeyRetired = "key-retired": "The key version was retired while something was sealed under it; the newest is used at the next attempt.",
     KeySourceUnavailable = "key-source-unavailable": "The key source could not be read.",
     SealedRequired = "sealed-required": "A secret came unsealed where configuration requires it sealed.",
     Quarantined = "quarantined": "The stored record does not open with its key: it was altered or moved.",

@@ -14,17 +14,20 @@
 //! - That the act was done counts, however late. A refusal counts only if it answers the newest request, and none before
 //!   it may have been carried out.
 
+mod look;
 mod result;
 mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealpost_schemas::Owner;
+use sealpost_schemas::{Code, Owner};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+pub use crate::records::LEDGER_KEPT as KEPT;
+pub use look::Looked;
 pub use turn::{Claim, Doubt, Sending, Standing, Turn};
 
 use crate::clock::Clock;
@@ -131,19 +134,29 @@ impl<C: Clock> Ledger<C> {
         outcome: Outcome,
         result: &R,
     ) -> Result<Standing<R>, Failure> {
-        let (entry, (name, key)) = (&sending.entry, &sending.key);
-        let bytes = result::seal(entry, name, key, result)?;
-        let sealed = SealedResult { key: name, bytes: &bytes };
-        let word = Word::Answered(sending.number, outcome, sealed);
-        for _ in 1..SETTLES {
-            match self.store.ledger_settle(entry, sending.owner, word, true).await {
+        let (entry, mut sealed_with) = (&sending.entry, sending.key.clone());
+        let mut tries = 0;
+        loop {
+            let (name, key) = &sealed_with;
+            let bytes = result::seal(entry, name, key, result)?;
+            let word = Word::Answered(sending.number, outcome, SealedResult { key: name, bytes: &bytes });
+            let error = match self.store.ledger_settle(entry, sending.owner, word, true).await {
                 Ok(settled) => return self.standing(entry, settled).await,
-                Err(error) => tracing::warn!(%entry, %error, "what became of a request is not written yet"),
+                Err(error) => error,
+            };
+            tries += 1;
+            if tries == SETTLES {
+                return Err(error.into());
+            }
+            tracing::warn!(%entry, %error, "what became of a request is not written yet");
+            if error.code() == Code::KeyRetired
+                && let Ok(newest) = self.newest().await
+            {
+                // retired while the request was under way
+                sealed_with = newest;
             }
             sleep(PAUSE).await;
         }
-        let settled = self.store.ledger_settle(entry, sending.owner, word, true).await?;
-        self.standing(entry, settled).await
     }
 
     /// Notes that something was found done whose outcome was in doubt.

@@ -10,6 +10,7 @@ mod ledger;
 mod lost_answers;
 mod names;
 mod refreshes;
+mod retired;
 mod risks;
 mod world;
 mod writes;

@@ -6,6 +6,7 @@
 pub mod breakpoint;
 pub mod broker;
 pub mod browser;
+pub mod command;
 pub mod django_peer;
 pub mod entries;
 pub mod machine;

@@ -16,6 +16,7 @@ mod publishing;
 mod raw;
 mod request;
 mod segment;
+mod summary;
 mod template;
 
 pub use call::{Publication, PublishError, publish};
@@ -23,3 +24,4 @@ pub use catalogue::{Api, Catalogue, Provider};
 pub use find::{Found, find};
 use publishing::Publishing;
 pub use request::{Request, RequestError};
+pub use summary::Summary;

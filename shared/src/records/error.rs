@@ -28,6 +28,7 @@ impl StoreError {
     pub const fn code(&self) -> Code {
         match self.trouble {
             Trouble::Unreadable(_) => Code::RecordUnreadable,
+            Trouble::KeyRetired(_) => Code::KeyRetired,
             _ => Code::StoreUnavailable,
         }
     }

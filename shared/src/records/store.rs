@@ -187,7 +187,10 @@ impl Store {
             layout::due(id.shard),
             layout::epoch(id.shard, owner),
             layout::tokens(id.shard),
+            layout::retired(id.shard),
         ];
+        // a write that leaves the ciphertext alone leaves its version alone too
+        let seals = fields.iter().any(|(name, _)| *name == "sealed");
         let (condition, wanted) = match expected {
             Expected::Absent => ("absent", String::new()),
             Expected::Revision(revision) => ("revision", revision.0.to_string()),
@@ -202,6 +205,7 @@ impl Store {
             layout::member(id).into(),
             id.key.to_string().into(),
             epoch.map(|epoch| epoch.to_string()).unwrap_or_default().into(),
+            if seals { layout::version(key).into() } else { Vec::new() },
         ];
         args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
 

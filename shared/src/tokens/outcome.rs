@@ -16,6 +16,7 @@ use super::turn::put_off;
 use super::{TokenKeeper, superseded};
 use crate::failure::Failure;
 use crate::ids;
+use crate::metrics::{self, Act};
 use crate::oauth::TokenAnswer;
 use crate::records::{Content, Expected, Marker, Metadata, Saved, Standing, State, TokenSet};
 
@@ -131,6 +132,9 @@ impl TokenKeeper {
                 continue;
             }
             tracing::warn!(record = %record.id, code = code.as_str(), "consent is needed again");
+            if code == Code::RefreshOutcomeLost {
+                metrics::outcome_unknown(Act::Refresh);
+            }
             let event = ConnectionNeedsConsent {
                 id: event_id(&attempt.wanted.connection, ConnectionNeedsConsent::NAME, record.metadata.generation),
                 connection: attempt.wanted.connection.clone(),

@@ -38,10 +38,10 @@ const WORDS: [&str; 24] = [
 ];
 
 /// One of these, as it is or spoilt in up to four places: bytes flipped, put in, taken out, repeated, cut off.
+#[must_use]
 pub fn near(seeds: Vec<Vec<u8>>) -> impl ValueGenerator<Output = Vec<u8>> {
-    assert!(!seeds.is_empty(), "nothing to spoil");
     produce::<(u16, u8, [(u8, u16, u8, u8); EDITS])>().map_gen(move |(seed, count, edits)| {
-        let mut bytes = seeds[usize::from(seed) % seeds.len()].clone();
+        let mut bytes = seeds.get(usize::from(seed) % seeds.len().max(1)).cloned().unwrap_or_default();
         for edit in &edits[..usize::from(count) % (EDITS + 1)] {
             spoil(&mut bytes, *edit);
         }
@@ -50,6 +50,7 @@ pub fn near(seeds: Vec<Vec<u8>>) -> impl ValueGenerator<Output = Vec<u8>> {
 }
 
 /// The same for texts.
+#[must_use]
 pub fn near_text(seeds: Vec<String>) -> impl ValueGenerator<Output = String> {
     near(seeds.into_iter().map(String::into_bytes).collect())
         .map_gen(|bytes| String::from_utf8_lossy(&bytes).into_owned())

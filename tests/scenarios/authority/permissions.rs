@@ -53,7 +53,7 @@ async fn a_producer_reaches_no_other_queue_whatever_it_publishes() {
     let worker = pipeline.worker().await;
     let broker = &pipeline.rig.broker;
     let refused = async |exchange: &str, key: &str| {
-        let sent = producer.publish((exchange, key), b"x", Default::default()).await;
+        let sent = producer.publish((exchange, key), b"x", lapin::BasicProperties::default()).await;
         assert!(sent.as_ref().is_err_and(|words| words.contains("ACCESS_REFUSED")), "{exchange} {key}: {sent:?}");
     };
     let mut queues = vec!["dead-letters".to_owned(), "answers".to_owned()];

@@ -88,6 +88,11 @@ impl Catalogue {
         schema
     }
 
+    /// Every provider, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&ProviderId, &Provider)> {
+        self.0.iter()
+    }
+
     /// The provider of this name.
     #[must_use]
     pub fn get(&self, id: &ProviderId) -> Option<&Provider> {
