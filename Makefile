@@ -1,7 +1,7 @@
 # What one does with a clone. Everything else is plain cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test soak bench lint deny generated
+.PHONY: help demo tour test soak fuzz bench lint deny generated
 
 # Advisories need a database from the network.
 DENY := check --hide-inclusion-graph bans licenses sources
@@ -35,6 +35,14 @@ soak: ## minutes of killing workers, RabbitMQ and Redis under load, then an acco
 	@scripts/prerequisites.sh cc
 	cargo build --bins
 	cargo test --quiet --package sealpost-tests --test soak -- $(SOAK)
+
+# The fuzz tests of `make test`, for a time instead of a number of inputs; stable Rust will do. A failure prints the seed that
+# repeats it (BOLERO_RANDOM_SEED). One test led by coverage: cargo install cargo-bolero, then
+# cargo bolero test --package sealpost-shared --sanitizer NONE seal::aead::fuzz::NAME
+FUZZ ?= 60
+fuzz: ## every decoder of outside bytes under spoilt input, a minute each (FUZZ=10: ten seconds)
+	BOLERO_RANDOM_ITERATIONS=1000000000000 BOLERO_RANDOM_TEST_TIME_MS=$(FUZZ)000 \
+		cargo test --no-fail-fast --lib -p sealpost-schemas -p sealpost-shared -p sealpost fuzz
 
 bench: ## the publish path and the re-sealing walk beside bare pipelines; writes bench.json (minutes)
 	@scripts/prerequisites.sh cc

@@ -29,6 +29,7 @@ codes! {
     MessageTooLarge = "message-too-large": "The message's body is larger than 1 MiB.",
     UnknownVersion = "unknown-version": "This version of the message is not known to the workers that run here.",
     ReplyToRefused = "reply-to-refused": "The reply address is one of Sealpost's own queues.",
+    NotAllowed = "not-allowed": "The broker's user who sent the message may not act for this tenant, or for all of them.",
     NotSupported = "not-supported": "The message is right, but what it asks for is not done by this version.",
     UnknownProvider = "unknown-provider": "The provider is not in the catalogue.",
     DeadlinePassed = "deadline-passed": "The deadline passed before the work was begun.",

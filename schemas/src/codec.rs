@@ -180,4 +180,6 @@ fn depth(value: &Value) -> usize {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

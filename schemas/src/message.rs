@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::{FailureReport, Owner};
+use crate::{FailureReport, Name, Owner};
 
 /// The work queues, each a message's plural.
 pub mod queues {
@@ -18,6 +18,8 @@ pub mod queues {
     pub const ROTATION_TICKS: &str = "rotation-ticks";
     /// `rotation-shard` messages.
     pub const ROTATION_SHARDS: &str = "rotation-shards";
+    /// The work queues that producers write to, each through an exchange of its own.
+    pub const PRODUCERS: &[&str] = &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS];
     /// Every work queue.
     pub const ALL: &[&str] = &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS, ROTATION_SHARDS];
 }
@@ -49,6 +51,11 @@ pub trait Queued: Message {
 
     /// The owner, whose ids are the producer's own.
     fn owner(&self) -> Option<&Owner>;
+
+    /// The one tenant that it is for; without one, it is for all.
+    fn tenant(&self) -> Option<&Name> {
+        self.owner().map(|owner| &owner.tenant)
+    }
 
     /// The result that tells the producer of a failure, under this id. `None` for messages that nobody waits for.
     fn failed(&self, _id: Uuid, _failure: FailureReport) -> Option<Answer> {

@@ -116,6 +116,9 @@ impl Queued for RotationTick {
     fn owner(&self) -> Option<&Owner> {
         None
     }
+    fn tenant(&self) -> Option<&Name> {
+        self.scope.tenant.as_ref()
+    }
 }
 
 impl Message for RotationShard {
@@ -133,5 +136,8 @@ impl Queued for RotationShard {
     }
     fn owner(&self) -> Option<&Owner> {
         None
+    }
+    fn tenant(&self) -> Option<&Name> {
+        self.scope.tenant.as_ref()
     }
 }

@@ -14,6 +14,7 @@ mod open;
 mod pool;
 mod producer;
 mod topology;
+mod users;
 mod wire;
 
 use std::borrow::Cow;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sealpost_schemas::Code;
+use sealpost_schemas::{Code, Name};
 use secrecy::SecretString;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -33,11 +34,15 @@ pub use error::{BrokerError, PublishError};
 pub use inspect::{Inspection, inspect};
 pub use message::{Body, Outgoing};
 pub use producer::{Events, Heard, Producer};
-pub use topology::{DEAD_LETTERS, EVENTS, TIERS, Tier, is_own_queue, retries};
+pub use topology::{DEAD_LETTERS, EVENTS, TIERS, Tier, entrance, is_own_queue, retries};
+pub use users::{Sender, Users};
 
 use link::{Purpose, State, Supervised, Target};
 use message::Verdict;
 use pool::Pool;
+use users::Gate;
+
+use crate::failure::Failure;
 
 /// An event is tried this often.
 const EVENT_TRIES: u32 = 3;
@@ -54,11 +59,13 @@ pub struct BrokerConfig {
     pub prefetch: u16,
     /// A publish that is not confirmed within this time has failed.
     pub confirm_timeout: Duration,
+    /// Who may act for whom; without it everybody may act for everybody.
+    pub users: Option<Users>,
 }
 
 impl Default for BrokerConfig {
     fn default() -> Self {
-        Self { urls: Vec::new(), prefetch: 32, confirm_timeout: Duration::from_secs(10) }
+        Self { urls: Vec::new(), prefetch: 32, confirm_timeout: Duration::from_secs(10), users: None }
     }
 }
 
@@ -109,6 +116,7 @@ struct Inner {
     reply: Supervised,
     publishing: Pool,
     replying: Pool,
+    gate: Arc<Gate>,
     closing: CancellationToken,
     _close_on_drop: DropGuard,
 }
@@ -120,6 +128,8 @@ impl Broker {
     /// If a URL is not one.
     pub fn start(config: &BrokerConfig) -> Result<Self, BrokerError> {
         let targets = Target::all(&config.urls)?;
+        let own = targets.iter().map(|target| target.uri.authority.userinfo.username.clone()).collect();
+        let gate = Arc::new(Gate::new(own, config.users.clone()));
         let closing = CancellationToken::new();
         let declaring = Arc::default();
         let connection =
@@ -128,11 +138,12 @@ impl Broker {
             (connection(Purpose::Consume), connection(Purpose::Publish), connection(Purpose::Reply));
         Ok(Self(Arc::new(Inner {
             prefetch: config.prefetch.max(1),
-            publishing: Pool::new(publish.clone(), config.confirm_timeout),
-            replying: Pool::new(reply.clone(), config.confirm_timeout),
+            publishing: Pool::new(publish.clone(), config.confirm_timeout, gate.is_closed()),
+            replying: Pool::new(reply.clone(), config.confirm_timeout, gate.is_closed()),
             consume,
             publish,
             reply,
+            gate,
             _close_on_drop: closing.clone().drop_guard(),
             closing,
         })))
@@ -176,7 +187,15 @@ impl Broker {
     /// Consumes a work queue and its retries.
     #[must_use]
     pub fn consume(&self, queue: &'static str) -> Deliveries {
-        Deliveries::start(self.0.consume.clone(), queue, self.0.prefetch)
+        Deliveries::start(self.0.consume.clone(), queue, self.0.prefetch, Arc::clone(&self.0.gate))
+    }
+
+    /// Whether the sender of a message may act for this tenant; for all, if none is named.
+    ///
+    /// # Errors
+    /// A rejection, if it may not.
+    pub fn allows(&self, sender: &Sender, tenant: Option<&Name>) -> Result<(), Failure> {
+        self.0.gate.pass(sender, tenant)
     }
 
     /// Publishes a message that must arrive: mandatory, persistent, confirmed.

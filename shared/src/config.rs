@@ -15,6 +15,8 @@ use serde::{Deserialize, Deserializer};
 
 pub use self::words::read_toml;
 
+use crate::broker::Users;
+
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +49,8 @@ pub struct Broker {
     /// How many messages of a queue one worker holds at a time.
     #[serde(default = "default_prefetch", deserialize_with = "at_least_one")]
     pub prefetch: u16,
+    /// Users of the broker, and the tenants that each may act for; without this, everybody may act for everybody.
+    pub users: Option<Users>,
     /// What `reply_to` of a producer's message must begin with; without any, every address will do. One of Direct Reply-to
     /// always does, and one of our own queues never.
     #[serde(default)]
@@ -229,3 +233,6 @@ fn default_listen() -> SocketAddr {
 fn default_grace() -> u64 {
     25
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -14,6 +14,8 @@ mod durability;
 mod error;
 mod fields;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod golden;
 mod holders;
 mod layout;

@@ -29,7 +29,7 @@ async fn connected(broker: &Broker) {
 }
 
 fn start(url: &str, confirm_timeout: Duration) -> Broker {
-    let config = BrokerConfig { urls: vec![url.into()], prefetch: 8, confirm_timeout };
+    let config = BrokerConfig { urls: vec![url.into()], prefetch: 8, confirm_timeout, users: None };
     Broker::start(&config).expect("a usable URL")
 }
 

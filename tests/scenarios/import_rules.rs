@@ -28,6 +28,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("shared/", &["sealpost_schemas", "sealpost_shared"]),
     ("workers/", &["sealpost_schemas", "sealpost_shared", "sealpost"]),
     ("tests/sandbox/", &[]),
+    ("tests/fuzz/", &[]),
     ("tests/", &["sealpost_schemas", "sealpost_shared", "sealpost", "sealpost_tests"]),
 ];
 

@@ -1,6 +1,7 @@
 //! Scenarios on real servers.
 #![cfg(test)] // always true here; it tells clippy that helpers of tests are tests
 
+mod authority;
 mod bad_input;
 mod broker;
 mod catalogue;

@@ -1,6 +1,8 @@
 //! A virtual host as a test looks at it: through AMQP for what must be exact now, through the management API for what
 //! only that can do. It declares nothing of the pipeline.
 
+mod user;
+
 use std::time::Duration;
 
 use lapin::{
@@ -12,6 +14,8 @@ use reqwest::{Client, Method};
 use sealpost::dev::servers::rabbitmq::RabbitMq;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
+
+pub use user::User;
 
 use crate::{http, machine::unique, until};
 
@@ -239,12 +243,18 @@ impl Drop for Broker {
     fn drop(&mut self) {
         let Some(base) = self.management.as_deref().filter(|_| self.made) else { return };
         let path = format!("/api/vhosts/{}", self.vhost);
-        // On a thread of its own: this one may be busy with the test's runtime.
-        let delete = || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(manage(&http::client(), base, Method::DELETE, &path, None));
-        };
-        let deleted = std::thread::scope(|scope| scope.spawn(delete).join());
-        assert!(deleted.is_ok() || std::thread::panicking(), "{path} was not deleted");
+        in_background(&path, async || {
+            manage(&http::client(), base, Method::DELETE, &path, None).await;
+        });
     }
+}
+
+/// Deletes something on a thread of its own: this one may be busy with the test's runtime.
+fn in_background(path: &str, delete: impl AsyncFnOnce() + Send) {
+    let delete = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(delete());
+    };
+    let deleted = std::thread::scope(|scope| scope.spawn(delete).join());
+    assert!(deleted.is_ok() || std::thread::panicking(), "{path} was not deleted");
 }

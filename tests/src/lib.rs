@@ -29,7 +29,7 @@ pub mod zitadel_peer;
 mod http;
 mod peer;
 
-pub use broker::{Broker, Message};
+pub use broker::{Broker, Message, User};
 pub use own::Own;
 pub use pipeline::{Pipeline, Setup};
 pub use processes::processes_in;

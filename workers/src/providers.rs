@@ -9,6 +9,8 @@ mod catalogue;
 mod errors;
 mod find;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod generated;
 mod publishing;
 mod raw;

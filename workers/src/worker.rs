@@ -134,7 +134,8 @@ pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, String> {
 /// The broker of the configuration, which connects in the background.
 pub(crate) fn broker(config: &Config) -> Result<Broker, String> {
     let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-    let broker = BrokerConfig { urls: vec![url], prefetch: config.broker.prefetch, ..BrokerConfig::default() };
+    let (prefetch, users) = (config.broker.prefetch, config.broker.users.clone());
+    let broker = BrokerConfig { urls: vec![url], prefetch, users, ..BrokerConfig::default() };
     Broker::start(&broker).map_err(|e| e.to_string())
 }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::link::{Link, Supervised};
 use super::message::{self, Body, Outgoing};
 use super::topology;
+use super::users::{Gate, Sender};
 
 /// How long the broker may take to begin consuming, or to end it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -38,6 +39,8 @@ pub struct Delivery {
     pub reply_to: Option<String>,
     /// The trace that it belongs to.
     pub traceparent: Option<String>,
+    /// Who sent it first.
+    pub sender: Sender,
     /// The body. `Debug` shows its length only.
     pub body: Body,
     acker: lapin::Acker,
@@ -46,9 +49,14 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    fn of(queue: &'static str, again: bool, channel: &Channel, delivery: lapin::message::Delivery) -> Self {
+    fn of(
+        (queue, again): (&'static str, bool),
+        channel: &Channel,
+        gate: &Gate,
+        delivery: lapin::message::Delivery,
+    ) -> Self {
         let attempt = if again { message::attempt(&delivery.properties) } else { 1 };
-        let message = message::outgoing(&delivery.properties, delivery.data.into());
+        let message = message::outgoing(&delivery.properties, gate.sender(&delivery.properties), delivery.data.into());
         Self {
             queue,
             attempt,
@@ -59,6 +67,7 @@ impl Delivery {
             correlation_id: message.correlation_id,
             reply_to: message.reply_to,
             traceparent: message.traceparent,
+            sender: message.sender,
             body: message.body,
             acker: delivery.acker,
             _channel: channel.clone(),
@@ -77,6 +86,7 @@ impl Delivery {
             attempt: Some(self.attempt),
             origin: Some(self.queue.to_owned()),
             traceparent: self.traceparent.clone(),
+            sender: self.sender.clone(),
             body: self.body.clone(),
         }
     }
@@ -106,10 +116,10 @@ pub struct Deliveries {
 }
 
 impl Deliveries {
-    pub(super) fn start(supervised: Supervised, queue: &'static str, prefetch: u16) -> Self {
+    pub(super) fn start(supervised: Supervised, queue: &'static str, prefetch: u16, gate: Arc<Gate>) -> Self {
         let (sender, receiver) = mpsc::channel(1);
         let stop = CancellationToken::new();
-        tokio::spawn(subscribe(supervised, queue, prefetch, sender, stop.clone()));
+        tokio::spawn(subscribe(supervised, (queue, prefetch, gate), sender, stop.clone()));
         Self { receiver, _stop_on_drop: stop.clone().drop_guard(), stop }
     }
 
@@ -134,8 +144,7 @@ impl Deliveries {
 
 async fn subscribe(
     supervised: Supervised,
-    queue: &'static str,
-    prefetch: u16,
+    (queue, prefetch, gate): (&'static str, u16, Arc<Gate>),
     sender: mpsc::Sender<Delivery>,
     stop: CancellationToken,
 ) {
@@ -145,7 +154,7 @@ async fn subscribe(
             link = supervised.up() => link,
         };
         let Some(link) = link else { return };
-        match session(&link, queue, prefetch, &sender, &stop).await {
+        match session(&link, (queue, prefetch, &gate), &sender, &stop).await {
             Ok(()) => return,
             Err(problem) => link.give_up(format!("consuming from {queue}: {problem}")),
         }
@@ -156,8 +165,7 @@ async fn subscribe(
 /// Consumes over one connection: `Ok` when told to stop.
 async fn session(
     link: &Arc<Link>,
-    queue: &'static str,
-    prefetch: u16,
+    (queue, prefetch, gate): (&'static str, u16, &Gate),
     sender: &mpsc::Sender<Delivery>,
     stop: &CancellationToken,
 ) -> Result<(), String> {
@@ -184,7 +192,7 @@ async fn session(
                 break;
             }
             place = sender.reserve() => match place {
-                Ok(place) => place.send(Delivery::of(queue, again, &channel, delivery)),
+                Ok(place) => place.send(Delivery::of((queue, again), &channel, gate, delivery)),
                 Err(_) => break,
             }
         }

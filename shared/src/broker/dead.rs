@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::walk::DeadLetters;
 use super::message::{self, AT, CODE, Outgoing, REASON, header};
+use super::users::Gate;
 use super::{DEAD_LETTERS, PublishError};
 
 /// A message in `dead-letters`, and why it is there.
@@ -52,7 +53,7 @@ impl From<lapin::Error> for DeadLetterError {
 }
 
 impl DeadLetter {
-    fn of(properties: &BasicProperties, body: Vec<u8>) -> Self {
+    fn of(gate: &Gate, properties: &BasicProperties, body: Vec<u8>) -> Self {
         // The newest comes first. We put nothing aside with an `x-death`, so that on a message that died in a work queue all
         // the other headers are its producer's, who may have written ours, or a death of his own invention, behind it.
         let by_broker = deaths(properties)
@@ -75,7 +76,14 @@ impl DeadLetter {
             (None, None) => ("unknown".to_owned(), "No header says why it is here.".to_owned(), None),
         };
         let attempt = message::attempt(properties);
-        Self { code, reason, origin, at, attempt, message: message::outgoing(properties, body.into()) }
+        Self {
+            code,
+            reason,
+            origin,
+            at,
+            attempt,
+            message: message::outgoing(properties, gate.sender(properties), body.into()),
+        }
     }
 
     /// What an operator calls it by: the message's id, or the start of [`Self::digest`] where it has none.
@@ -119,3 +127,6 @@ fn work_queue(name: &str) -> Option<&'static str> {
     let home = name.strip_suffix(".retries").unwrap_or(name);
     queues::ALL.iter().find(|queue| **queue == home).copied()
 }
+
+#[cfg(test)]
+mod fuzz;

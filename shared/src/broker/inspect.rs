@@ -52,10 +52,10 @@ pub async fn inspect(url: SecretString) -> Result<Inspection, BrokerError> {
     for (name, kind) in topology::exchanges() {
         let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
         let channel = channel(&link).await?;
-        let there = channel.exchange_declare(name.into(), kind.clone(), passive, FieldTable::default()).await;
+        let there = channel.exchange_declare(name.as_str().into(), kind.clone(), passive, FieldTable::default()).await;
         match existing(there, &link, format!("exchange {name}")) {
             Ok(None) => found.missing.push(format!("exchange {name}")),
-            Ok(Some(())) => found.problems.extend(topology::exchange(&channel, &link.at, name, kind).await.err()),
+            Ok(Some(())) => found.problems.extend(topology::exchange(&channel, &link.at, &name, kind).await.err()),
             Err(problem) => found.problems.push(problem),
         }
     }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use lapin::BasicProperties;
+use lapin::types::ShortString;
 use lapin::uri::AMQPUri;
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
@@ -73,6 +75,12 @@ impl Link {
             broken: watch::Sender::new(None),
             grasp,
         }
+    }
+
+    /// The same properties with the name of our user, which the broker compares with whom it let in.
+    pub(super) fn signed(&self, properties: BasicProperties) -> Result<BasicProperties, String> {
+        let user = ShortString::try_new(self.connection.status().username());
+        Ok(properties.with_user_id(user.map_err(|error| format!("user_id: {error}"))?))
     }
 
     /// Has supervision build the connection anew, topology included.

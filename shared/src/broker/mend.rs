@@ -167,10 +167,13 @@ impl Walk<'_> {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::Mender;
 
-    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+    pub(super) fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
         let mut frame = vec![kind, 0, 1];
         frame.extend(u32::try_from(payload.len()).unwrap().to_be_bytes());
         frame.extend(payload);
@@ -179,7 +182,7 @@ mod tests {
     }
 
     /// A content type, a table with a nested one, a timestamp, a type.
-    fn header(text: &[u8]) -> Vec<u8> {
+    pub(super) fn header(text: &[u8]) -> Vec<u8> {
         let short = |text: &[u8]| [&[u8::try_from(text.len()).unwrap()], text].concat();
         let long = |text: &[u8]| [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text].concat();
         let inner = [short(text), b"t\x01".to_vec()].concat();
@@ -199,7 +202,7 @@ mod tests {
         frame(2, &payload)
     }
 
-    fn through(pieces: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
+    pub(super) fn through(pieces: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
         let (mut mender, mut out, mut buffer) = (Mender::default(), Vec::new(), [0; 5]);
         for piece in pieces {
             mender.feed(&piece);
@@ -213,7 +216,7 @@ mod tests {
         out
     }
 
-    fn deliver(key: &[u8]) -> Vec<u8> {
+    pub(super) fn deliver(key: &[u8]) -> Vec<u8> {
         let key = [&[u8::try_from(key.len()).unwrap()], key].concat();
         frame(1, &[&[0, 60, 0, 60, 1, b't', 0, 0, 0, 0, 0, 0, 0, 0xff, 1, 0][..], &key].concat())
     }
@@ -239,7 +242,7 @@ mod tests {
     }
 
     /// Arrays in arrays, around nothing or around what is given, in a table of headers; and a type.
-    fn nested(arrays: usize, within: &[u8], text: &[u8]) -> Vec<u8> {
+    pub(super) fn nested(arrays: usize, within: &[u8], text: &[u8]) -> Vec<u8> {
         let long = |text: &[u8]| [&u32::try_from(text.len()).unwrap().to_be_bytes()[..], text].concat();
         let value = (0..arrays).fold(within.to_vec(), |inner, _| [b"A".to_vec(), long(&inner)].concat());
         let mut payload = vec![0, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9];

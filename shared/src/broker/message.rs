@@ -6,6 +6,7 @@ use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use sealpost_schemas::{Code, queues};
 
+use super::users::Sender;
 use crate::plain::is_plain;
 
 pub(super) const ATTEMPT: &str = "sealpost-attempt";
@@ -13,6 +14,7 @@ pub(super) const ORIGIN: &str = "sealpost-origin";
 pub(super) const CODE: &str = "sealpost-code";
 pub(super) const REASON: &str = "sealpost-reason";
 pub(super) const AT: &str = "sealpost-at";
+pub(super) const USER: &str = "sealpost-user";
 const TRACEPARENT: &str = "traceparent";
 
 /// A `traceparent` has 55 characters (W3C Trace Context, version 00); a later version may have more.
@@ -39,6 +41,8 @@ pub struct Outgoing {
     pub origin: Option<String>,
     /// The trace that it belongs to.
     pub traceparent: Option<String>,
+    /// Who sent it first, if not we.
+    pub sender: Sender,
     /// The body; its `Debug` output is only its length.
     pub body: Body,
 }
@@ -115,6 +119,9 @@ impl Outgoing {
         if let Some(traceparent) = &self.traceparent {
             put(TRACEPARENT, traceparent);
         }
+        if let Some(sender) = self.sender.in_header() {
+            put(USER, sender);
+        }
         if let Some(Verdict { code, reason, at }) = verdict {
             put(CODE, code.as_str());
             put(REASON, &plain(reason));
@@ -128,7 +135,7 @@ impl Outgoing {
 }
 
 /// What may travel of a message that came in. Which attempt it is and where it comes from is not a producer's to say.
-pub(super) fn outgoing(properties: &BasicProperties, body: Body) -> Outgoing {
+pub(super) fn outgoing(properties: &BasicProperties, sender: Sender, body: Body) -> Outgoing {
     let text = |text: &Option<ShortString>| text.as_ref().map(ToString::to_string);
     Outgoing {
         type_name: text(properties.kind()),
@@ -139,6 +146,7 @@ pub(super) fn outgoing(properties: &BasicProperties, body: Body) -> Outgoing {
         attempt: None,
         origin: None,
         traceparent: traceparent(properties),
+        sender,
         body,
     }
 }

@@ -22,6 +22,8 @@ const CHANNELS: usize = 32;
 pub(super) struct Pool {
     supervised: Supervised,
     within: Duration,
+    /// Whether messages say who sends them.
+    named: bool,
     idle: Mutex<Vec<(u64, Channel)>>,
     permits: Arc<Semaphore>,
 }
@@ -42,8 +44,8 @@ impl Drop for Writing {
 }
 
 impl Pool {
-    pub(super) fn new(supervised: Supervised, within: Duration) -> Self {
-        Self { supervised, within, idle: Mutex::default(), permits: Arc::new(Semaphore::new(CHANNELS)) }
+    pub(super) fn new(supervised: Supervised, within: Duration, named: bool) -> Self {
+        Self { supervised, within, named, idle: Mutex::default(), permits: Arc::new(Semaphore::new(CHANNELS)) }
     }
 
     /// Publishes, and returns when the broker has it safely; where `mandatory`, in a queue.
@@ -63,6 +65,7 @@ impl Pool {
             .map_err(|_| not_sent("every channel is waiting for a confirmation".to_owned()))?
             .map_err(|error| not_sent(error.to_string()))?;
         let link = self.link(deadline).await.map_err(not_sent)?;
+        let properties = if self.named { link.signed(properties).map_err(not_sent)? } else { properties };
         let channel = match self.take(&link) {
             Some(channel) => channel,
             None => timeout_at(deadline, confirm_channel(&link))

@@ -39,6 +39,7 @@ pub struct Heard {
 /// Somebody who asks.
 pub struct Producer {
     pub(super) link: Link,
+    named: bool,
     channel: AsyncMutex<Channel>,
     waiting: Waiting,
 }
@@ -51,11 +52,12 @@ pub struct Events {
 }
 
 impl Producer {
-    /// Connects, declares the topology, and is ready for replies.
+    /// Connects, declares the topology, and is ready for replies. `named`: its messages say who sends them, as they must
+    /// where `broker.users` is configured.
     ///
     /// # Errors
     /// If the broker cannot be reached or used.
-    pub async fn connect(url: SecretString) -> Result<Self, BrokerError> {
+    pub async fn connect(url: SecretString, named: bool) -> Result<Self, BrokerError> {
         let targets = Target::all(&[url])?;
         let link = open::open(Purpose::Publish, &targets[0], &AsyncMutex::new(())).await?;
         let problem = |error: lapin::Error| BrokerError::Unreachable {
@@ -79,7 +81,7 @@ impl Producer {
                 }
             }
         });
-        Ok(Self { link, channel: AsyncMutex::new(channel), waiting })
+        Ok(Self { link, named, channel: AsyncMutex::new(channel), waiting })
     }
 
     /// Publishes a message to a work queue and tells when the broker has it.
@@ -88,6 +90,7 @@ impl Producer {
     /// In words, if it does not count as sent.
     pub async fn send(&self, queue: &str, message: &Outgoing) -> Result<(), String> {
         let properties = message.properties(None)?;
+        let properties = if self.named { self.link.signed(properties)? } else { properties };
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
         // one at a time: with several in flight a returned message could be taken for another one
         let channel = self.channel.lock().await;

@@ -61,6 +61,13 @@ pub fn is_own_queue(name: &str) -> bool {
     queues::ALL.contains(&home) || name == DEAD_LETTERS || name.starts_with("delay.")
 }
 
+/// The exchange that leads to a producers' queue and nowhere else, whatever the routing key. Who may write to it, may
+/// write to that queue; who may write to the default exchange, to every queue there is.
+#[must_use]
+pub fn entrance(queue: &str) -> String {
+    format!("sealpost.{queue}")
+}
+
 /// Every queue with its arguments.
 pub(super) fn queues() -> Vec<(String, FieldTable)> {
     let home = || [("x-dead-letter-exchange", text("")), ("x-dead-letter-strategy", text("at-least-once"))];
@@ -80,9 +87,10 @@ pub(super) fn queues() -> Vec<(String, FieldTable)> {
 }
 
 /// Every exchange with its kind.
-pub(super) fn exchanges() -> Vec<(&'static str, ExchangeKind)> {
-    let tiers = TIERS.iter().map(|tier| (tier.name, ExchangeKind::Fanout));
-    [(EVENTS, ExchangeKind::Topic)].into_iter().chain(tiers).collect()
+pub(super) fn exchanges() -> Vec<(String, ExchangeKind)> {
+    let fanouts =
+        queues::PRODUCERS.iter().map(|queue| entrance(queue)).chain(TIERS.iter().map(|tier| tier.name.into()));
+    [(EVENTS.into(), ExchangeKind::Topic)].into_iter().chain(fanouts.map(|name| (name, ExchangeKind::Fanout))).collect()
 }
 
 /// Declares everything.
@@ -91,14 +99,13 @@ pub(super) async fn declare(channel: &Channel, at: &str) -> Result<(), BrokerErr
         queue(channel, at, &name, arguments).await?;
     }
     for (name, kind) in exchanges() {
-        exchange(channel, at, name, kind).await?;
+        exchange(channel, at, &name, kind).await?;
+    }
+    for name in queues::PRODUCERS {
+        bind(channel, at, name, &entrance(name)).await?;
     }
     for Tier { name, .. } in TIERS {
-        let name_ = ShortString::from(name);
-        channel
-            .queue_bind(name_.clone(), name_, "".into(), QueueBindOptions::default(), FieldTable::default())
-            .await
-            .map_err(|error| problem(at, format!("the binding of {name}"), &error))?;
+        bind(channel, at, name, name).await?;
     }
     Ok(())
 }
@@ -114,6 +121,12 @@ pub(super) async fn exchange(channel: &Channel, at: &str, name: &str, kind: Exch
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
     let declared = channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await;
     declared.map_err(|error| problem(at, format!("exchange {name}"), &error))
+}
+
+async fn bind(channel: &Channel, at: &str, queue: &str, exchange: &str) -> Result<(), BrokerError> {
+    let (name, options) = (ShortString::from(queue), QueueBindOptions::default());
+    let bound = channel.queue_bind(name, exchange.into(), "".into(), options, FieldTable::default()).await;
+    bound.map_err(|error| problem(at, format!("the binding of {queue}"), &error))
 }
 
 /// What all queues have, and more.

@@ -79,6 +79,7 @@ mod tests {
     use super::{ADDRESS, SECRET, parse};
     use crate::config::Config;
 
+    const LIMIT: &str = "line 10: limit_seconds: expected a whole number from 1 to 65535";
     const GOOD: &str = "providers = 'p.toml'\n[broker]\nurl = { env = 'A' }\nprefetch = 5\n[store]\n\
                         url = { env = 'B' }\n[keys]\nfile = 'k'\n";
 

@@ -7,6 +7,9 @@ mod claims;
 mod keys;
 mod signature;
 
+#[cfg(test)]
+mod fuzz;
+
 use std::sync::Arc;
 use std::time::Duration;
 

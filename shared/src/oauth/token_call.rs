@@ -273,6 +273,9 @@ pub(super) fn words(error: &ProviderError) -> String {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use secrecy::ExposeSecret;

@@ -18,19 +18,19 @@ use crate::keys::IndexKey;
 use crate::seal::Key;
 
 #[derive(Deserialize)]
-struct Golden {
+pub(super) struct Golden {
     record: String,
     fields: HashMap<String, String>,
 }
 
 /// The record in each format, the oldest first.
-fn golden() -> [Golden; 2] {
+pub(super) fn golden() -> [Golden; 2] {
     [include_str!("golden/record-1.json"), include_str!("golden/record-2.json")]
         .map(|text| serde_json::from_str(text).unwrap())
 }
 
 /// As Redis answers: the ciphertext is bytes, everything else text.
-fn hash(golden: &Golden) -> HashMap<String, Vec<u8>> {
+pub(super) fn hash(golden: &Golden) -> HashMap<String, Vec<u8>> {
     let bytes = |name: &str, text: &str| match name {
         "sealed" => BASE64_STANDARD.decode(text).unwrap(),
         _ => text.into(),
@@ -38,17 +38,17 @@ fn hash(golden: &Golden) -> HashMap<String, Vec<u8>> {
     golden.fields.iter().map(|(name, text)| (name.clone(), bytes(name, text))).collect()
 }
 
-fn connection() -> Connection {
+pub(super) fn connection() -> Connection {
     let name = |text| Name::new(text).unwrap();
     let provider = ProviderId::new("gitea").unwrap();
     Connection { tenant: name("acme"), user: name("u-42"), provider, label: name("default") }
 }
 
-fn locator() -> Locator {
+pub(super) fn locator() -> Locator {
     Locator::new(Arc::new(IndexKey::from_bytes(&[7; IndexKey::LEN])), 256)
 }
 
-fn key() -> Key {
+pub(super) fn key() -> Key {
     Key::from_bytes(&std::array::from_fn(|number| u8::try_from(number).unwrap()))
 }
 

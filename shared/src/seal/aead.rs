@@ -95,6 +95,9 @@ pub(super) fn open_with(key: &Key, bound: &[u8], sealed: &[u8]) -> Result<Zeroiz
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::seal::{Purpose, RecordKey};

@@ -15,6 +15,8 @@ pub struct Setup {
     pub shards: u16,
     /// `broker.prefetch`.
     pub prefetch: u16,
+    /// `broker.users`, as TOML: a user and its tenants a line.
+    pub users: Option<String>,
     /// `http.limit_seconds`.
     pub http_limit: u64,
     /// Our secret at the platform.
@@ -29,6 +31,7 @@ impl Default for Setup {
             platform: None,
             shards: 256,
             prefetch: 64,
+            users: None,
             http_limit: 20,
             client_secret: "sealpost-secret".into(),
         }
@@ -42,6 +45,7 @@ impl Pipeline {
         let amqp = setup.amqp_url.as_deref().unwrap_or(self.rig.amqp_url());
         let platform = setup.platform.as_deref().unwrap_or(self.sandbox.issuer());
         let Setup { shards, prefetch, http_limit, client_secret, .. } = setup;
+        let users = setup.users.as_ref().map(|users| format!("[broker.users]\n{users}")).unwrap_or_default();
         self.write("broker.url", amqp);
         self.write("redis.url", &redis_url);
         self.write("client.secret", client_secret);
@@ -49,7 +53,7 @@ impl Pipeline {
             "sealpost.toml",
             &format!(
                 "providers = 'providers.toml'\n\
-                 [broker]\nurl = {{ file = 'broker.url' }}\nprefetch = {prefetch}\n\
+                 [broker]\nurl = {{ file = 'broker.url' }}\nprefetch = {prefetch}\n{users}\n\
                  [store]\nurl = {{ file = 'redis.url' }}\nshards = {shards}\n\
                  [keys]\nfile = 'keyring.json'\nkey = '{KEY}'\n\
                  [http]\nlimit_seconds = {http_limit}\n\

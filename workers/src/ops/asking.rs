@@ -114,15 +114,15 @@ impl<'a, Q: Question> Asking<'a, Q> {
         self.answers
     }
 
-    /// Asks until everything is answered.
+    /// Asks until everything is answered, of this broker, where our messages must say who sends them or need not.
     pub(super) async fn run(
         &mut self,
-        url: &SecretString,
+        broker: (&SecretString, bool),
         tell: &mut dyn FnMut(News<'_, Q::Answer>),
         stop: &CancellationToken,
     ) -> Result<(), Ended> {
         loop {
-            let session = self.session(url, tell);
+            let session = self.session(broker, tell);
             let problem = match stop.run_until_cancelled(session).await {
                 None => return Err(Ended::Stopped),
                 Some(Ok(())) => return Ok(()),
@@ -138,8 +138,12 @@ impl<'a, Q: Question> Asking<'a, Q> {
     }
 
     /// Asks over one connection.
-    async fn session(&mut self, url: &SecretString, tell: &mut dyn FnMut(News<'_, Q::Answer>)) -> Result<(), Break> {
-        let connecting = timeout(self.patience, Producer::connect(url.clone())).await;
+    async fn session(
+        &mut self,
+        (url, named): (&SecretString, bool),
+        tell: &mut dyn FnMut(News<'_, Q::Answer>),
+    ) -> Result<(), Break> {
+        let connecting = timeout(self.patience, Producer::connect(url.clone(), named)).await;
         let connected = connecting.map_err(|_| Break::For(Ended::NoAnswer))?;
         let producer = connected.map_err(|error| Break::Lost(error.to_string()))?;
         let topics = self.questions.first().map(Question::topics).unwrap_or_default();

@@ -106,7 +106,7 @@ fn asked(request: &ExchangeRequest, args: &Connect) -> Result<[Asked; 1], String
 
 /// Whether the broker is there, and somebody to take the request.
 async fn look_for_workers(url: &SecretString) -> Result<(), String> {
-    let producer = Producer::connect(url.clone()).await.map_err(|error| error.to_string())?;
+    let producer = Producer::connect(url.clone(), false).await.map_err(|error| error.to_string())?;
     if producer.consumers(queues::EXCHANGE_REQUESTS).await == Some(0) {
         say("No worker takes exchange requests now; start one with: sealpost work exchange");
     }

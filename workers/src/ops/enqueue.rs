@@ -102,7 +102,7 @@ pub async fn run(command: Enqueue) -> Result<(), String> {
 
 async fn send(config: &Config, asked: &Asked, json: bool) -> Result<(), String> {
     let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-    let producer = Producer::connect(url).await.map_err(|error| error.to_string())?;
+    let producer = Producer::connect(url, config.broker.users.is_some()).await.map_err(|error| error.to_string())?;
     asking::send(&producer, &asked.message, None).await?;
     let (id, queue) = (asked.message.id, asked.message.queue);
     if json {
@@ -136,7 +136,7 @@ pub(super) async fn wait(
     };
     let (patience, replies) = (Duration::from_secs(seconds), broker.reply_prefixes.clone().into());
     let mut asking = Asking::new(asked, NonZeroUsize::MIN, patience, replies);
-    let ended = asking.run(&url, &mut tell, stop).await;
+    let ended = asking.run((&url, broker.users.is_some()), &mut tell, stop).await;
     let answered = asking.into_answers().into_iter().flatten().next();
     progress.end();
     answered.ok_or_else(|| without_answer(&asked[0], ended.err(), seconds))

@@ -62,6 +62,7 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
     let stop = stop_signal()?;
     let (mut progress, mut failed) = (Progress::begin(lines.len(), "answered"), 0);
     let (patience, replies) = (Duration::from_secs(args.patience), config.broker.reply_prefixes.into());
+    let named = config.broker.users.is_some();
     let mut asking = Asking::new(&lines, args.concurrency, patience, replies);
     let mut tell = |news: News<'_, ExchangeResult>| match news {
         News::Said(Said::Answer(result)) => {
@@ -71,7 +72,7 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
         News::Said(Said::Part(_)) => {}
         News::Note(note) => progress.note(&note),
     };
-    let ended = asking.run(&url, &mut tell, &stop).await;
+    let ended = asking.run((&url, named), &mut tell, &stop).await;
     let report = Report { lines: &lines, results: asking.into_answers(), ended: ended.as_ref().err() };
     progress.end();
     if let Some((mut file, path)) = report_file.zip(args.report.as_deref()) {

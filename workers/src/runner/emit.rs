@@ -64,18 +64,24 @@ impl<C: Clock> Runner<C> {
         answers: impl Iterator<Item = &'a Answer>,
         events: impl Iterator<Item = &'a Answer>,
     ) -> Option<()> {
-        let reply_to = delivery.reply_to.as_ref().filter(|address| self.replies.refusal(address).is_none());
         for answer in answers {
-            let outgoing = outgoing(answer, encoding, &answer.reply, delivery);
-            if let (Some(reply_to), Some(outgoing)) = (reply_to, outgoing) {
-                self.reply(delivery, reply_to, &outgoing).await?;
-            }
+            self.answer(delivery, encoding, answer).await?;
             self.event(answer, delivery).await?;
         }
         for event in events {
             self.event(event, delivery).await?;
         }
         Some(())
+    }
+
+    /// Sends the answer to whoever asked, and tells nobody else.
+    pub(super) async fn answer(&self, delivery: &Delivery, encoding: Encoding, answer: &Answer) -> Option<()> {
+        let outgoing = outgoing(answer, encoding, &answer.reply, delivery);
+        let reply_to = delivery.reply_to.as_ref().filter(|address| self.replies.refusal(address).is_none());
+        match (reply_to, outgoing) {
+            (Some(reply_to), Some(outgoing)) => self.reply(delivery, reply_to, &outgoing).await,
+            _ => Some(()),
+        }
     }
 
     async fn reply(&self, delivery: &Delivery, to: &str, outgoing: &Outgoing) -> Option<()> {

@@ -49,7 +49,8 @@ async fn known<S: Step, C: Clock + Clone>(
     encoding: Encoding,
 ) -> Option<Left> {
     let (now, id) = (runner.clock.now(), input.id());
-    let refusal = delivery.reply_to.as_deref().and_then(|address| runner.replies.refusal(address));
+    let refusal = runner.broker.allows(&delivery.sender, input.tenant()).err();
+    let refusal = refusal.or_else(|| runner.replies.refusal(delivery.reply_to.as_deref()?));
     let result = if let Some(refusal) = refusal {
         Err(refusal)
     } else if !S::JUDGES_DEADLINE && input.deadline().is_some_and(|deadline| deadline < now) {
@@ -123,6 +124,7 @@ async fn put_aside<M: Queued, C: Clock + Clone>(
     answer: Option<Answer>,
 ) -> Option<Left> {
     let at = runner.clock.now();
+    let encoding = encoding.unwrap_or(Encoding::Json);
     runner.put_away(delivery, Place::DeadLetters { report, at }).await?;
     let event = JobDeadLettered {
         id: ids::follow_up(None, message.unwrap_or_default(), "job-dead-lettered", &at.to_string()),
@@ -133,7 +135,16 @@ async fn put_aside<M: Queued, C: Clock + Clone>(
         at,
     };
     let event = Answer::of(&event).ok();
-    runner.tell(delivery, encoding.unwrap_or(Encoding::Json), answer.iter(), event.iter()).await?;
+    let answer = if report.code == Code::NotAllowed {
+        // it speaks of somebody else's owner, who shall not hear that his job failed
+        if let Some(answer) = &answer {
+            runner.answer(delivery, encoding, answer).await?;
+        }
+        None
+    } else {
+        answer
+    };
+    runner.tell(delivery, encoding, answer.iter(), event.iter()).await?;
     Some(Left::DeadLettered)
 }
 

@@ -95,7 +95,7 @@ impl DeadLetters {
         self.left = Some(self.left.map_or(behind.min(self.limit - 1), |left| left - 1));
         self.passed += 1;
         self.held.push(got.delivery.acker);
-        Ok(Some(DeadLetter::of(&got.delivery.properties, got.delivery.data)))
+        Ok(Some(DeadLetter::of(&self.broker.0.gate, &got.delivery.properties, got.delivery.data)))
     }
 
     /// How many this walk meets in all, as far as the broker told: known from the first on.

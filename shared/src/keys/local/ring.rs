@@ -18,6 +18,8 @@ use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
 
 mod field;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;
 
 /// What a keyring file holds.

@@ -115,7 +115,7 @@ impl KeySets {
 }
 
 /// The public keys of a set; one that is of no known kind does not spoil the others (RFC 7517 §5).
-fn read(body: &[u8]) -> Option<Vec<Jwk>> {
+pub(super) fn read(body: &[u8]) -> Option<Vec<Jwk>> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let keys = body["keys"].as_array()?.iter().take(MAX_KEYS);
     let keys: Vec<Jwk> =

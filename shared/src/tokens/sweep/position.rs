@@ -47,6 +47,9 @@ impl FromStr for Position {
 }
 
 #[cfg(test)]
+mod fuzz;
+
+#[cfg(test)]
 mod tests {
     use super::Position;
 

@@ -157,13 +157,16 @@ fn in_words(error: &serde_json::Error) -> String {
     }
     let text = error.to_string();
     let problem = without_value(text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _)| problem));
-    let field = problem.strip_prefix("unknown field `").and_then(|rest| rest.split('`').next());
+    // up to the last backtick before what was expected: a name may hold one
+    let field = problem.strip_prefix("unknown field `").and_then(|rest| rest.rsplit_once("`, expected"));
     let plain = |name: &str| name.len() <= 24 && name.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'_');
     match field {
-        Some(name) if !plain(name) => "it has a field that is not known".into(),
+        Some((name, _)) if !plain(name) => "it has a field that is not known".into(),
         _ => problem,
     }
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,9 @@ use std::path::Path;
 use super::*;
 
 /// 32 bytes in base64, as a key in a file looks; no message may hold a part of it.
-const KEY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTEyMzQ=";
+pub(super) const KEY: &str = "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LTEyMzQ=";
 
-fn file() -> String {
+pub(super) fn file() -> String {
     format!(
         r#"{{
   "format": 1,

@@ -67,6 +67,7 @@ fn every_problem_is_told_with_its_line_and_without_a_value() {
             "unknown field `token`, expected one of `tenant`, `user`, `provider`, `label`, `refresh_token`, `scopes`",
         ),
         (&one(r#""hunter2":"refresh_token""#), "it has a field that is not known"),
+        (&one(r#""x` hunter2":"refresh_token""#), "it has a field that is not known"),
         (&one(r#""refresh_token":"hunter2","label":"a\nb""#), "must be 1 to 256 bytes without control characters"),
         (&one(r#""refresh_token":"hunter2","user":"b""#), "duplicate field `user`"),
         (&one(r#""refresh_token":"hunter2","scopes":"hunter2""#), "expected a sequence, found a string"),
