@@ -1,6 +1,7 @@
 //! The tenants of each user.
 
 use sealpost_shared::broker::Producer;
+use sealpost_tests::command::run;
 use sealpost_tests::pipeline::{SOON, properties, publish_job, rotation_tick};
 use serde_json::json;
 
@@ -80,6 +81,13 @@ async fn what_sealpost_sends_itself_is_allowed_where_it_says_so() {
         assert_eq!(answer["outcome"], outcome, "{answer}");
     }
     put_aside(&pipeline.dead_letter().await, "publish-jobs", None);
+
+    let publish = ["--tenant", "acme", "--user", "ada", "--provider", "practice", "--text", "from a terminal"];
+    for args in [&[&["enqueue", "publish"], &publish[..]].concat()[..], &["enqueue", "rotate"]] {
+        let said = run(pipeline, args).await;
+        assert!(said.good, "{args:?}: {}", said.stderr);
+    }
+    assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
 }
 
 #[tokio::test]
