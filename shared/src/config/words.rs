@@ -83,8 +83,6 @@ mod tests {
     const GOOD: &str = "providers = 'p.toml'\n[broker]\nurl = { env = 'A' }\nprefetch = 5\n[store]\n\
                         url = { env = 'B' }\n[keys]\nfile = 'k'\n";
 
-    const LIMIT: &str = "line 10: limit_seconds: expected a whole number from 1 to 65535";
-
     fn error(old: &str, new: &str) -> String {
         assert!(GOOD.contains(old));
         parse::<Config>(&GOOD.replacen(old, new, 1)).unwrap_err()
