@@ -10,6 +10,8 @@
 //!   that is nearly over is not used.
 //! - `sending` whose claim is over is a doubt. It is never acted on again, unless as a new act with a claim and a mark of
 //!   its own, where the caller has a proof that this is safe.
+//! - A doubt is ended with a token of the consent that its request was sent under: another account does not see the post,
+//!   and has idempotency keys of its own.
 //! - What was learnt about a doubt counts only if nobody acted since the doubt was met, and is told only if it counts.
 //! - That the act was done counts, however late. A refusal counts only if it answers the newest request, and none before
 //!   it may have been carried out.
@@ -79,9 +81,11 @@ impl<C: Clock> Ledger<C> {
         let (entry, of) = (self.store.entry(self.kind, owner, id), self.claim());
         let fingerprint = self.store.fingerprint(&result::plain(message)?);
         Ok(match self.store.ledger_begin((&entry, owner), &fingerprint, &of).await? {
-            Begun::Act { epoch, again } => Turn::Act(Claim { entry, of, epoch, again, doubtful: false }),
+            Begun::Act { epoch, again } => Turn::Act(Claim { entry, of, epoch, again, doubtful: false, consent: None }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
-            Begun::Doubt { left, since, sent, epoch } => Turn::Doubt(Doubt { entry, left, since, sent, epoch }),
+            Begun::Doubt { left, since, sent, epoch, consent } => {
+                Turn::Doubt(Doubt { entry, left, since, sent, epoch, consent })
+            }
             Begun::Reused => Turn::Reused,
             Begun::Settled(settled) => Turn::Settled(self.standing(&entry, settled).await?),
         })
@@ -95,7 +99,7 @@ impl<C: Clock> Ledger<C> {
     pub async fn repeat(&self, doubt: &Doubt, doubtful: bool) -> Result<Option<Claim>, Failure> {
         let of = self.claim();
         let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful, doubt.sent).await?;
-        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: doubt.epoch, again: true, doubtful }))
+        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: doubt.epoch, again: true, doubtful, consent: None }))
     }
 
     /// Notes that a request is about to be sent; `None`: the claim is not ours any more, and nothing may be sent. What
@@ -112,7 +116,7 @@ impl<C: Clock> Ledger<C> {
             }
         };
         let began = self.clock.since_boot();
-        let number = self.store.ledger_sending(&claim.entry, &claim.of).await?;
+        let number = self.store.ledger_sending(&claim.entry, &claim.of, claim.consent).await?;
         let until = began + claim.of.length;
         let Claim { entry, of, doubtful, .. } = *claim;
         Ok(number.map(|number| Sending { entry, owner: of.owner, number, until, key, doubtful }))
@@ -213,7 +217,7 @@ impl<C: Clock> Ledger<C> {
         self.store.ledger_settle(&entry, of.owner, word, false).await?;
         // what was in doubt before is so again, and is claimed anew
         let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true, sending.number).await?;
-        Ok(ours.then_some(Claim { entry, of, epoch: 0, again: true, doubtful }))
+        Ok(ours.then_some(Claim { entry, of, epoch: 0, again: true, doubtful, consent: None }))
     }
 
     /// Notes that a message is refused for good before anything was sent under this claim, lets the claim go, and says how

@@ -32,6 +32,7 @@ struct Faults {
     refusals: u8,
     words: u8,
     belated: u8,
+    reconsents: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +51,8 @@ enum LeftOut {
     NobodyActedSince,
     LateAnswerCounts,
     ConflictIsTold,
+    DoubtIsOfOneAccount,
+    RepeatIsOfOneAccount,
     AnswerBeforeAck,
 }
 
@@ -84,12 +87,12 @@ impl Model for Ledger {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("never posted twice", |_, s: &State| s.posts < 2 || s.excused),
+            Property::always("never posted twice", |_, s: &State| s.all_posts() < 2 || s.excused),
             Property::always("published is said only of a post that exists", |_, s: &State| {
-                s.entry != Entry::Done(Outcome::Happened) || s.posts > 0
+                s.entry != Entry::Done(Outcome::Happened) || s.all_posts() > 0
             }),
             Property::always("failed is known only of a post that does not exist", |_, s: &State| {
-                s.entry != Entry::Done(Outcome::Refused) || s.posts + s.late == 0 || s.excused
+                s.entry != Entry::Done(Outcome::Refused) || s.all_posts() + s.all_late() == 0 || s.excused
             }),
             Property::always("an operator is contradicted aloud", |_, s: &State| match (s.entry, s.word) {
                 (Entry::Done(known), Some(word)) => known == word,
@@ -112,7 +115,7 @@ impl Model for Ledger {
                 m.faults.losses == 0 || m.provider != Provider::Plain || (s.is_quiet() && s.entry == Entry::Unknown)
             }),
             Property::sometimes("a request that comes after a look-up is a second post", |m: &Self, s: &State| {
-                m.faults.belated == 0 || m.provider != Provider::Findable || s.posts > 1
+                m.faults.belated == 0 || m.provider != Provider::Findable || s.all_posts() > 1
             }),
             Property::sometimes("it is published", |_, s: &State| s.told[Told::Published as usize]),
         ]
@@ -122,14 +125,24 @@ impl Model for Ledger {
 const PROVIDERS: [Provider; 3] = [Provider::Plain, Provider::Idempotent, Provider::Findable];
 
 /// Mixtures of faults, each small enough to be explored to its end in a second.
-fn mixtures() -> [Faults; 5] {
-    let none = Faults { crashes: 0, losses: 0, redeliveries: 0, overruns: 0, refusals: 0, words: 0, belated: 0 };
+fn mixtures() -> [Faults; 6] {
+    let none = Faults {
+        crashes: 0,
+        losses: 0,
+        redeliveries: 0,
+        overruns: 0,
+        refusals: 0,
+        words: 0,
+        belated: 0,
+        reconsents: 0,
+    };
     [
         Faults { redeliveries: 2, refusals: 1, ..none },
         Faults { redeliveries: 2, overruns: 2, refusals: 1, ..none },
         Faults { crashes: 2, losses: 1, redeliveries: 1, refusals: 1, ..none },
         Faults { crashes: 1, losses: 1, redeliveries: 2, overruns: 1, refusals: 1, words: 1, ..none },
         Faults { crashes: 1, losses: 1, redeliveries: 1, refusals: 1, belated: 1, ..none },
+        Faults { crashes: 1, losses: 1, redeliveries: 1, reconsents: 1, ..none },
     ]
 }
 
@@ -171,6 +184,8 @@ fn every_rule_is_needed() {
         (LeftOut::DoubtIsNoReasonToAct, TWICE),
         (LeftOut::LookUpAfterTheClaim, TWICE),
         (LeftOut::NobodyActedSince, TWICE),
+        (LeftOut::DoubtIsOfOneAccount, TWICE),
+        (LeftOut::RepeatIsOfOneAccount, TWICE),
         (LeftOut::TimeoutIsNoRefusal, FAILED),
         (LeftOut::RefusalIsOfTheNewest, FAILED),
         (LeftOut::RefusedRepeatProvesNothing, FAILED),

@@ -44,6 +44,9 @@ pub struct Claim {
     pub again: bool,
     /// An earlier request may have been carried out: that this one is not proves nothing.
     pub doubtful: bool,
+    /// The consent that the request is sent under, where that matters: a doubtful one goes under the consent of the request
+    /// before it, or not at all.
+    pub consent: Option<Uuid>,
 }
 
 /// A request whose outcome nobody is there to tell.
@@ -55,6 +58,8 @@ pub struct Doubt {
     pub since: Duration,
     /// How many requests were sent when it was met.
     pub(super) sent: u64,
+    /// The consent that the newest of them was sent under, where that is known.
+    pub consent: Option<Uuid>,
     /// The owner's epoch when the message was first claimed.
     pub(super) epoch: u64,
 }

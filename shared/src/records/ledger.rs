@@ -128,14 +128,21 @@ impl Store {
     }
 
     /// Notes that a request is about to be sent, which gives the claim its whole length anew, and says its number;
-    /// `None`: the claim is not ours any more.
-    pub async fn ledger_sending(&self, id: &EntryId, claim: &ClaimOf) -> Result<Option<u64>, StoreError> {
+    /// `None`: the claim is not ours any more, or an earlier request that may have been carried out was sent under another
+    /// consent.
+    pub async fn ledger_sending(
+        &self,
+        id: &EntryId,
+        claim: &ClaimOf,
+        consent: Option<Uuid>,
+    ) -> Result<Option<u64>, StoreError> {
         let keys = [entry(id), claim_of(id), layout::forget(id.shard)];
         let args = [
             claim.owner.to_string().into(),
             millis(claim.length),
             ids::fresh().to_string().into(),
             id.key.to_string().into(),
+            consent.map(|consent| consent.to_string()).unwrap_or_default().into(),
         ];
         let number =
             self.number(&SCRIPTS.sending, &keys, &args, || format!("mark ledger entry {id} as sending")).await?;

@@ -33,6 +33,8 @@ pub enum Access {
         token: SecretString,
         /// The token set that it is of, for [`TokenKeeper::newer_than`].
         generation: Uuid,
+        /// The request whose consent it comes from: another one may be of another account.
+        consent: Option<Uuid>,
         /// What happened.
         events: Vec<Answer>,
     },
@@ -151,7 +153,8 @@ impl TokenKeeper {
         let generation = record.metadata.generation;
         Ok(match (kept, &content.tokens.refresh_token) {
             (Some(token), _) if Some(generation) != wanted.refused && is_fresh(&record.metadata, now) => {
-                Found::Settled(Access::Granted { token, generation, events: Vec::new() })
+                let consent = record.metadata.request;
+                Found::Settled(Access::Granted { token, generation, consent, events: Vec::new() })
             }
             (_, Some(_)) => Found::Stale(Box::new((record, content))),
             (_, None) => {

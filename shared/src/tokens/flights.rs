@@ -31,7 +31,7 @@ struct Landing {
 }
 
 enum End {
-    Granted(SecretString, Uuid),
+    Granted(SecretString, Uuid, Option<Uuid>),
     Refused(FailureReport),
     Failed(Verdict, Code, String),
 }
@@ -82,8 +82,9 @@ impl Flight {
         let landing = self.0.await;
         let events = std::mem::take(&mut *landing.events.lock().unwrap_or_else(PoisonError::into_inner));
         match &landing.end {
-            End::Granted(token, generation) => {
-                Ok(Access::Granted { token: token.clone(), generation: *generation, events })
+            End::Granted(token, generation, consent) => {
+                let (token, generation, consent) = (token.clone(), *generation, *consent);
+                Ok(Access::Granted { token, generation, consent, events })
             }
             End::Refused(report) => Ok(Access::Refused { report: report.clone(), events }),
             End::Failed(verdict, code, message) => Err(Failure::new(*verdict, *code, message).with_events(events)),
@@ -94,7 +95,9 @@ impl Flight {
 impl Landing {
     fn of(result: Result<Access, Failure>) -> Self {
         let (end, events) = match result {
-            Ok(Access::Granted { token, generation, events }) => (End::Granted(token, generation), events),
+            Ok(Access::Granted { token, generation, consent, events }) => {
+                (End::Granted(token, generation, consent), events)
+            }
             Ok(Access::Refused { report, events }) => (End::Refused(report), events),
             Err(Failure { verdict, code, message, events }) => (End::Failed(verdict, code, message), events),
         };

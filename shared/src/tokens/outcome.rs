@@ -74,7 +74,8 @@ impl TokenKeeper {
             let message = format!("refreshing record {id} at {}: {why}", attempt.wanted.connection.provider);
             return Err(Failure::retry(Code::TokenTypeUnsupported, message).with_events(events));
         }
-        Ok(Access::Granted { token: answer.access_token, generation: metadata.generation, events })
+        let (token, generation, consent) = (answer.access_token, metadata.generation, metadata.request);
+        Ok(Access::Granted { token, generation, consent, events })
     }
 
     /// The record with the new tokens.

@@ -13,10 +13,12 @@ pub(super) enum Action {
     Lose(usize),
     /// The request is lost, or comes late.
     Cut(usize, bool),
-    Process,
+    Process(usize),
     Crash(usize),
     Redeliver(usize),
     ClaimOver,
+    /// The user connects anew, with another account.
+    Reconsent,
     Word(Outcome),
 }
 
@@ -38,7 +40,8 @@ impl Ledger {
             actions.extend((left.crashes > 0).then_some(Action::Crash(w)));
             actions.extend((left.redeliveries > 0 && s.unacked[w]).then_some(Action::Redeliver(w)));
         }
-        actions.extend((s.late > 0).then_some(Action::Process));
+        actions.extend([0, 1].into_iter().filter(|of| s.late[*of] > 0).map(Action::Process));
+        actions.extend((left.reconsents > 0).then_some(Action::Reconsent));
         if let Some(holder) = s.claim {
             let may_end = !self.is_belated(s) || left.belated > 0;
             if may_end && (s.workers[holder] == At::Idle || left.overruns > 0) {
@@ -70,17 +73,21 @@ impl Ledger {
             }
             Action::Lose(w) => {
                 s.left.losses -= 1;
-                self.post(&mut s);
+                self.post(&mut s, last.token[w]);
                 s.workers[w] = At::Settle(sending(&s, w)?, None);
             }
             Action::Cut(w, late) => {
                 s.left.losses -= 1;
-                s.late += u8::from(late);
+                s.late[s.token[w]] += u8::from(late);
                 s.workers[w] = At::Settle(sending(&s, w)?, None);
             }
-            Action::Process => {
-                s.late -= 1;
-                self.post(&mut s);
+            Action::Process(of) => {
+                s.late[of] -= 1;
+                self.post(&mut s, of);
+            }
+            Action::Reconsent => {
+                s.left.reconsents -= 1;
+                s.account = 1;
             }
             Action::Crash(w) => {
                 s.left.crashes -= 1;
@@ -107,6 +114,6 @@ impl Ledger {
 
     /// A request is still on its way to a provider whose posts are looked up.
     fn is_belated(&self, s: &State) -> bool {
-        self.provider == Provider::Findable && s.late > 0
+        self.provider == Provider::Findable && s.all_late() > 0
     }
 }

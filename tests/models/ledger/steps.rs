@@ -4,9 +4,10 @@ use super::world::{At, Entry, Outcome, State, Told, told};
 use super::{Ledger, LeftOut, Provider};
 
 impl Ledger {
-    pub(super) fn post(&self, s: &mut State) {
-        if self.provider != Provider::Idempotent || s.posts == 0 {
-            s.posts += 1;
+    /// An idempotency key is the user's own.
+    pub(super) fn post(&self, s: &mut State, account: usize) {
+        if self.provider != Provider::Idempotent || s.posts[account] == 0 {
+            s.posts[account] += 1;
         }
     }
 
@@ -58,8 +59,11 @@ impl Ledger {
                     s.workers[w] = At::Reply(Told::Unknown);
                 }
             }
+            At::Doubt { .. } if s.under != Some(s.account) && !self.lacks(LeftOut::DoubtIsOfOneAccount) => {
+                s.workers[w] = At::Reply(Told::Unknown);
+            }
             At::Doubt { living: true, .. } if !self.lacks(LeftOut::LookUpAfterTheClaim) => Self::later(s, w),
-            At::Doubt { .. } if self.provider == Provider::Findable && s.posts > 0 => {
+            At::Doubt { .. } if self.provider == Provider::Findable && s.posts[s.account] > 0 => {
                 let told = self.settle(s, 0, Outcome::Happened);
                 Self::reply_or_later(s, w, told);
             }
@@ -67,7 +71,7 @@ impl Ledger {
                 s.workers[w] = At::Repeat { doubtful: self.provider == Provider::Idempotent, sent };
             }
             At::Repeat { .. } if self.lacks(LeftOut::RepeatIsAnAct) => {
-                self.post(s);
+                self.post(s, s.account);
                 s.workers[w] = At::Settle(s.sent, Some(Outcome::Happened));
             }
             At::Repeat { doubtful, sent } => {
@@ -81,12 +85,17 @@ impl Ledger {
                 }
             }
             At::Mark if self.lacks(LeftOut::MarkBeforeTheRequest) => {
+                s.token[w] = s.account;
                 s.sent += 1;
                 s.workers[w] = At::Send(s.sent);
             }
             At::Mark => {
-                let ours = s.claim == Some(w) && s.entry == Entry::Claimed;
+                // consent may have been given anew since the doubt was met
+                let alien = s.repeats && s.under != Some(s.account) && !self.lacks(LeftOut::RepeatIsOfOneAccount);
+                let ours = s.claim == Some(w) && s.entry == Entry::Claimed && !alien;
                 if ours || self.lacks(LeftOut::MarkNeedsTheClaim) {
+                    s.token[w] = s.account;
+                    s.under = Some(s.account);
                     (s.entry, s.sent) = (Entry::Sending, s.sent + 1);
                     s.workers[w] = At::Send(s.sent);
                 } else {
@@ -94,7 +103,7 @@ impl Ledger {
                 }
             }
             At::Send(n) if self.may_send(s, w) => {
-                self.post(s);
+                self.post(s, s.token[w]);
                 s.workers[w] = At::Settle(n, Some(Outcome::Happened));
             }
             At::Send(n) => {

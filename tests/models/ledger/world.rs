@@ -62,9 +62,16 @@ pub(super) struct State {
     pub(super) workers: [At; 2],
     pub(super) ready: u8,
     pub(super) unacked: [bool; 2],
-    pub(super) posts: u8,
-    /// Requests that the provider has and may still process.
-    pub(super) late: u8,
+    /// The posts of each account of the user's.
+    pub(super) posts: [u8; 2],
+    /// Requests that the provider has and may still process, by account.
+    pub(super) late: [u8; 2],
+    /// The account that gave consent last.
+    pub(super) account: usize,
+    /// The account whose token each worker has.
+    pub(super) token: [usize; 2],
+    /// The account that the first request was marked under.
+    pub(super) under: Option<usize>,
     /// A request came after its claim at a provider whose posts are looked up: what a look-up proves is not promised then.
     pub(super) excused: bool,
     pub(super) word: Option<Outcome>,
@@ -83,8 +90,11 @@ impl State {
             workers: [At::Idle; 2],
             ready: 1,
             unacked: [false; 2],
-            posts: 0,
-            late: 0,
+            posts: [0; 2],
+            late: [0; 2],
+            account: 0,
+            token: [0; 2],
+            under: None,
             excused: false,
             word: None,
             told: [false; 4],
@@ -92,8 +102,16 @@ impl State {
         }
     }
 
+    pub(super) fn all_posts(&self) -> u8 {
+        self.posts.iter().sum()
+    }
+
+    pub(super) fn all_late(&self) -> u8 {
+        self.late.iter().sum()
+    }
+
     pub(super) fn is_quiet(&self) -> bool {
-        self.ready == 0 && self.late == 0 && self.workers == [At::Idle; 2]
+        self.ready == 0 && self.all_late() == 0 && self.workers == [At::Idle; 2]
     }
 }
 

@@ -70,7 +70,7 @@ async fn one_record_one_result_or_one_thing_of_another_kind_keeps_a_version_in_u
                 let (entry, claim) =
                     (store.entry("publish-job", &owner, ids::fresh()), ClaimOf { owner: ids::fresh(), length: SOON });
                 store.ledger_begin((&entry, &owner), &store.fingerprint(b"job"), &claim).await.unwrap();
-                store.ledger_sending(&entry, &claim).await.unwrap();
+                store.ledger_sending(&entry, &claim, None).await.unwrap();
                 let sealed = SealedResult { key: &key_ref(&old), bytes: b"posted" };
                 let word = Word::Answered(1, Outcome::Happened, sealed);
                 store.ledger_settle(&entry, claim.owner, word, true).await.unwrap();

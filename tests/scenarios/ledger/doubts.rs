@@ -4,7 +4,7 @@ use sealpost_schemas::{PublishJob, PublishOutcome, PublishResult, Remote};
 use sealpost_shared::ids;
 use sealpost_shared::ledger::{Standing, Turn};
 use sealpost_shared::records::Outcome;
-use sealpost_tests::pipeline::{SOON, publish_job};
+use sealpost_tests::pipeline::{SOON, exchange_request, publish_job};
 use sealpost_tests::{Pipeline, until};
 use serde_json::{Value, json};
 
@@ -138,4 +138,24 @@ async fn a_late_answer_that_contradicts_an_operator_is_told_as_a_conflict() {
 
 fn result(job: &PublishJob, outcome: PublishOutcome) -> PublishResult {
     job.result(ids::fresh(), outcome)
+}
+
+#[tokio::test]
+async fn a_doubt_is_not_ended_with_another_accounts_token() {
+    for entry in [Entry::Idempotent, Entry::Findable] {
+        let pipeline = pipeline(entry, None).await;
+        let worker = pipeline.worker().await;
+        pipeline.connect("ada").await;
+        pipeline.sandbox.fault(json!({"path": "/api/posts", "kind": "hang", "when": "after"})).await;
+        let asked = pipeline.send("publish-job.v1", &publish_job("acme", "ada", "once")).await;
+        until("the request is sent", SOON, async || pipeline.sandbox.stats().await["faults_fired"] == 1).await;
+        worker.kill9().await;
+        let exchange = pipeline.worker_with(&["exchange"], &[]).await;
+        let request = exchange_request("acme", "ada", &pipeline.consent("grace").await);
+        assert_eq!(pipeline.ask("exchange-request.v1", &request).await["outcome"], "stored");
+        exchange.kill9().await;
+        let _other = pipeline.worker().await;
+        assert_eq!(pipeline.answer(&asked).await.json()["outcome"], "unknown", "{entry:?}");
+        assert_eq!(pipeline.sandbox.posts().await.len(), 1, "{entry:?}");
+    }
 }

@@ -43,7 +43,7 @@ impl<'a> Entry<'a> {
     }
 
     async fn send(&self, claim: &ClaimOf) -> Option<u64> {
-        self.world.store.ledger_sending(&self.id, claim).await.unwrap()
+        self.world.store.ledger_sending(&self.id, claim, None).await.unwrap()
     }
 
     async fn say(&self, claim: &ClaimOf, word: Word<'_>) -> Settled {

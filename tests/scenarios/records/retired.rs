@@ -69,7 +69,7 @@ async fn sent(world: &World, length: Duration) -> (EntryId, Owner, ClaimOf) {
     let (entry, claim) =
         (world.store.entry("publish-job", &owner, ids::fresh()), ClaimOf { owner: ids::fresh(), length });
     world.store.ledger_begin((&entry, &owner), &world.store.fingerprint(b"body"), &claim).await.unwrap();
-    world.store.ledger_sending(&entry, &claim).await.unwrap();
+    world.store.ledger_sending(&entry, &claim, None).await.unwrap();
     (entry, owner, claim)
 }
 

@@ -39,6 +39,7 @@ impl Publish {
                     return Err(failure);
                 }
             };
+            claim.consent = tokens.consent;
             let Some(sending) = self.ledger.sending(&claim).await? else { return Err(busy(job, LOOK_AGAIN)) };
             if !self.ledger.in_time(&sending) {
                 self.ledger.unsent(&sending).await?;

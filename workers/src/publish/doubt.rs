@@ -41,6 +41,10 @@ impl Publish {
             Ok(Err(_)) => return no_proof(),
             Err(failure) => return again(job, failure),
         };
+        // consent was given anew, perhaps by another account: what that one has proves nothing, and its key is another
+        if doubt.consent.is_some_and(|consent| tokens.consent != Some(consent)) {
+            return no_proof();
+        }
         let doubtful = match find(&self.http, request, &token).await {
             Some(Found::Post(post)) => {
                 let standing = self.ledger.found(doubt, &published(job, post)).await;

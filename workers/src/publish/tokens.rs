@@ -19,6 +19,8 @@ pub(super) struct Tokens<'a> {
     events: &'a mut Vec<Answer>,
     /// The token set of the last token.
     generation: Option<Uuid>,
+    /// The consent that the last token comes from.
+    pub(super) consent: Option<Uuid>,
 }
 
 impl<'a> Tokens<'a> {
@@ -29,7 +31,7 @@ impl<'a> Tokens<'a> {
         seen: Option<Seen>,
         events: &'a mut Vec<Answer>,
     ) -> Self {
-        Self { step, job, oauth, seen, events, generation: None }
+        Self { step, job, oauth, seen, events, generation: None, consent: None }
     }
 
     /// A token that should be good, or why there is none.
@@ -51,9 +53,9 @@ impl<'a> Tokens<'a> {
 
     fn told(&mut self, access: Access) -> Result<SecretString, FailureReport> {
         match access {
-            Access::Granted { token, generation, events } => {
+            Access::Granted { token, generation, consent, events } => {
                 self.events.extend(events);
-                self.generation = Some(generation);
+                (self.generation, self.consent) = (Some(generation), consent);
                 Ok(token)
             }
             Access::Refused { report, events } => {

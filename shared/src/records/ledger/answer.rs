@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use redis::{FromRedisValue, Value};
+use uuid::Uuid;
 
 use super::super::fields::RecordError;
 use super::super::trouble::Trouble;
@@ -76,6 +77,8 @@ pub enum Begun {
         sent: u64,
         /// The owner's epoch at the first claim.
         epoch: u64,
+        /// The consent that the newest request was sent under, where that is known.
+        consent: Option<Uuid>,
     },
     /// Another message has this id.
     Reused,
@@ -106,6 +109,7 @@ pub(super) fn begun(reply: Value) -> Result<Begun, Trouble> {
             since: parts.millis("first")?,
             sent: parts.number("sent")?,
             epoch: parts.number("epoch")?,
+            consent: parts.text("consent")?.parse().ok(),
         },
         "reused" => Begun::Reused,
         "settled" => Begun::Settled(read(parts)?),

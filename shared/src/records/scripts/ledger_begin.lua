@@ -3,7 +3,7 @@
 -- KEYS: entry, claim, forget, versions, owner's epoch.
 -- ARGV: random owner of the claim, its length in ms, fingerprint, how long an entry is kept in ms, the entry's name, the
 -- start of the names of entries, the start of the names of held sets, the start of an entry's name there.
--- Returns {'act', epoch, 1 if it was claimed before} | {'busy', ms left} | {'doubt', ms left, ms since the first request, requests sent, epoch}
+-- Returns {'act', epoch, 1 if it was claimed before} | {'busy', ms left} | {'doubt', ms left, ms since the first request, requests sent, epoch, consent}
 -- | {'reused'} | {'settled', state, outcome, key id, key version, sealed}.
 local entry, claim, forget, versions, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local owner, length, fingerprint, kept, name = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -23,7 +23,7 @@ for _, old in ipairs(redis.call('ZRANGEBYSCORE', forget, '-inf', now, 'LIMIT', 0
 end
 
 local e = redis.call('HMGET', entry, 'state', 'fingerprint', 'repeats', 'first', 'outcome', 'key_id', 'key_version',
-  'sealed', 'epoch', 'sent')
+  'sealed', 'epoch', 'sent', 'consent')
 local state = e[1]
 if e[2] and e[2] ~= fingerprint then return {'reused'} end
 if state == 'done' or state == 'told' or state == 'conflict' then
@@ -33,13 +33,13 @@ end
 local holder = redis.call('GET', claim)
 local left = holder and redis.call('PTTL', claim) or 0
 local over = not holder or holder == owner -- our own: sent again, its answer was lost
-if state == 'unknown' then return {'doubt', left, now - tonumber(e[4]), tonumber(e[10]), e[9] or '0'} end
+if state == 'unknown' then return {'doubt', left, now - tonumber(e[4]), tonumber(e[10]), e[9] or '0', e[11] or ''} end
 if not over then return {'busy', left} end
 
 -- A request was sent, or one before may have been posted, and nobody is there any more to say how it ended.
 if state == 'sending' or (state == 'claimed' and e[3] == '1') then
   redis.call('HSET', entry, 'state', 'unknown')
-  return {'doubt', left, now - tonumber(e[4]), tonumber(e[10]), e[9] or '0'}
+  return {'doubt', left, now - tonumber(e[4]), tonumber(e[10]), e[9] or '0', e[11] or ''}
 end
 
 local now_epoch = redis.call('GET', epoch) or '0'
