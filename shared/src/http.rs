@@ -57,10 +57,13 @@ impl From<&reqwest::Error> for NoAnswer {
 
 /// A provider's words without the secrets that it was sent.
 #[must_use]
-pub fn scrubbed(words: &str, sent: &[&str]) -> String {
+pub fn scrubbed(words: String, sent: &[&str]) -> String {
     let secrets = sent.iter().filter(|secret| !secret.is_empty());
-    secrets.fold(words.to_owned(), |words, secret| {
+    secrets.fold(words, |words, secret| {
         let encoded: String = byte_serialize(secret.as_bytes()).collect();
+        if !words.contains(secret) && !words.contains(&encoded) {
+            return words;
+        }
         words.replace(secret, "[removed]").replace(&encoded, "[removed]")
     })
 }

@@ -31,7 +31,7 @@ use crate::clock::Clock;
 use crate::failure::{Failure, Verdict};
 use crate::ids;
 use crate::keys::{KeyError, KeySource, Keys};
-use crate::records::{Begun, ClaimOf, Outcome, SealedResult, Store, StoreError, Word};
+use crate::records::{Begun, ClaimOf, EntryId, Fingerprint, Outcome, SealedResult, Store, StoreError, Word};
 use crate::seal::{Key, KeyId, KeyRef};
 
 /// What must be left of a claim beside the call's own limit when the call begins.
@@ -73,9 +73,42 @@ impl<C: Clock> Ledger<C> {
         id: Uuid,
         message: &M,
     ) -> Result<Turn<R>, Failure> {
-        let (entry, of) = (self.store.entry(self.kind, owner, id), self.claim());
+        let (entry, fingerprint) = self.known(owner, id, message)?;
+        let of = self.claim();
+        let begun = self.store.ledger_begin((&entry, owner), &fingerprint, &of).await.map_err(later)?;
+        self.turn(entry, of, begun).await
+    }
+
+    /// [`Self::begin`] and [`Self::sending`] with nothing in between, where all that a request needs is at hand: one round trip
+    /// instead of two. `Err`: the turn, where it is not to act, or there is no key yet to seal the result with.
+    ///
+    /// # Errors
+    /// As of [`Self::begin`].
+    pub async fn begin_sending<M: Serialize, R: DeserializeOwned>(
+        &self,
+        owner: &Owner,
+        id: Uuid,
+        message: &M,
+    ) -> Result<Result<Sending, Turn<R>>, Failure> {
+        let Ok(key) = self.newest().await else { return self.begin(owner, id, message).await.map(Err) };
+        let (entry, fingerprint) = self.known(owner, id, message)?;
+        let (of, began) = (self.claim(), self.clock.since_boot());
+        match self.store.ledger_begin_sending((&entry, owner), &fingerprint, &of).await.map_err(later)? {
+            Ok(number) => {
+                let until = began + of.length;
+                Ok(Ok(Sending { entry, owner: of.owner, number, until, key, doubtful: false }))
+            }
+            Err(begun) => self.turn(entry, of, begun).await.map(Err),
+        }
+    }
+
+    fn known<M: Serialize>(&self, owner: &Owner, id: Uuid, message: &M) -> Result<(EntryId, Fingerprint), Failure> {
         let fingerprint = self.store.fingerprint(&result::plain(message)?);
-        Ok(match self.store.ledger_begin((&entry, owner), &fingerprint, &of).await.map_err(later)? {
+        Ok((self.store.entry(self.kind, owner, id), fingerprint))
+    }
+
+    async fn turn<R: DeserializeOwned>(&self, entry: EntryId, of: ClaimOf, begun: Begun) -> Result<Turn<R>, Failure> {
+        Ok(match begun {
             Begun::Act(epoch) => Turn::Act(Claim { entry, of, epoch, doubtful: false }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
             Begun::Doubt { left, since, sent, epoch } => Turn::Doubt(Doubt { entry, left, since, sent, epoch }),
@@ -125,7 +158,7 @@ impl<C: Clock> Ledger<C> {
     ///
     /// # Errors
     /// If that could not be written.
-    pub async fn settle<R: Serialize + DeserializeOwned>(
+    pub async fn settle<R: Clone + Serialize + DeserializeOwned>(
         &self,
         sending: &Sending,
         outcome: Outcome,
@@ -137,20 +170,20 @@ impl<C: Clock> Ledger<C> {
         let word = Word::Answered(sending.number, outcome, sealed);
         for _ in 1..SETTLES {
             match self.store.ledger_settle(entry, sending.owner, word, true).await {
-                Ok(settled) => return self.standing(entry, settled).await,
+                Ok(settled) => return self.after(entry, settled, result).await,
                 Err(error) => tracing::warn!(%entry, %error, "what became of a request is not written yet"),
             }
             sleep(PAUSE).await;
         }
         let settled = self.store.ledger_settle(entry, sending.owner, word, true).await.map_err(later)?;
-        self.standing(entry, settled).await
+        self.after(entry, settled, result).await
     }
 
     /// Notes that something was found done whose outcome was in doubt.
     ///
     /// # Errors
     /// If Redis does not answer, or there is no key.
-    pub async fn found<R: Serialize + DeserializeOwned>(
+    pub async fn found<R: Clone + Serialize + DeserializeOwned>(
         &self,
         doubt: &Doubt,
         result: &R,
@@ -159,7 +192,7 @@ impl<C: Clock> Ledger<C> {
         let bytes = result::seal(entry, &name, &key, result)?;
         let word = Word::Answered(0, Outcome::Happened, SealedResult { key: &name, bytes: &bytes });
         let settled = self.store.ledger_settle(entry, Uuid::nil(), word, false).await.map_err(later)?;
-        self.standing(entry, settled).await
+        self.after(entry, settled, result).await
     }
 
     /// Notes that a request may have been carried out. The claim stays until it is over: the request may still arrive.
@@ -200,7 +233,7 @@ impl<C: Clock> Ledger<C> {
     ///
     /// # Errors
     /// If Redis does not answer, or there is no key.
-    pub async fn decline<R: Serialize + DeserializeOwned>(
+    pub async fn decline<R: Clone + Serialize + DeserializeOwned>(
         &self,
         claim: &Claim,
         result: &R,
@@ -209,7 +242,7 @@ impl<C: Clock> Ledger<C> {
         let bytes = result::seal(entry, &name, &key, result)?;
         let word = Word::Declined(SealedResult { key: &name, bytes: &bytes });
         let settled = self.store.ledger_settle(entry, claim.of.owner, word, true).await.map_err(later)?;
-        self.standing(entry, settled).await
+        self.after(entry, settled, result).await
     }
 
     /// Lets a claim go under which nothing was sent. If that fails it runs out by itself.

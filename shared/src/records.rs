@@ -23,6 +23,7 @@ mod link;
 mod locate;
 mod meta;
 mod record;
+mod reseal;
 mod store;
 mod trouble;
 mod walk;

@@ -5,6 +5,7 @@ mod doubt;
 mod results;
 mod tokens;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use reqwest::Client;
@@ -54,13 +55,19 @@ impl Publish {
     /// What this delivery has to do; what happens to the connection on the way goes into `events`.
     async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
         let (request, oauth) = self.request(job)?;
-        let (job_as_known, connection) = (decoded(job), job.connection());
-        // both are sent at once, so that they cost one round trip
-        let (turn, seen) =
-            tokio::join!(self.ledger.begin(&job.owner, job.id, &job_as_known), self.keeper.see(&connection));
+        let (job_as_known, late) = (decoded(job), job.deadline.is_some_and(|deadline| deadline < at.now));
+        let seen = self.keeper.see(&job.connection()).await;
         let mut tokens = Tokens::of(self, job, oauth, seen, events);
-        match turn? {
-            Turn::Act(claim) if job.deadline.is_some_and(|deadline| deadline < at.now) => {
+        let turn = match tokens.ready().await {
+            // claim and mark cost one round trip
+            Some(token) if !late => match self.ledger.begin_sending(&job.owner, job.id, &*job_as_known).await? {
+                Ok(sending) => return self.send(job, &request, (sending, token), &mut tokens).await,
+                Err(turn) => turn,
+            },
+            _ => self.ledger.begin(&job.owner, job.id, &*job_as_known).await?,
+        };
+        match turn {
+            Turn::Act(claim) if late => {
                 self.ledger.give_up(&claim).await;
                 Ok(failed(job, deadline_passed()))
             }
@@ -97,9 +104,10 @@ impl Publish {
 }
 
 /// The job as its ledger knows it: the order of fields in a JSON body says nothing.
-fn decoded(job: &PublishJob) -> PublishJob {
-    let mut job = job.clone();
-    if let Content::Raw(raw) = &mut job.content
+fn decoded(job: &PublishJob) -> Cow<'_, PublishJob> {
+    let mut job = Cow::Borrowed(job);
+    if matches!(&job.content, Content::Raw(_))
+        && let Content::Raw(raw) = &mut job.to_mut().content
         && let Some(body) = &mut raw.body
     {
         body.sort_all_objects();

@@ -202,7 +202,7 @@ pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> 
 
 /// A provider's words: plain, so that nothing hides what it was sent, without that, and bounded.
 pub(super) fn bounded(text: &str, sent: &[&str]) -> String {
-    http::scrubbed(&plain(text), sent).chars().take(MAX_WORDS).collect()
+    http::scrubbed(plain(text), sent).chars().take(MAX_WORDS).collect()
 }
 
 pub(super) fn words(error: &ProviderError) -> String {

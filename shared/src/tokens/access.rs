@@ -78,10 +78,21 @@ impl TokenKeeper {
         self.obtain(wanted, found).await
     }
 
-    /// Reads a connection's record ahead of [`Self::access_token_of`], for who has something else to ask Redis at the same
-    /// time. `None`: it could not be read.
+    /// Reads a connection's record ahead of [`Self::ready`] and [`Self::access_token_of`]. `None`: it could not be read.
     pub async fn see(&self, connection: &Connection) -> Option<Seen> {
         self.store.load(&self.store.locate(connection)).await.ok().map(Seen)
+    }
+
+    /// The access token of what was seen, and the token set that it is of, if it can be used as it is. Whatever stands against
+    /// that, nothing is done about it: [`Self::access_token_of`] does.
+    pub async fn ready(&self, seen: &Seen, provider: &OAuthProvider) -> Option<(SecretString, Uuid)> {
+        let record = seen.0.as_ref().filter(|record| record.metadata.standing.state == State::Active)?;
+        if !provider.keep_access_token || !is_fresh(&record.metadata, self.calls.clock.now()) {
+            return None;
+        }
+        let key = self.keys.get(record.key()).await.ok()?;
+        let token = record.open(&key).ok()?.tokens.access_token?;
+        Some((token, record.metadata.generation))
     }
 
     /// [`Self::access_token`] without the read. What was seen must be no older than the wish.

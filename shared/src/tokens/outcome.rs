@@ -67,7 +67,7 @@ impl TokenKeeper {
             scopes: metadata.scopes,
             expires_at: metadata.access_expires_at,
         };
-        let events = Answer::of(&event).into_iter().collect();
+        let events = Answer::of(event).into_iter().collect();
         Ok(Access::Granted { token: answer.access_token, generation: metadata.generation, events })
     }
 
@@ -132,7 +132,7 @@ impl TokenKeeper {
                 code,
                 provider_error: Some(said.clone()),
             };
-            return Ok(access::ended(&standing, Some(said), Answer::of(&event).into_iter().collect()));
+            return Ok(access::ended(&standing, Some(said), Answer::of(event).into_iter().collect()));
         }
         Err(put_off(&attempt.record.id, "it moved under every attempt to mark it"))
     }

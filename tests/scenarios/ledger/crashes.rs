@@ -10,7 +10,7 @@ use std::net::Ipv4Addr;
 use futures_util::{StreamExt, stream};
 use redis::Commands;
 use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
-use sealpost_tests::pipeline::{SOON, publish_job};
+use sealpost_tests::pipeline::{SOON, publish_job, text_of};
 use sealpost_tests::{Pipeline, until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
@@ -23,8 +23,10 @@ use super::world::{Entry, pipeline};
 /// Where the worker dies.
 #[derive(Clone, Copy, Debug)]
 enum Point {
-    /// At the n-th command to Redis: begin, read the record, sending, settle.
+    /// At the n-th command to Redis: read the record, begin with sending, settle.
     Redis(u32, Side),
+    /// The same where the token is refreshed first: read the record, begin, five of the refresh, sending, settle.
+    Refreshing(u32, Side),
     /// While the provider is asked, before or after it posts.
     Call(&'static str),
     /// When everything is told, and the ack is not sent.
@@ -35,29 +37,31 @@ enum Point {
 /// the answer at one with idempotency keys.
 type Line = (&'static str, Point, (&'static str, &'static str), (usize, &'static str), (usize, &'static str));
 
-const TABLE: [Line; 9] = [
-    ("before the claim", Point::Redis(1, Side::Before), ("nothing", "done"), (1, "published"), (1, "published")),
-    ("after the claim", Point::Redis(1, Side::After), ("claimed", "done"), (1, "published"), (1, "published")),
+const TABLE: [Line; 11] = [
+    ("before claim and mark", Point::Redis(2, Side::Before), ("nothing", "done"), (1, "published"), (1, "published")),
+    ("after claim and mark", Point::Redis(2, Side::After), ("sending", "unknown"), (0, "unknown"), (1, "published")),
+    ("before the claim", Point::Refreshing(2, Side::Before), ("nothing", "done"), (1, "published"), (1, "published")),
+    ("after the claim", Point::Refreshing(2, Side::After), ("claimed", "done"), (1, "published"), (1, "published")),
     (
         "before sending is written",
-        Point::Redis(3, Side::Before),
+        Point::Refreshing(8, Side::Before),
         ("claimed", "done"),
         (1, "published"),
         (1, "published"),
     ),
     (
         "after sending is written",
-        Point::Redis(3, Side::After),
+        Point::Refreshing(8, Side::After),
         ("sending", "unknown"),
         (0, "unknown"),
         (1, "published"),
     ),
     ("in the call, not posted", Point::Call("before"), ("sending", "unknown"), (0, "unknown"), (1, "published")),
     ("in the call, posted", Point::Call("after"), ("sending", "unknown"), (1, "unknown"), (1, "published")),
-    ("before done is written", Point::Redis(4, Side::Before), ("sending", "unknown"), (1, "unknown"), (1, "published")),
+    ("before done is written", Point::Redis(3, Side::Before), ("sending", "unknown"), (1, "unknown"), (1, "published")),
     (
         "after done, before the reply",
-        Point::Redis(4, Side::After),
+        Point::Redis(3, Side::After),
         ("done", "done"),
         (1, "published"),
         (1, "published"),
@@ -111,15 +115,20 @@ async fn wherever_a_worker_dies_at_most_one_post_is_made_and_what_is_told_is_tru
 /// Kills a worker at a point, and has another one end the job.
 async fn interrupted(entry: Entry, point: Point) -> Became {
     let pipeline = pipeline(entry, None).await;
+    if let Point::Refreshing(..) = point {
+        keep_no_access_token(&pipeline);
+    }
     let first = pipeline.worker().await;
     // Redis knows the scripts from here on, so that each is one command
     pipeline.connect("ada").await;
+    let before = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "before")).await;
+    assert_eq!(before["outcome"], "published", "{before}");
     first.kill9().await;
     let known = entries(&pipeline);
     let job = publish_job("acme", "ada", "once");
 
     let redis = match point {
-        Point::Redis(_, side) => Some(Breakpoint::to_port(pipeline.rig.redis.port(), side, Then::Hold).await),
+        Point::Redis(_, side) | Point::Refreshing(_, side) => Some(Breakpoint::to_port(pipeline.rig.redis.port(), side, Then::Hold).await),
         _ => None,
     };
     let broker = Gate::to(&pipeline).await;
@@ -127,7 +136,7 @@ async fn interrupted(entry: Entry, point: Point) -> Became {
     pipeline.write("broker.url", &broker.url);
     let victim = pipeline.worker_with(&["publish"], &[]).await;
     match (point, &redis) {
-        (Point::Redis(number, _), Some(redis)) => redis.arm(number),
+        (Point::Redis(number, _) | Point::Refreshing(number, _), Some(redis)) => redis.arm(number),
         (Point::Call(when), _) => {
             pipeline.sandbox.fault(json!({"path": "/api/posts", "kind": "hang", "when": when})).await;
         }
@@ -154,12 +163,18 @@ async fn interrupted(entry: Entry, point: Point) -> Became {
     told.push(pipeline.answer(&correlation).await.json());
     assert!(told.iter().all(|answer| answer == &told[0]), "{told:?}");
     Became {
-        posts: pipeline.sandbox.posts().await.len(),
+        posts: pipeline.sandbox.posts().await.len() - 1,
         died,
         end: of_the_job().map_or_else(|| "nothing".into(), |key| field(&pipeline, &key, "state")),
         record: field(&pipeline, &keys(&pipeline, "*:record:*")[0], "standing"),
         told: told.iter().map(|answer| answer["outcome"].as_str().unwrap().to_owned()).collect(),
     }
+}
+
+fn keep_no_access_token(pipeline: &Pipeline) {
+    let table = "[practice.oauth]\n";
+    let file = text_of(&pipeline.rig.folder().join("providers.toml"));
+    pipeline.write("providers.toml", &file.replace(table, &format!("{table}keep_access_token = false\n")));
 }
 
 fn keys(pipeline: &Pipeline, pattern: &str) -> Vec<String> {

@@ -14,7 +14,7 @@ pub(super) struct Tokens<'a> {
     step: &'a Publish,
     job: &'a PublishJob,
     oauth: &'a OAuthProvider,
-    /// The record, as it was read with the ledger; for the first token.
+    /// The record, as it was read before the ledger; for the first token.
     seen: Option<Seen>,
     events: &'a mut Vec<Answer>,
     /// The token set of the last token.
@@ -30,6 +30,13 @@ impl<'a> Tokens<'a> {
         events: &'a mut Vec<Answer>,
     ) -> Self {
         Self { step, job, oauth, seen, events, generation: None }
+    }
+
+    /// A token that should be good and is had without doing anything for it.
+    pub(super) async fn ready(&mut self) -> Option<SecretString> {
+        let (token, generation) = self.step.keeper.ready(self.seen.as_ref()?, self.oauth).await?;
+        self.generation = Some(generation);
+        Some(token)
     }
 
     /// A token that should be good, or why there is none.

@@ -8,7 +8,6 @@ use sealpost_schemas::{Answer, Code, FailureReport};
 use sealpost_shared::broker::{Delivery, Outgoing, PublishError, Route};
 use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::Failure;
-use serde_json::Value;
 
 use super::Runner;
 use crate::step::Emission;
@@ -67,9 +66,11 @@ impl<C: Clock> Runner<C> {
         events: impl Iterator<Item = &'a Answer>,
     ) -> Option<()> {
         for answer in answers {
-            let outgoing = outgoing(answer, encoding, &answer.reply, delivery);
-            if let (Some(reply_to), Some(outgoing)) = (&delivery.reply_to, outgoing) {
-                self.reply(delivery, reply_to, &outgoing).await?;
+            // the messages of the contract all encode
+            if let Some(reply_to) = &delivery.reply_to
+                && let Ok(body) = answer.reply(encoding)
+            {
+                self.reply(delivery, reply_to, &outgoing(answer, encoding, body, delivery)).await?;
             }
             self.event(answer, delivery).await?;
         }
@@ -103,7 +104,7 @@ impl<C: Clock> Runner<C> {
     }
 
     async fn event(&self, event: &Answer, delivery: &Delivery) -> Option<()> {
-        let Some(outgoing) = outgoing(event, Encoding::Json, &event.event, delivery) else { return Some(()) };
+        let outgoing = outgoing(event, Encoding::Json, event.event.clone(), delivery);
         loop {
             let sent = self.broker.event(event.topic, &outgoing).await;
             published("event", label(&sent));
@@ -168,9 +169,8 @@ pub(super) enum Place<'a> {
     },
 }
 
-fn outgoing(answer: &Answer, encoding: Encoding, body: &Value, delivery: &Delivery) -> Option<Outgoing> {
-    let body = encoding.encode(body).ok()?;
-    Some(Outgoing {
+fn outgoing(answer: &Answer, encoding: Encoding, body: Vec<u8>, delivery: &Delivery) -> Outgoing {
+    Outgoing {
         type_name: Some(answer.type_name.clone()),
         id: Some(answer.id.to_string()),
         content_type: Some(encoding.content_type().into()),
@@ -178,7 +178,7 @@ fn outgoing(answer: &Answer, encoding: Encoding, body: &Value, delivery: &Delive
         traceparent: delivery.traceparent.clone(),
         body: body.into(),
         ..Outgoing::default()
-    })
+    }
 }
 
 /// The metric label of how a publish ended.

@@ -131,7 +131,7 @@ async fn put_aside<M: Queued, C: Clock + Clone>(
         reason: report.message.clone(),
         at,
     };
-    let event = Answer::of(&event).ok();
+    let event = Answer::of(event).ok();
     runner.tell(delivery, encoding.unwrap_or(Encoding::Json), answer.iter(), event.iter()).await?;
     Some(Left::DeadLettered)
 }
