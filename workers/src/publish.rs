@@ -71,9 +71,10 @@ impl Publish {
                 self.ledger.give_up(&claim).await;
                 Ok(failed(job, deadline_passed()))
             }
-            Turn::Act(claim) => self.act(job, &request, claim, &mut tokens).await,
+            // what is rare does not make every job larger
+            Turn::Act(claim) => Box::pin(self.act(job, &request, claim, &mut tokens)).await,
             Turn::Settled(standing) => answer(job, standing),
-            Turn::Doubt(doubt) => self.doubt(job, &request, &doubt, &mut tokens).await,
+            Turn::Doubt(doubt) => Box::pin(self.doubt(job, &request, &doubt, &mut tokens)).await,
             Turn::Busy(after) => Err(busy(job, after)),
             Turn::Reused => {
                 let message = "another job of this owner has this id; give each job an id of its own";

@@ -27,12 +27,7 @@ impl Store {
 
     /// Replaces ciphertexts by those of [`Record::seal_anew`] under `key`, and nothing else, where the record is unmoved. All
     /// lie in one shard. For each, in their order, how it ended.
-    pub async fn reseal(
-        &self,
-        shard: u16,
-        key: &KeyRef,
-        all: &[(Record, Sealed)],
-    ) -> Result<Vec<Saved>, StoreError> {
+    pub async fn reseal(&self, shard: u16, key: &KeyRef, all: &[(Record, Sealed)]) -> Result<Vec<Saved>, StoreError> {
         let doing = || format!("re-seal {} records of shard {shard:03} under {key}", all.len());
         let mut keys = vec![layout::versions(shard), layout::held(shard, key)];
         let mut args: Vec<Vec<u8>> = vec![

@@ -128,11 +128,8 @@ impl Store {
     /// Reads a record; `None` if there is none.
     pub async fn load(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
         let doing = || format!("load record {id}");
-        let values: fields::Values = self
-            .link()
-            .query(&fields::get(id))
-            .await
-            .map_err(|trouble| StoreError::new(doing(), trouble))?;
+        let values: fields::Values =
+            self.link().query(&fields::get(id)).await.map_err(|trouble| StoreError::new(doing(), trouble))?;
         fields::read(*id, values).map_err(|error| StoreError::new(doing(), error.into()))
     }
 

@@ -128,7 +128,9 @@ async fn interrupted(entry: Entry, point: Point) -> Became {
     let job = publish_job("acme", "ada", "once");
 
     let redis = match point {
-        Point::Redis(_, side) | Point::Refreshing(_, side) => Some(Breakpoint::to_port(pipeline.rig.redis.port(), side, Then::Hold).await),
+        Point::Redis(_, side) | Point::Refreshing(_, side) => {
+            Some(Breakpoint::to_port(pipeline.rig.redis.port(), side, Then::Hold).await)
+        }
         _ => None,
     };
     let broker = Gate::to(&pipeline).await;

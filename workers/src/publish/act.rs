@@ -57,13 +57,13 @@ impl Publish {
                     refused = true;
                     let taken_back = self.ledger.take_back(&sending).await?;
                     let claim = taken_back.ok_or_else(|| busy(job, LOOK_AGAIN))?;
-                    let newer = tokens.newer().await;
+                    let newer = Box::pin(tokens.newer()).await;
                     match self.marked(job, &claim, newer).await? {
                         Continue(marked) => (sending, token) = marked,
                         Break(result) => return Ok(result),
                     }
                 }
-                Err(error) => return self.not_published(job, request, &sending, &error).await,
+                Err(error) => return Box::pin(self.not_published(job, request, &sending, &error)).await,
             }
         }
     }

@@ -32,7 +32,8 @@ impl TokenKeeper {
                 }
             }
         }
-        let moved = |id| Failure::retry(Code::Conflict, format!("record {id} moved under every attempt to seal it anew"));
+        let moved =
+            |id| Failure::retry(Code::Conflict, format!("record {id} moved under every attempt to seal it anew"));
         done.extend(left.into_iter().map(|id| Err(moved(id))));
         done
     }
