@@ -102,7 +102,11 @@ impl Encoding {
         }
     }
 
-    fn tree(self, body: &[u8]) -> Result<Value, DecodeError> {
+    /// Reads a body as it is, whatever it says.
+    ///
+    /// # Errors
+    /// If it is not in this encoding, or nested too deeply.
+    pub fn tree(self, body: &[u8]) -> Result<Value, DecodeError> {
         let value = match self {
             Self::Json => serde_json::from_slice(body).map_err(|e| DecodeError::Syntax {
                 encoding: "JSON",

@@ -21,7 +21,8 @@ pub struct ConnectionQuarantined {
     pub code: Code,
 }
 
-/// The provider no longer takes a connection's tokens. Told once.
+/// The provider no longer takes a connection's tokens. Told once, or again under the same id where a worker died before
+/// anybody could know that it was told.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ConnectionNeedsConsent {
     /// The event's id.

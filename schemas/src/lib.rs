@@ -23,6 +23,6 @@ pub use exchange::{
 };
 pub use failure::{FailureReport, ProviderError};
 pub use message::{Announced, Answer, Message, Queued, queues};
-pub use publish::{Content, DeviceTokens, Notify, PublishJob, PublishOutcome, PublishResult, Remote};
+pub use publish::{Content, DeviceTokens, Notify, PublishJob, PublishOutcome, PublishResult, Raw, Remote, TextContent};
 pub use rotation::{RotationCounts, RotationMode, RotationScope, RotationShard, RotationTick};
 pub use secret::{SealedSecret, Secret};

@@ -5,6 +5,7 @@
 mod consume;
 mod dead;
 mod error;
+mod inspect;
 mod link;
 mod mend;
 mod message;
@@ -25,8 +26,9 @@ use secrecy::SecretString;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub use consume::{Deliveries, Delivery};
-pub use dead::{DeadLetter, DeadLetterError};
+pub use dead::{DeadLetter, DeadLetterError, DeadLetters};
 pub use error::{BrokerError, PublishError};
+pub use inspect::{Inspection, inspect};
 pub use message::{Body, Outgoing};
 pub use producer::{Events, Heard, Producer};
 pub use topology::{DEAD_LETTERS, EVENTS, TIERS, Tier, is_own_queue, retries};

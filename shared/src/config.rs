@@ -1,16 +1,19 @@
 //! The configuration file, and where its secrets are read from.
 
+mod words;
+
 use std::fs;
 use std::net::SocketAddr;
-use std::num::NonZeroU64;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use sealpost_schemas::codec::without_value;
 use secrecy::{SecretBox, SecretString};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+pub use self::words::read_toml;
 
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -42,8 +45,12 @@ pub struct Broker {
     /// `amqp://user:password@host:port/vhost`, or `amqps`.
     pub url: SecretSource,
     /// How many messages of a queue one worker holds at a time.
-    #[serde(default = "default_prefetch")]
+    #[serde(default = "default_prefetch", deserialize_with = "at_least_one")]
     pub prefetch: u16,
+    /// What `reply_to` of a producer's message must begin with; without any, every address will do. One of Direct Reply-to
+    /// always does, and one of our own queues never.
+    #[serde(default)]
+    pub reply_prefixes: Vec<String>,
 }
 
 /// Redis.
@@ -56,7 +63,7 @@ pub struct Store {
     #[serde(default)]
     pub cluster: bool,
     /// How many logical shards; fixed when the first worker starts.
-    #[serde(default = "default_shards")]
+    #[serde(default = "default_shards", deserialize_with = "at_least_one")]
     pub shards: u16,
 }
 
@@ -77,7 +84,7 @@ pub struct Keys {
 pub struct Http {
     /// How many seconds a call may take, answer included.
     #[serde(default = "default_limit")]
-    pub limit_seconds: NonZeroU64,
+    pub limit_seconds: NonZeroU16,
 }
 
 /// The operations port.
@@ -122,7 +129,7 @@ impl Http {
     /// How long a call may take.
     #[must_use]
     pub fn limit(&self) -> Duration {
-        Duration::from_secs(self.limit_seconds.get())
+        Duration::from_secs(self.limit_seconds.get().into())
     }
 }
 
@@ -146,7 +153,10 @@ impl Config {
     /// # Errors
     /// In words that name file and line.
     pub fn read(file: &Path) -> Result<Self, String> {
-        let mut config: Self = read_toml(file)?;
+        let mut config: Self = read_toml(file).map_err(|problem| {
+            let hint = if file.exists() { "" } else { "; name the configuration by --config or SEALPOST_CONFIG" };
+            problem + hint
+        })?;
         let folder = file.parent().unwrap_or_else(|| Path::new("."));
         config.broker.url.resolve(folder);
         config.store.url.resolve(folder);
@@ -155,27 +165,6 @@ impl Config {
         }
         Ok(config)
     }
-}
-
-/// Reads a TOML file.
-///
-/// # Errors
-/// In words that name file and line.
-pub fn read_toml<T: DeserializeOwned>(file: &Path) -> Result<T, String> {
-    let text = fs::read_to_string(file).map_err(|e| format!("cannot read {}: {e}", file.display()))?;
-    parse_toml(&text).map_err(|problem| format!("{}, {problem}", file.display()))
-}
-
-/// toml's own errors show the line itself, and with it a secret that stands in the wrong place.
-fn parse_toml<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    toml::from_str(text).map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| text[..span.start].matches('\n').count() + 1);
-        let problem = match error.message() {
-            known if known.starts_with("invalid") || known.starts_with("unknown variant") => without_value(known),
-            other => other.lines().next().unwrap_or_default().into(),
-        };
-        format!("line {line}: {problem}")
-    })
 }
 
 impl SecretSource {
@@ -210,6 +199,13 @@ fn trimmed(text: &SecretBox<String>) -> SecretString {
     text.strip_suffix('\n').unwrap_or(text).into()
 }
 
+fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    match u16::deserialize(deserializer)? {
+        0 => Err(D::Error::custom("must be at least 1")),
+        number => Ok(number),
+    }
+}
+
 fn default_prefetch() -> u16 {
     64
 }
@@ -222,8 +218,8 @@ fn default_key() -> String {
     "tokens".into()
 }
 
-fn default_limit() -> NonZeroU64 {
-    NonZeroU64::MIN.saturating_add(19)
+fn default_limit() -> NonZeroU16 {
+    NonZeroU16::MIN.saturating_add(19)
 }
 
 fn default_listen() -> SocketAddr {
@@ -232,30 +228,4 @@ fn default_listen() -> SocketAddr {
 
 fn default_grace() -> u64 {
     25
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Config, parse_toml};
-
-    const GOOD: &str = "providers = 'p.toml'\n[broker]\nurl = { env = 'A' }\nprefetch = 5\n[store]\n\
-                        url = { env = 'B' }\n[keys]\nfile = 'k'\n";
-
-    #[test]
-    fn an_unknown_key_is_refused_with_its_line() {
-        let error = parse_toml::<Config>(&GOOD.replace("prefetch", "prefech")).unwrap_err();
-        assert!(error.starts_with("line 4: unknown field `prefech`"), "{error}");
-        let error = parse_toml::<Config>(&format!("{GOOD}[http]\nlimit_seconds = 0\n")).unwrap_err();
-        assert_eq!(error, "line 10: expected a nonzero u64");
-        let config = parse_toml::<Config>(GOOD).unwrap();
-        assert_eq!((config.broker.prefetch, config.store.shards), (5, 256));
-    }
-
-    #[test]
-    fn a_secret_in_the_file_itself_is_refused_and_not_repeated() {
-        let error = parse_toml::<Config>(&GOOD.replace("{ env = 'A' }", "'amqp://u:hunter2@h'")).unwrap_err();
-        assert!(error.starts_with("line 3: ") && !error.contains("hunter2"), "{error}");
-        let error = parse_toml::<Config>(&GOOD.replace("= { env = 'A' }", "= amqp://u:hunter2@h")).unwrap_err();
-        assert!(error.starts_with("line 3: ") && !error.contains("hunter2"), "{error}");
-    }
 }

@@ -60,11 +60,15 @@ impl From<&reqwest::Error> for NoAnswer {
 pub fn scrubbed(words: String, sent: &[&str]) -> String {
     let secrets = sent.iter().filter(|secret| !secret.is_empty());
     secrets.fold(words, |words, secret| {
-        let encoded: String = byte_serialize(secret.as_bytes()).collect();
-        if !words.contains(secret) && !words.contains(&encoded) {
-            return words;
-        }
-        words.replace(secret, "[removed]").replace(&encoded, "[removed]")
+        let form: String = byte_serialize(secret.as_bytes()).collect();
+        // as it is, as some write it inside JSON, and as forms and addresses have it
+        let forms = [(*secret).to_owned(), secret.replace('/', r"\/"), form.replace('+', "%20"), form];
+        forms.iter().fold(
+            words,
+            |words, form| {
+                if words.contains(form.as_str()) { words.replace(form, "[removed]") } else { words }
+            },
+        )
     })
 }
 
@@ -134,5 +138,12 @@ mod tests {
             assert_eq!(wait(unreadable, now), None, "{unreadable}");
         }
         assert_eq!(wait("Sun, 06 Nov 1994 08:50:07 GMT", None), None);
+    }
+
+    #[test]
+    fn what_was_sent_is_found_however_it_is_written() {
+        for form in ["1//a b+c", r"1\/\/a b+c", "1%2F%2Fa+b%2Bc", "1%2F%2Fa%20b%2Bc"] {
+            assert_eq!(super::scrubbed(format!("of {form}."), &["1//a b+c"]), "of [removed].", "{form}");
+        }
     }
 }

@@ -14,30 +14,33 @@
 //! - That the act was done counts, however late. A refusal counts only if it answers the newest request, and none before
 //!   it may have been carried out.
 
+mod look;
 mod result;
 mod turn;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealpost_schemas::Owner;
+use sealpost_schemas::{Code, Owner};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::sleep;
 use uuid::Uuid;
 
+pub use crate::records::LEDGER_KEPT as KEPT;
+pub use look::Looked;
 pub use turn::{Claim, Doubt, Sending, Standing, Turn};
 
 use crate::clock::Clock;
-use crate::failure::{Failure, Verdict};
+use crate::failure::Failure;
 use crate::ids;
 use crate::keys::{KeyError, KeySource, Keys};
-use crate::records::{Begun, ClaimOf, EntryId, Fingerprint, Outcome, SealedResult, Store, StoreError, Word};
+use crate::records::{Begun, ClaimOf, EntryId, Fingerprint, Outcome, SealedResult, Store, Word};
 use crate::seal::{Key, KeyId, KeyRef};
 
 /// What must be left of a claim beside the call's own limit when the call begins.
 const MARGIN: Duration = Duration::from_secs(1);
 
-/// How long a message waits for Redis, or for a claim that may live on.
+/// How long a message waits at most for a claim that lives on.
 const LATER: Duration = Duration::from_secs(5);
 
 /// How often what is known of a request is written, with a pause between, before it is given up.
@@ -75,12 +78,13 @@ impl<C: Clock> Ledger<C> {
     ) -> Result<Turn<R>, Failure> {
         let (entry, fingerprint) = self.known(owner, id, message)?;
         let of = self.claim();
-        let begun = self.store.ledger_begin((&entry, owner), &fingerprint, &of).await.map_err(later)?;
+        let begun = self.store.ledger_begin((&entry, owner), &fingerprint, &of).await?;
         self.turn(entry, of, begun).await
     }
 
     /// [`Self::begin`] and [`Self::sending`] with nothing in between, where all that a request needs is at hand: one round trip
-    /// instead of two. `Err`: the turn, where it is not to act, or there is no key yet to seal the result with.
+    /// instead of two. Also whether the message was claimed before. `Err`: the turn, where it is not to act, or there is no
+    /// key yet to seal the result with.
     ///
     /// # Errors
     /// As of [`Self::begin`].
@@ -89,14 +93,14 @@ impl<C: Clock> Ledger<C> {
         owner: &Owner,
         id: Uuid,
         message: &M,
-    ) -> Result<Result<Sending, Turn<R>>, Failure> {
+    ) -> Result<Result<(Sending, bool), Turn<R>>, Failure> {
         let Ok(key) = self.newest().await else { return self.begin(owner, id, message).await.map(Err) };
         let (entry, fingerprint) = self.known(owner, id, message)?;
         let (of, began) = (self.claim(), self.clock.since_boot());
-        match self.store.ledger_begin_sending((&entry, owner), &fingerprint, &of).await.map_err(later)? {
-            Ok(number) => {
+        match self.store.ledger_begin_sending((&entry, owner), &fingerprint, &of).await? {
+            Ok((number, again)) => {
                 let until = began + of.length;
-                Ok(Ok(Sending { entry, owner: of.owner, number, until, key, doubtful: false }))
+                Ok(Ok((Sending { entry, owner: of.owner, number, until, key, doubtful: false }, again)))
             }
             Err(begun) => self.turn(entry, of, begun).await.map(Err),
         }
@@ -109,7 +113,7 @@ impl<C: Clock> Ledger<C> {
 
     async fn turn<R: DeserializeOwned>(&self, entry: EntryId, of: ClaimOf, begun: Begun) -> Result<Turn<R>, Failure> {
         Ok(match begun {
-            Begun::Act(epoch) => Turn::Act(Claim { entry, of, epoch, doubtful: false }),
+            Begun::Act { epoch, again } => Turn::Act(Claim { entry, of, epoch, again, doubtful: false }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
             Begun::Doubt { left, since, sent, epoch } => Turn::Doubt(Doubt { entry, left, since, sent, epoch }),
             Begun::Reused => Turn::Reused,
@@ -124,8 +128,8 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer.
     pub async fn repeat(&self, doubt: &Doubt, doubtful: bool) -> Result<Option<Claim>, Failure> {
         let of = self.claim();
-        let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful, doubt.sent).await.map_err(later)?;
-        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: doubt.epoch, doubtful }))
+        let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful, doubt.sent).await?;
+        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: doubt.epoch, again: true, doubtful }))
     }
 
     /// Notes that a request is about to be sent; `None`: the claim is not ours any more, and nothing may be sent. What
@@ -142,7 +146,7 @@ impl<C: Clock> Ledger<C> {
             }
         };
         let began = self.clock.since_boot();
-        let number = self.store.ledger_sending(&claim.entry, &claim.of).await.map_err(later)?;
+        let number = self.store.ledger_sending(&claim.entry, &claim.of).await?;
         let until = began + claim.of.length;
         let Claim { entry, of, doubtful, .. } = *claim;
         Ok(number.map(|number| Sending { entry, owner: of.owner, number, until, key, doubtful }))
@@ -164,19 +168,29 @@ impl<C: Clock> Ledger<C> {
         outcome: Outcome,
         result: &R,
     ) -> Result<Standing<R>, Failure> {
-        let (entry, (name, key)) = (&sending.entry, &sending.key);
-        let bytes = result::seal(entry, name, key, result)?;
-        let sealed = SealedResult { key: name, bytes: &bytes };
-        let word = Word::Answered(sending.number, outcome, sealed);
-        for _ in 1..SETTLES {
-            match self.store.ledger_settle(entry, sending.owner, word, true).await {
+        let (entry, mut sealed_with) = (&sending.entry, sending.key.clone());
+        let mut tries = 0;
+        loop {
+            let (name, key) = &sealed_with;
+            let bytes = result::seal(entry, name, key, result)?;
+            let word = Word::Answered(sending.number, outcome, SealedResult { key: name, bytes: &bytes });
+            let error = match self.store.ledger_settle(entry, sending.owner, word, true).await {
                 Ok(settled) => return self.after(entry, settled, result).await,
-                Err(error) => tracing::warn!(%entry, %error, "what became of a request is not written yet"),
+                Err(error) => error,
+            };
+            tries += 1;
+            if tries == SETTLES {
+                return Err(error.into());
+            }
+            tracing::warn!(%entry, %error, "what became of a request is not written yet");
+            if error.code() == Code::KeyRetired
+                && let Ok(newest) = self.newest().await
+            {
+                // retired while the request was under way
+                sealed_with = newest;
             }
             sleep(PAUSE).await;
         }
-        let settled = self.store.ledger_settle(entry, sending.owner, word, true).await.map_err(later)?;
-        self.after(entry, settled, result).await
     }
 
     /// Notes that something was found done whose outcome was in doubt.
@@ -191,7 +205,7 @@ impl<C: Clock> Ledger<C> {
         let (entry, (name, key)) = (&doubt.entry, self.newest().await?);
         let bytes = result::seal(entry, &name, &key, result)?;
         let word = Word::Answered(0, Outcome::Happened, SealedResult { key: &name, bytes: &bytes });
-        let settled = self.store.ledger_settle(entry, Uuid::nil(), word, false).await.map_err(later)?;
+        let settled = self.store.ledger_settle(entry, Uuid::nil(), word, false).await?;
         self.after(entry, settled, result).await
     }
 
@@ -201,7 +215,7 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer; a redelivery comes to the same conclusion.
     pub async fn lost(&self, sending: &Sending) -> Result<(), Failure> {
         let word = Word::Lost(sending.number);
-        self.store.ledger_settle(&sending.entry, sending.owner, word, false).await.map_err(later).map(|_| ())
+        self.store.ledger_settle(&sending.entry, sending.owner, word, false).await.map(|_| ()).map_err(Failure::from)
     }
 
     /// Notes that a request is known not to have been carried out, and lets the claim go. A redelivery acts again.
@@ -210,7 +224,7 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer.
     pub async fn unsent(&self, sending: &Sending) -> Result<(), Failure> {
         let word = Word::Unsent(sending.number);
-        self.store.ledger_settle(&sending.entry, sending.owner, word, true).await.map_err(later).map(|_| ())
+        self.store.ledger_settle(&sending.entry, sending.owner, word, true).await.map(|_| ()).map_err(Failure::from)
     }
 
     /// Notes that a request is known not to have been carried out, and keeps the claim for another one; `None`: somebody
@@ -222,10 +236,10 @@ impl<C: Clock> Ledger<C> {
         let (entry, doubtful) = (sending.entry, sending.doubtful);
         let of = ClaimOf { owner: sending.owner, ..self.claim() };
         let word = Word::Unsent(sending.number);
-        self.store.ledger_settle(&entry, of.owner, word, false).await.map_err(later)?;
+        self.store.ledger_settle(&entry, of.owner, word, false).await?;
         // what was in doubt before is so again, and is claimed anew
-        let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true, sending.number).await.map_err(later)?;
-        Ok(ours.then_some(Claim { entry, of, epoch: 0, doubtful }))
+        let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true, sending.number).await?;
+        Ok(ours.then_some(Claim { entry, of, epoch: 0, again: true, doubtful }))
     }
 
     /// Notes that a message is refused for good before anything was sent, lets the claim go, and says how the entry
@@ -241,7 +255,7 @@ impl<C: Clock> Ledger<C> {
         let (entry, (name, key)) = (&claim.entry, self.newest().await?);
         let bytes = result::seal(entry, &name, &key, result)?;
         let word = Word::Declined(SealedResult { key: &name, bytes: &bytes });
-        let settled = self.store.ledger_settle(entry, claim.of.owner, word, true).await.map_err(later)?;
+        let settled = self.store.ledger_settle(entry, claim.of.owner, word, true).await?;
         self.after(entry, settled, result).await
     }
 
@@ -278,15 +292,5 @@ impl<C: Clock> Ledger<C> {
     async fn newest(&self) -> Result<(KeyRef, Arc<Key>), KeyError> {
         let (version, key) = self.keys.latest(&self.key).await?;
         Ok((KeyRef { id: self.key.clone(), version }, key))
-    }
-}
-
-/// Redis can come back. That spends no attempt: a message whose request may have been carried out must not end as
-/// "failed" for want of attempts.
-fn later(error: StoreError) -> Failure {
-    let failure = Failure::from(error);
-    match failure.verdict {
-        Verdict::Retry { .. } => Failure { verdict: Verdict::Defer { after: LATER }, ..failure },
-        Verdict::Defer { .. } | Verdict::Reject => failure,
     }
 }

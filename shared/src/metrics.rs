@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use sealpost_schemas::{Code, RotationCounts};
+use sealpost_schemas::{Code, RotationCounts, RotationMode};
 
 const JOBS: &str = "sealpost_jobs_total";
 const JOB_SECONDS: &str = "sealpost_job_seconds";
@@ -19,6 +19,11 @@ const TOKEN_CALLS: &str = "sealpost_token_calls_total";
 const ID_TOKENS_UNVERIFIED: &str = "sealpost_id_tokens_unverified_total";
 const COALESCED: &str = "sealpost_refreshes_coalesced_total";
 const RACES_ADOPTED: &str = "sealpost_refresh_races_adopted_total";
+
+const KEY_FETCHES: &str = "sealpost_key_fetches_total";
+const UNKNOWN_OUTCOMES: &str = "sealpost_unknown_outcomes_total";
+const SEALED: &str = "sealpost_sealed_records";
+const SHARDS_LEFT: &str = "sealpost_rotation_shards_left";
 
 const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
@@ -38,12 +43,22 @@ pub fn describe() {
     describe_counter!(ID_TOKENS_UNVERIFIED, "ID tokens of refreshes that could not be verified.");
     describe_counter!(COALESCED, "Refreshes that were saved since one was under way in the same worker.");
     describe_counter!(RACES_ADOPTED, "Refreshes whose tokens were dropped for those that somebody else had saved.");
+    describe_counter!(KEY_FETCHES, "Times that keys were fetched from their source, by outcome.");
+    describe_counter!(UNKNOWN_OUTCOMES, "Times that an outcome was told as unknown or lost, by act.");
     // from the start, so that the first one is a rise
+    for outcome in [Fetch::Good, Fetch::Failed] {
+        counter!(KEY_FETCHES, "outcome" => outcome.label()).increment(0);
+    }
+    for act in [Act::Publish, Act::Exchange, Act::Refresh] {
+        counter!(UNKNOWN_OUTCOMES, "act" => act.label()).increment(0);
+    }
     counter!(ID_TOKENS_UNVERIFIED).increment(0);
     counter!(COALESCED).increment(0);
     counter!(RACES_ADOPTED).increment(0);
     describe_counter!(ROTATED, "Records that rotations did something with, by result.");
     describe_counter!(SHARDS_DONE, "Shards that rotations walked to their end.");
+    describe_gauge!(SEALED, "Records and results sealed under the latest key version, and under older ones.");
+    describe_gauge!(SHARDS_LEFT, "Shards that the running rotations have not walked to their end yet, by mode.");
 }
 
 /// How a message left its queue.
@@ -120,6 +135,55 @@ pub fn token_call(provider: &str, grant: &'static str, outcome: &'static str) {
     counter!(TOKEN_CALLS, "provider" => provider.to_owned(), "grant" => grant, "outcome" => outcome).increment(1);
 }
 
+/// How a fetch of keys ended.
+#[derive(Clone, Copy)]
+pub enum Fetch {
+    /// They can be used.
+    Good,
+    /// They cannot be read, or not be used.
+    Failed,
+}
+
+impl Fetch {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Good => "ok",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Keys were fetched from their source.
+pub fn keys_fetched(how: Fetch) {
+    counter!(KEY_FETCHES, "outcome" => how.label()).increment(1);
+}
+
+/// What has an outcome.
+#[derive(Clone, Copy)]
+pub enum Act {
+    /// A request to a publishing API.
+    Publish,
+    /// The exchange of a code, or of a refresh token that is brought in.
+    Exchange,
+    /// The refresh of a connection's tokens.
+    Refresh,
+}
+
+impl Act {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Exchange => "exchange",
+            Self::Refresh => "refresh",
+        }
+    }
+}
+
+/// An outcome was told as unknown: the request may have been carried out, or its answer was lost for good.
+pub fn outcome_unknown(act: Act) {
+    counter!(UNKNOWN_OUTCOMES, "act" => act.label()).increment(1);
+}
+
 /// A refresh brought an ID token that could not be verified.
 pub fn id_token_unverified() {
     counter!(ID_TOKENS_UNVERIFIED).increment(1);
@@ -151,4 +215,25 @@ pub fn rotated(counts: RotationCounts) {
 /// A shard of a rotation was walked to its end.
 pub fn shard_done() {
     counter!(SHARDS_DONE).increment(1);
+}
+
+/// So much is sealed under the latest key version, and so much under older ones.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double, which counts exactly to 2^53")]
+pub fn sealed_under(latest: u64, older: u64) {
+    gauge!(SEALED, "version" => "latest").set(latest as f64);
+    gauge!(SEALED, "version" => "older").set(older as f64);
+}
+
+/// So many shards of rotations of this mode are not done yet.
+pub fn rotation_shards_left(mode: RotationMode, shards: u32) {
+    gauge!(SHARDS_LEFT, "mode" => mode_label(mode)).set(shards);
+}
+
+/// The word for a mode, in labels and configuration.
+#[must_use]
+pub const fn mode_label(mode: RotationMode) -> &'static str {
+    match mode {
+        RotationMode::Rewrap => "rewrap",
+        RotationMode::Refresh => "refresh",
+    }
 }

@@ -20,27 +20,35 @@ mod layout;
 mod lease;
 mod ledger;
 mod link;
+mod listing;
 mod locate;
 mod meta;
 mod record;
 mod reseal;
+mod retired;
 mod store;
+mod ticks;
 mod trouble;
 mod walk;
 
 pub use config::{StoreConfig, StoreMode};
 pub use content::{Content, ContentError, Subject, TokenSet};
 pub use due::Due;
+pub use durability::Risk;
 pub use error::StoreError;
 pub use fields::RecordError;
 pub use holders::TokenLease;
 pub use lease::Lease;
+pub use ledger::KEPT as LEDGER_KEPT;
 pub use ledger::{
-    Begun, ClaimOf, EntryId, Fingerprint, Outcome, ResealError, SealedResult, Settled, StoredResult, Word,
+    Begun, ClaimOf, Entry, EntryId, Fingerprint, Outcome, ResealError, SealedResult, Settled, StoredResult, Word,
 };
+pub use link::{Inspection, inspect};
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;
 pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
+pub use retired::Holding;
 pub use store::{Expected, Saved, Store};
+pub use ticks::{Rotation, RotationBegin};
 pub use trouble::Trouble;
 pub use walk::{Cursor, Held, Scope};

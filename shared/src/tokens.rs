@@ -11,7 +11,9 @@ mod refresh;
 mod subject;
 mod superseded;
 mod sweep;
+mod told;
 mod turn;
+mod usage;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,7 @@ pub use import::Brought;
 pub use outcome::meaning;
 pub use refresh::unspent;
 pub use sweep::{Page, Position, Sweep};
+pub use usage::{VersionUse, latest_and_older, usage};
 
 use self::flights::Flights;
 use crate::clock::Clock;

@@ -1,4 +1,7 @@
-//! The catalogue's format: the example that documents it, and its JSON Schema.
+//! The catalogue's format: the example that documents it, and its JSON Schema; and what its templates send.
+
+mod matrix;
+mod templates;
 
 use jsonschema::Validator;
 use sealpost::providers::Catalogue;
@@ -48,12 +51,33 @@ fn what_an_editor_marks_as_wrong_a_worker_refuses_too() {
         ("client_id = \"sealpost\"\n", ""),
         ("[practice.publish.post]", "[practice.publish.poem]"),
         ("idempotency_window = 86400", "idempotency_window = \"a day\""),
+        ("https://practice.example/api/posts", "https://practice.example/{text"),
+        ("remote_id =", "method = \"GET\"\nremote_id ="),
+        ("remote_id =", "headers = { a = 5 }\nremote_id ="),
+        ("remote_id =", "form = [\"text\"]\nremote_id ="),
         ("[practice.oauth]", "[practice.oauth]\nclient_auth = \"hope\""),
         ("[practice.api]", "[practice.api]\nerrors = [{ status = 403, means = \"perhaps\" }]"),
     ] {
         assert!(good.contains(old), "{old} in {good}");
         let (valid, read) = judged(&good.replace(old, new));
         assert!(!valid && read.is_err(), "{new}: valid {valid}, read {:?}", read.err());
+    }
+}
+
+#[test]
+fn a_template_that_cannot_be_filled_as_it_looks_is_refused_with_its_line() {
+    let good = example();
+    let at = |text: &str| good[..good.find(text).expect(text)].matches('\n').count() + 1;
+    for (old, new, named) in [
+        ("rooms/{recipient}/send", "rooms/{room}/send", "{room} is none of {text}"),
+        ("rooms/{recipient}/send", "rooms/{to}/send", "{recipient} is the only recipient"),
+        ("{recipient}/send", "../{key}/send", "plain segments"),
+        ("X-Thread =", "Host =", "Host is set by the call itself"),
+        ("status = \"{text}\"", "status = \"{text\"", "stands alone"),
+        ("News: {title}", "News: {to}", "{to} is a list"),
+    ] {
+        let error = judged(&good.replacen(old, new, 1)).1.unwrap_err();
+        assert!(error.contains(named) && error.contains(&format!("line {}:", at(old))), "{error}");
     }
 }
 

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 const SCOPE: &str = "openid profile posts.read posts.write";
 
 /// A pipeline whose provider signs ID tokens.
-async fn pipeline() -> Pipeline {
+pub(crate) async fn pipeline() -> Pipeline {
     let pipeline = Pipeline::start_with(Setup { http_limit: 4, ..Setup::default() }).await;
     let file = pipeline.rig.folder().join("providers.toml");
     let keys = format!("jwks_url = '{}/jwks'\nscopes = ['openid', ", pipeline.sandbox.issuer());
@@ -56,7 +56,7 @@ async fn exchange(pipeline: &Pipeline, request: &Value) -> Value {
 }
 
 /// Has this user connected with an account of the platform, and returns the subject that is told.
-async fn connected(pipeline: &Pipeline, user: &str, account: &str) -> Value {
+pub(crate) async fn connected(pipeline: &Pipeline, user: &str, account: &str) -> Value {
     stored(&exchange(pipeline, &request(pipeline, user, account).await).await)
 }
 

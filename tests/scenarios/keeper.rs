@@ -2,10 +2,12 @@
 //! again: at the moment of expiry, with bad answers, and interrupted at each point of the refresh protocol.
 
 mod answers;
+mod consents;
 mod expiry;
 mod meanwhile;
 mod peers;
 mod points;
 mod processes;
 mod quirks;
+mod stopped;
 mod world;

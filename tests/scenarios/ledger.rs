@@ -5,4 +5,5 @@ mod crashes;
 mod doubts;
 mod exchanges;
 mod quirks;
+mod told;
 pub(crate) mod world;

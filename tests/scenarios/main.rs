@@ -4,6 +4,7 @@
 mod bad_input;
 mod broker;
 mod catalogue;
+mod commands;
 mod contract;
 mod delivery;
 mod dev;
@@ -12,6 +13,7 @@ mod identity;
 mod import;
 mod import_rules;
 mod keeper;
+mod keys;
 mod ledger;
 mod operations;
 mod producer_in_python;

@@ -11,6 +11,7 @@ mod ledger;
 mod lost_answers;
 mod names;
 mod refreshes;
+mod retired;
 mod risks;
 mod world;
 mod writes;

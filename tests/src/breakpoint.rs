@@ -11,7 +11,7 @@ use std::{
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
     sync::watch,
     task::JoinSet,
 };
@@ -30,7 +30,7 @@ pub enum Side {
 pub enum Then {
     /// The connection is reset; new ones are fine.
     Cut,
-    /// Nothing passes any more.
+    /// Nothing passes any more, until it is let go.
     Hold,
 }
 
@@ -41,6 +41,7 @@ struct Plan {
     side: Side,
     then: Then,
     reached: watch::Sender<bool>,
+    goes_on: watch::Sender<bool>,
 }
 
 /// The proxy. Dropping it closes its connections.
@@ -56,7 +57,13 @@ impl Breakpoint {
     pub async fn to_port(server: u16, side: Side, then: Then) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port for the proxy");
         let port = listener.local_addr().expect("the proxy's address").port();
-        let plan = Arc::new(Plan { left: AtomicU32::new(0), side, then, reached: watch::channel(false).0 });
+        let plan = Arc::new(Plan {
+            left: AtomicU32::new(0),
+            side,
+            then,
+            reached: watch::channel(false).0,
+            goes_on: watch::channel(false).0,
+        });
         let (mut tasks, seen) = (JoinSet::new(), plan.clone());
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
@@ -82,6 +89,18 @@ impl Breakpoint {
     pub async fn reached(&self) {
         self.plan.reached.subscribe().wait_for(|reached| *reached).await.expect("a proxy");
     }
+
+    /// Passes on what it holds, and everything from now on.
+    pub fn let_go(&self) {
+        self.plan.goes_on.send_replace(true);
+    }
+}
+
+/// What passes from the client, and is not sent yet.
+struct Upwards {
+    bytes: Vec<u8>,
+    /// The answer to what was sent last is where the proxy stops.
+    stops: bool,
 }
 
 async fn carry(client: TcpStream, server: u16, plan: Arc<Plan>) -> io::Result<()> {
@@ -91,45 +110,55 @@ async fn carry(client: TcpStream, server: u16, plan: Arc<Plan>) -> io::Result<()
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let (mut up, mut down) = (Vec::with_capacity(64 * 1024), vec![0; 64 * 1024]);
-    let mut stops = false;
+    let mut up = Upwards { bytes: Vec::with_capacity(64 * 1024), stops: false };
+    let mut down = vec![0; 64 * 1024];
     loop {
         tokio::select! {
-            read = from_client.read_buf(&mut up) => {
+            read = from_client.read_buf(&mut up.bytes) => {
                 if read? == 0 {
-                    break;
-                }
-                while let Some(length) = command(&up) {
-                    stops |= plan.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) == Ok(1);
-                    if stops && plan.side == Side::Before {
-                        break;
-                    }
-                    to_server.write_all(&up[..length]).await?;
-                    up.drain(..length);
-                    if stops {
-                        break;
-                    }
-                }
-                if stops && plan.side == Side::Before {
-                    break;
+                    return Ok(());
                 }
             }
             read = from_server.read(&mut down) => {
                 let read = read?;
-                if read == 0 || stops {
-                    break;
+                if read == 0 || (up.stops && !plan.stop().await) {
+                    return Ok(());
                 }
+                up.stops = false;
                 to_client.write_all(&down[..read]).await?;
             }
         }
-    }
-    if stops {
-        plan.reached.send_replace(true);
-        if plan.then == Then::Hold {
-            std::future::pending::<()>().await;
+        if !up.pass(&plan, &mut to_server).await? {
+            return Ok(());
         }
     }
-    Ok(())
+}
+
+impl Upwards {
+    /// Sends what is whole; `false`: the connection ends here.
+    async fn pass(&mut self, plan: &Plan, to_server: &mut OwnedWriteHalf) -> io::Result<bool> {
+        while let Some(length) = command(&self.bytes).filter(|_| !self.stops) {
+            let here = plan.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)) == Ok(1);
+            if here && plan.side == Side::Before && !plan.stop().await {
+                return Ok(false);
+            }
+            self.stops = here && plan.side == Side::After;
+            to_server.write_all(&self.bytes[..length]).await?;
+            self.bytes.drain(..length);
+        }
+        Ok(true)
+    }
+}
+
+impl Plan {
+    /// Tells that it is reached; returns when it goes on, with `false` if the connection is to be cut.
+    async fn stop(&self) -> bool {
+        self.reached.send_replace(true);
+        if self.then == Then::Hold {
+            let _ = self.goes_on.subscribe().wait_for(|goes_on| *goes_on).await;
+        }
+        self.then == Then::Hold
+    }
 }
 
 /// How long the first command is, once all of it is there: an array of bulk strings.

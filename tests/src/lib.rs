@@ -6,9 +6,11 @@
 pub mod breakpoint;
 pub mod broker;
 pub mod browser;
+pub mod command;
 pub mod django_peer;
 pub mod entries;
 pub mod machine;
+pub mod matrix_peer;
 pub mod oidc_peer;
 pub mod own;
 pub mod pipeline;

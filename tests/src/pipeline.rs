@@ -138,6 +138,12 @@ impl Pipeline {
         Worker::start(self.rig.folder(), &self.config(), steps, env).await
     }
 
+    /// Starts a scheduler that publishes no tick for a long time.
+    pub async fn scheduler(&self) -> Worker {
+        self.write("schedule.toml", &format!("{}[schedule]\nrewrap = '0 0 29 2 *'\n", text_of(&self.config())));
+        Worker::scheduler(self.rig.folder(), &self.rig.folder().join("schedule.toml")).await
+    }
+
     /// The store as workers see it.
     pub async fn store(&self) -> Store {
         let keys = LocalKeys::open(&self.keyring()).expect("the keyring");

@@ -36,8 +36,18 @@ impl Worker {
 
     /// Starts one and waits for its operations port only: its servers may be away.
     pub async fn begin(folder: &Path, config: &Path, steps: &[&str], env: &[(&str, &str)]) -> Self {
+        let args: Vec<_> = ["work"].iter().chain(steps).copied().collect();
+        Self::run(folder, config, &args, env).await
+    }
+
+    /// Starts a scheduler and waits for its operations port.
+    pub async fn scheduler(folder: &Path, config: &Path) -> Self {
+        Self::run(folder, config, &["schedule"], &[]).await
+    }
+
+    async fn run(folder: &Path, config: &Path, args: &[&str], env: &[(&str, &str)]) -> Self {
         let mut command = Command::new(&binaries().sealpost);
-        command.arg("work").args(steps).arg("--config").arg(config).current_dir(folder);
+        command.args(args).arg("--config").arg(config).current_dir(folder);
         command.env("SEALPOST_LOG", "info").envs(env.iter().copied());
         let log = folder.join(unique("worker")).with_extension("log");
         let process = Guarded::spawn("a worker", &binaries().sealpost, &command, &log, None).expect("a worker");

@@ -12,15 +12,17 @@ mod results;
 use std::sync::Arc;
 
 use reqwest::Client;
-use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult};
+use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::{JwksError, OAuthProvider};
 use sealpost_shared::tokens::{Prepared, TokenKeeper};
 use secrecy::SecretString;
+use serde_json::Value;
 
 use self::act::TokenCall;
+pub(crate) use self::grant::problem_of as problem_of_scopes;
 use self::grant::{Spent, from_another_issuer, nonce, spent};
 use self::results::{answer, busy, failed};
 use crate::providers::{Catalogue, Provider};
@@ -47,21 +49,20 @@ impl Step for Exchange {
     const JUDGES_DEADLINE: bool = true;
 
     async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<ExchangeResult, Failure> {
-        let provider = self.provider(request)?;
-        let sent = (&provider.oauth, spent(request)?);
-        if let Some(refusal) = from_another_issuer(request, provider) {
-            return Ok(failed(request, refusal));
-        }
-        match self.ledger.begin(&request.owner, request.id, request).await? {
-            Turn::Act(claim) if request.deadline.is_some_and(|deadline| deadline < at.now) => {
+        // what was sent before counts, also where the catalogue does not take it any more
+        match (self.ledger.begin(&request.owner, request.id, &decoded(request)).await?, self.sent(request)) {
+            (Turn::Act(claim), Err(failure)) => {
                 self.ledger.give_up(&claim).await;
-                Ok(failed(request, deadline_passed()))
+                Err(failure)
             }
-            Turn::Act(claim) => self.begin(request, sent, &claim, at).await,
-            Turn::Settled(standing) => answer(request, standing),
-            Turn::Doubt(doubt) => self.doubt(request, sent, &doubt, at).await,
-            Turn::Busy(after) => Err(busy(request, after)),
-            Turn::Reused => {
+            (Turn::Act(claim), Ok(sent)) => match self.refusal(request, at) {
+                Some(refusal) => answer(request, self.ledger.decline(&claim, &failed(request, refusal)).await?),
+                None => self.begin(request, sent, &claim, at).await,
+            },
+            (Turn::Settled(standing), _) => answer(request, standing),
+            (Turn::Doubt(doubt), sent) => self.doubt(request, sent, &doubt, at).await,
+            (Turn::Busy(after), _) => Err(busy(request, after)),
+            (Turn::Reused, _) => {
                 let message = "another request of this owner has this id; give each request an id of its own";
                 Err(Failure::reject(Code::IdReused, message))
             }
@@ -106,8 +107,27 @@ impl Exchange {
         Ok((secret, self.keeper.prepare(&request.connection()).await?.in_epoch(epoch)))
     }
 
+    /// What is to be sent, and to whom.
+    fn sent<'a>(&'a self, request: &'a ExchangeRequest) -> Result<(&'a OAuthProvider, Spent<'a>), Failure> {
+        Ok((&self.provider(request)?.oauth, spent(request)?))
+    }
+
+    /// Why it is not sent.
+    fn refusal(&self, request: &ExchangeRequest, at: Attempt) -> Option<FailureReport> {
+        let is_late = request.deadline.is_some_and(|deadline| deadline < at.now);
+        let provider = self.catalogue.get(&request.provider)?;
+        from_another_issuer(request, provider).or_else(|| is_late.then(deadline_passed))
+    }
+
     fn provider(&self, request: &ExchangeRequest) -> Result<&Provider, Failure> {
         let unknown = || format!("provider {} is not in the catalogue; add its entry, then replay", request.provider);
         self.catalogue.get(&request.provider).ok_or_else(|| Failure::reject(Code::UnknownProvider, unknown()))
     }
+}
+
+/// The request as its ledger knows it: the order of fields in a JSON object says nothing.
+fn decoded(request: &ExchangeRequest) -> ExchangeRequest {
+    let mut request = request.clone();
+    request.reply_key.iter_mut().for_each(Value::sort_all_objects);
+    request
 }

@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::{Shell, generate};
 use sealpost::dev;
 use sealpost::dev::guard::{self, GuardArgs};
-use sealpost::ops;
 use sealpost::ops::import::ImportArgs;
+use sealpost::ops::{self, Common, Ops};
 use sealpost::worker::{self, StepName};
 use tokio::runtime::{Builder, Runtime};
 
@@ -46,9 +47,8 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// The keys that seal.
-    #[command(subcommand)]
-    Keys(Keys),
+    #[command(flatten)]
+    Ops(Ops),
     /// Runs the whole pipeline on this machine, with private servers that end with it.
     Dev {
         /// Plays the tour, unattended, and ends; fails if anything is not as expected.
@@ -58,31 +58,24 @@ enum Command {
         #[arg(long, default_value = ".sealpost")]
         data: PathBuf,
     },
+    /// Prints a completion script, as for: source <(sealpost completion bash)
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
     /// Runs a program and ends it when the caller is gone.
     #[command(hide = true)]
     Guard(GuardArgs),
-}
-
-#[derive(Subcommand)]
-enum Keys {
-    /// Adds a version to the key that seals records; makes the keyring if there is none.
-    Rotate {
-        #[command(flatten)]
-        common: Common,
-    },
-}
-
-#[derive(clap::Args)]
-struct Common {
-    /// The configuration file.
-    #[arg(long, default_value = "sealpost.toml")]
-    config: PathBuf,
 }
 
 fn main() -> ExitCode {
     let command = match Cli::parse().command {
         // without a runtime: it is only there to end another program
         Command::Guard(args) => return guard::run(&args),
+        Command::Completion { shell } => {
+            generate(shell, &mut Cli::command(), "sealpost", &mut std::io::stdout());
+            return ExitCode::SUCCESS;
+        }
         command => command,
     };
     let ended =
@@ -108,9 +101,9 @@ async fn run(command: Command) -> Result<(), String> {
         Command::Work { steps, common } => worker::work(&common.config, &steps).await,
         Command::Schedule { common } => worker::schedule(&common.config).await,
         Command::Import { args, common } => ops::import::import(&common.config, &args).await,
-        Command::Keys(Keys::Rotate { common }) => ops::keys::rotate(&common.config),
+        Command::Ops(command) => ops::run(command).await,
         Command::Dev { tour, data } => dev::run(&data, tour).await,
-        Command::Guard(_) => Ok(()),
+        Command::Completion { .. } | Command::Guard(_) => Ok(()),
     }
 }
 

@@ -1,4 +1,69 @@
 //! What operators do from the command line.
 
+mod answer;
+mod asking;
+pub mod check;
+pub mod connections;
+pub mod dead;
+pub mod enqueue;
 pub mod import;
+pub mod jobs;
 pub mod keys;
+mod open;
+mod progress;
+pub mod providers;
+mod read;
+mod screen;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+/// What every command is told.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// The configuration file.
+    #[arg(long, value_name = "FILE", env = "SEALPOST_CONFIG", default_value = "sealpost.toml")]
+    pub config: PathBuf,
+}
+
+/// The commands that look after a pipeline.
+#[derive(Debug, Subcommand)]
+pub enum Ops {
+    /// Tells whether a worker would find what it needs, and what to do if not.
+    Check(check::Check),
+    /// Sends one message to its queue, waits for the answer, and prints it.
+    #[command(subcommand)]
+    Enqueue(Box<enqueue::Enqueue>),
+    /// The connections: lists them, shows one.
+    #[command(subcommand)]
+    Connections(connections::Connections),
+    /// Messages that could not be done: lists them, shows one, sends them again.
+    #[command(subcommand)]
+    Dead(dead::Dead),
+    /// The keys that seal: lists their versions, adds one, retires one, shows what rotations have left.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// What became of a job or request.
+    #[command(subcommand)]
+    Jobs(jobs::Jobs),
+    /// The provider catalogue.
+    #[command(subcommand)]
+    Providers(providers::Providers),
+}
+
+/// Runs one.
+///
+/// # Errors
+/// In words: what was being done, what went wrong, what to do.
+pub async fn run(command: Ops) -> Result<(), String> {
+    match command {
+        Ops::Check(args) => check::run(&args).await,
+        Ops::Enqueue(command) => enqueue::run(*command).await,
+        Ops::Connections(command) => connections::run(command).await,
+        Ops::Dead(command) => dead::run(command).await,
+        Ops::Keys(command) => keys::run(command).await,
+        Ops::Jobs(command) => jobs::run(command).await,
+        Ops::Providers(command) => providers::run(&command),
+    }
+}

@@ -10,9 +10,16 @@ mod errors;
 mod find;
 #[cfg(test)]
 mod generated;
+mod publishing;
 mod raw;
+mod request;
+mod segment;
+mod summary;
 mod template;
 
-pub use call::{Publication, PublishError, Request, RequestError, publish};
-pub use catalogue::{Api, Catalogue, Provider, Publishing};
+pub use call::{Publication, PublishError, publish};
+pub use catalogue::{Api, Catalogue, Provider};
 pub use find::{Found, find};
+use publishing::Publishing;
+pub use request::{Request, RequestError};
+pub use summary::Summary;

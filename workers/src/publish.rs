@@ -9,14 +9,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use reqwest::Client;
-use sealpost_schemas::{Answer, Code, Content, PublishJob, PublishResult};
+use sealpost_schemas::{Answer, Code, Content, PublishJob, PublishOutcome, PublishResult};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
-use sealpost_shared::ledger::{Ledger, Turn};
+use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::tokens::TokenKeeper;
 
+use self::doubt::again;
 use self::results::{answer, busy, failed};
 use self::tokens::Tokens;
 use crate::providers::{Catalogue, Request, RequestError};
@@ -54,33 +55,68 @@ impl Step for Publish {
 impl Publish {
     /// What this delivery has to do; what happens to the connection on the way goes into `events`.
     async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
-        let (request, oauth) = self.request(job)?;
-        let (job_as_known, late) = (decoded(job), job.deadline.is_some_and(|deadline| deadline < at.now));
-        let seen = self.keeper.see(&job.connection()).await;
-        let mut tokens = Tokens::of(self, job, oauth, seen, events);
-        let turn = match tokens.ready().await {
-            // claim and mark cost one round trip
-            Some(token) if !late => match self.ledger.begin_sending(&job.owner, job.id, &*job_as_known).await? {
-                Ok(sending) => return self.send(job, &request, (sending, token), &mut tokens).await,
-                Err(turn) => turn,
-            },
-            _ => self.ledger.begin(&job.owner, job.id, &*job_as_known).await?,
+        let (job_as_known, connection, request) = (decoded(job), job.connection(), self.request(job));
+        let late = job.deadline.is_some_and(|deadline| deadline < at.now);
+        let seen = self.keeper.see(&connection).await;
+        let ready = match (&seen, &request) {
+            (Some(seen), Ok((_, oauth))) if !late => self.keeper.ready(seen, oauth).await,
+            _ => None,
         };
-        match turn {
-            Turn::Act(claim) if late => {
+        let turn = match ready {
+            // claim and mark cost one round trip
+            Some(token) => {
+                let begun = self.ledger.begin_sending(&job.owner, job.id, &*job_as_known).await;
+                begun.map(|begun| begun.map(|(sending, again)| (sending, again, token)))
+            }
+            None => self.ledger.begin(&job.owner, job.id, &*job_as_known).await.map(Err),
+        };
+        let turn = match turn {
+            Ok(turn) => turn,
+            // it may have been posted
+            Err(failure) => return again(job, failure),
+        };
+        let told_before = match &turn {
+            Ok((_, again, _)) | Err(Turn::Act(Claim { again, .. })) => *again,
+            Err(Turn::Settled(_)) => true,
+            Err(Turn::Doubt(_) | Turn::Busy(_) | Turn::Reused) => false,
+        };
+        // what was sent before counts, also where the catalogue does not take it any more
+        let result = match (turn, request) {
+            (Ok((sending, ..)), Err(failure)) => {
+                self.ledger.unsent(&sending).await?;
+                Err(failure)
+            }
+            (Ok((sending, _, (token, generation))), Ok((request, oauth))) => {
+                let mut tokens = Tokens::of(self, job, oauth, None, events).after(generation);
+                self.send(job, &request, (sending, token), &mut tokens).await
+            }
+            (Err(Turn::Act(claim)), Err(failure)) => {
                 self.ledger.give_up(&claim).await;
-                Ok(failed(job, deadline_passed()))
+                Err(failure)
+            }
+            (Err(Turn::Act(claim)), Ok(_)) if late => {
+                answer(job, self.ledger.decline(&claim, &failed(job, deadline_passed())).await?)
             }
             // what is rare does not make every job larger
-            Turn::Act(claim) => Box::pin(self.act(job, &request, claim, &mut tokens)).await,
-            Turn::Settled(standing) => answer(job, standing),
-            Turn::Doubt(doubt) => Box::pin(self.doubt(job, &request, &doubt, &mut tokens)).await,
-            Turn::Busy(after) => Err(busy(job, after)),
-            Turn::Reused => {
+            (Err(Turn::Act(claim)), Ok((request, oauth))) => {
+                Box::pin(self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, seen, events))).await
+            }
+            (Err(Turn::Settled(standing)), _) => answer(job, standing),
+            (Err(Turn::Doubt(_)), Err(failure)) => again(job, failure),
+            (Err(Turn::Doubt(doubt)), Ok((request, oauth))) => {
+                Box::pin(self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, seen, events))).await
+            }
+            (Err(Turn::Busy(after)), _) => Err(busy(job, after)),
+            (Err(Turn::Reused), _) => {
                 let message = "another job of this owner has this id; give each job an id of its own";
                 Err(Failure::reject(Code::IdReused, message))
             }
+        }?;
+        if told_before && result.outcome != PublishOutcome::Published && events.is_empty() {
+            // who had the job before may have found it out, and died before it was told
+            events.extend(self.keeper.needs_consent(&connection).await?);
         }
+        Ok(result)
     }
 
     fn request(&self, job: &PublishJob) -> Result<(Request<'_>, &OAuthProvider), Failure> {

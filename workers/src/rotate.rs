@@ -2,9 +2,12 @@
 
 mod shard;
 
+use std::sync::Arc;
+
 use sealpost_schemas::{Message, RotationCounts, RotationShard, RotationTick};
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
+use sealpost_shared::tokens::TokenKeeper;
 
 use crate::step::{Attempt, Emission, FollowUp, FollowUps, Step};
 
@@ -12,8 +15,8 @@ pub use shard::RotateShard;
 
 /// The step of the tick.
 pub struct Rotate {
-    /// How many shards there are.
-    pub shards: u16,
+    /// Where connections are kept.
+    pub keeper: Arc<TokenKeeper>,
 }
 
 /// One message a shard.
@@ -23,7 +26,8 @@ impl Step for Rotate {
     type Input = RotationTick;
     type Output = Shards;
 
-    async fn run(&self, tick: &RotationTick, _: Attempt) -> Result<Shards, Failure> {
+    async fn run(&self, tick: &RotationTick, at: Attempt) -> Result<Shards, Failure> {
+        self.keeper.begin_rotation(tick, at.now).await?;
         let shard = |shard| RotationShard {
             id: shard_id(tick.id, shard, None),
             tick: tick.id,
@@ -35,7 +39,7 @@ impl Step for Rotate {
             counts: RotationCounts::default(),
             cursor: None,
         };
-        Ok(Shards((0..self.shards).map(shard).collect()))
+        Ok(Shards((0..self.keeper.store().shards()).map(shard).collect()))
     }
 }
 

@@ -5,6 +5,7 @@
 pub(crate) mod emit;
 mod job;
 mod read;
+mod reply_to;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use sealpost_schemas::Queued;
+
+pub use reply_to::ReplyPrefixes;
 
 use crate::step::Step;
 
@@ -30,6 +33,8 @@ pub struct Runner<C> {
     pub stop: CancellationToken,
     /// How long what is in flight may take after that.
     pub grace: Duration,
+    /// Where replies may go.
+    pub replies: ReplyPrefixes,
 }
 
 impl<C: Clock + Clone> Runner<C> {

@@ -2,6 +2,8 @@
 //!
 //! A tick's id is derived from its time, so that several schedulers make one rotation.
 
+mod measures;
+
 use std::time::Duration;
 
 use croner::Cron;
@@ -16,6 +18,8 @@ use uuid::Uuid;
 
 use crate::runner::emit::label;
 use crate::step::FollowUp;
+
+pub use measures::measure;
 use sealpost_shared::metrics;
 
 /// Between tries to hand a tick to the broker.
@@ -31,10 +35,7 @@ pub async fn ticks(
     clock: &impl Clock,
     stop: &CancellationToken,
 ) -> Result<(), String> {
-    let key = match mode {
-        RotationMode::Rewrap => "rewrap",
-        RotationMode::Refresh => "refresh",
-    };
+    let key = metrics::mode_label(mode);
     let problem = |error| format!("schedule.{key} = {cron:?}: {error}; write five fields, as in \"0 3 * * *\"");
     let schedule: Cron = cron.parse().map_err(problem)?;
     loop {

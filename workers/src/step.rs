@@ -50,7 +50,8 @@ pub struct Emission {
     pub outcome: &'static str,
 }
 
-/// A message for a work queue, in JSON.
+/// A message for a work queue, in JSON. It may hold secrets, and has no `Debug`.
+#[derive(Clone)]
 pub struct FollowUp {
     /// The queue.
     pub queue: &'static str,

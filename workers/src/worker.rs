@@ -70,17 +70,10 @@ impl Process {
     async fn start(config: &Path) -> Result<Self, String> {
         telemetry::start();
         let config = Config::read(config)?;
-        let keys = LocalKeys::open(&config.keys.file).map(Keys::Local).map_err(|e| e.to_string())?;
+        let keys = keys(&config)?;
         let index_key = keys.index_key().await.map_err(|e| e.to_string())?;
-        let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
-        let store = StoreConfig {
-            shards: config.store.shards,
-            ..StoreConfig::new(mode, [config.store.url.read().map_err(|why| format!("store.url: {why}"))?])
-        };
-        let store = Store::new(store, index_key).map_err(|e| e.to_string())?;
-        let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-        let broker = BrokerConfig { urls: vec![url], prefetch: config.broker.prefetch, ..BrokerConfig::default() };
-        let broker = Broker::start(&broker).map_err(|e| e.to_string())?;
+        let store = Store::new(store_config(&config)?, index_key).map_err(|e| e.to_string())?;
+        let broker = broker(&config)?;
         let stop = stop_signal()?;
         let process = Self { config, broker, store, keys, stop };
         process.serve().await?;
@@ -126,6 +119,25 @@ impl Process {
     }
 }
 
+/// The key source of the configuration.
+pub(crate) fn keys(config: &Config) -> Result<Keys, String> {
+    LocalKeys::open(&config.keys.file).map(Keys::Local).map_err(|e| e.to_string())
+}
+
+/// How the configuration reaches Redis.
+pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, String> {
+    let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
+    let url = config.store.url.read().map_err(|why| format!("store.url: {why}"))?;
+    Ok(StoreConfig { shards: config.store.shards, ..StoreConfig::new(mode, [url]) })
+}
+
+/// The broker of the configuration, which connects in the background.
+pub(crate) fn broker(config: &Config) -> Result<Broker, String> {
+    let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
+    let broker = BrokerConfig { urls: vec![url], prefetch: config.broker.prefetch, ..BrokerConfig::default() };
+    Broker::start(&broker).map_err(|e| e.to_string())
+}
+
 /// Runs these steps until SIGTERM or Ctrl-C, and finishes what is in flight.
 ///
 /// # Errors
@@ -138,8 +150,8 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
-    let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace: config.ops.grace() };
-    let shards = store.shards();
+    let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());
+    let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace, replies };
     let ledger =
         |kind| Ledger::new(kind, store.clone(), (keys.clone(), key_id.clone()), SystemClock, config.http.limit());
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
@@ -164,7 +176,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         }));
     }
     if StepName::Rotate.chosen(steps) {
-        running.spawn(runner.clone().work(Rotate { shards }));
+        running.spawn(runner.clone().work(Rotate { keeper: keeper.clone() }));
     }
     if StepName::RotateShard.chosen(steps) {
         running.spawn(runner.work(RotateShard { keeper, catalogue }));
@@ -192,7 +204,11 @@ pub async fn schedule(config: &Path) -> Result<(), String> {
     process.connected().await?;
     let ticks =
         wanted.iter().map(|(mode, cron)| schedule::ticks((*mode, cron), &process.broker, &SystemClock, &process.stop));
-    let ended = try_join_all(ticks).await;
+    let key = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
+    let ended = tokio::select! {
+        ended = try_join_all(ticks) => ended,
+        never = schedule::measure(&process.store, &process.keys, &key) => match never {},
+    };
     process.broker.close().await;
     ended.map(|_| ())
 }

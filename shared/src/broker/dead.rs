@@ -1,14 +1,16 @@
-//! What was put aside: looked at, and sent again. By us, with our headers, or by the broker itself, with its own.
+//! What was put aside, and why. By us, with our headers, or by the broker itself, with its own.
+
+mod walk;
 
 use jiff::Timestamp;
-use lapin::message::BasicGetMessage;
-use lapin::options::{BasicAckOptions, BasicGetOptions, BasicNackOptions};
+use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable};
-use lapin::{BasicProperties, Channel};
 use sealpost_schemas::{Code, queues};
+use sha2::{Digest, Sha256};
 
+pub use self::walk::DeadLetters;
 use super::message::{self, AT, CODE, Outgoing, REASON, header};
-use super::{Broker, BrokerError, DEAD_LETTERS, PublishError, Route};
+use super::{DEAD_LETTERS, PublishError};
 
 /// A message in `dead-letters`, and why it is there.
 #[derive(Clone, Debug)]
@@ -21,6 +23,8 @@ pub struct DeadLetter {
     pub origin: Option<&'static str>,
     /// When it was put aside.
     pub at: Option<Timestamp>,
+    /// The attempt that it was put aside in, as far as its header says.
+    pub attempt: u32,
     /// The message, as it would be sent again.
     pub message: Outgoing,
 }
@@ -70,71 +74,21 @@ impl DeadLetter {
             ),
             (None, None) => ("unknown".to_owned(), "No header says why it is here.".to_owned(), None),
         };
-        Self { code, reason, origin, at, message: message::outgoing(properties, body.into()) }
-    }
-}
-
-impl Broker {
-    /// Looks at the oldest dead letters, at most `limit`, and leaves them where they are.
-    ///
-    /// # Errors
-    /// If the queue cannot be read.
-    pub async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, DeadLetterError> {
-        let (channel, held) = self.hold(limit).await?;
-        give_back(&channel, held.len()).await?;
-        Ok(held.into_iter().map(|held| DeadLetter::of(&held.delivery.properties, held.delivery.data)).collect())
+        let attempt = message::attempt(properties);
+        Self { code, reason, origin, at, attempt, message: message::outgoing(properties, body.into()) }
     }
 
-    /// Sends those of the oldest `limit` dead letters again, each to its work queue as a first attempt, that are `chosen`;
-    /// one whose work queue is not known stays. Returns how many were sent.
-    ///
-    /// # Errors
-    /// If the queue cannot be read, or with the first message that was not sent.
-    pub async fn replay(&self, limit: usize, chosen: impl Fn(&DeadLetter) -> bool) -> Result<usize, DeadLetterError> {
-        let (channel, held) = self.hold(limit).await?;
-        let mut replayed = 0;
-        let mut failure = None;
-        for held in held {
-            let acker = held.delivery.acker.clone();
-            let dead = DeadLetter::of(&held.delivery.properties, held.delivery.data);
-            let Some(origin) = dead.origin.filter(|_| chosen(&dead)) else { continue };
-            match self.publish(&Route::queue(origin), &dead.message).await {
-                Ok(()) => {
-                    acker.ack(BasicAckOptions::default()).await?;
-                    replayed += 1;
-                }
-                Err(source) => {
-                    failure = Some(DeadLetterError::Publish { replayed, source });
-                    break;
-                }
-            }
-        }
-        // All that was not acknowledged; nothing, if nothing was.
-        give_back(&channel, 1).await?;
-        failure.map_or(Ok(replayed), Err)
+    /// What an operator calls it by: the message's id, or the start of [`Self::digest`] where it has none.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.message.id.clone().unwrap_or_else(|| format!("sha256-{}", &self.digest()[..12]))
     }
 
-    async fn hold(&self, limit: usize) -> Result<(Channel, Vec<BasicGetMessage>), DeadLetterError> {
-        let closed = || DeadLetterError::Read(BrokerError::Closed.to_string());
-        let link = self.0.consume.up().await.ok_or_else(closed)?;
-        let channel = link.connection.create_channel().await?;
-        let mut held = Vec::new();
-        while held.len() < limit {
-            match channel.basic_get(DEAD_LETTERS.into(), BasicGetOptions::default()).await? {
-                Some(message) => held.push(message),
-                None => break,
-            }
-        }
-        Ok((channel, held))
+    /// SHA-256 of the body, in hex.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        hex::encode(Sha256::digest(&*self.message.body))
     }
-}
-
-/// Gives back everything that a channel still holds, and closes it in order, so that it is back when this returns.
-async fn give_back(channel: &Channel, held: usize) -> Result<(), DeadLetterError> {
-    if held > 0 {
-        channel.basic_nack(0, BasicNackOptions { multiple: true, requeue: true }).await?;
-    }
-    Ok(channel.close(200, "OK".into()).await?)
 }
 
 fn deaths(properties: &BasicProperties) -> Vec<&FieldTable> {

@@ -53,16 +53,26 @@ pub(super) struct Link {
     pub(super) id: u64,
     pub(super) connection: lapin::Connection,
     pub(super) at: Arc<str>,
+    /// What the broker says that it is.
+    pub(super) version: Option<String>,
     blocked: watch::Sender<bool>,
     broken: watch::Sender<Option<String>>,
     grasp: Grasp,
 }
 
 impl Link {
-    pub(super) fn new(connection: lapin::Connection, at: Arc<str>, grasp: Grasp) -> Self {
+    pub(super) fn new(connection: lapin::Connection, (at, version): (Arc<str>, Option<String>), grasp: Grasp) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        Self { id, connection, at, blocked: watch::Sender::new(false), broken: watch::Sender::new(None), grasp }
+        Self {
+            id,
+            connection,
+            at,
+            version,
+            blocked: watch::Sender::new(false),
+            broken: watch::Sender::new(None),
+            grasp,
+        }
     }
 
     /// Has supervision build the connection anew, topology included.

@@ -82,7 +82,8 @@ pub(super) async fn open(purpose: Purpose, target: &Target, declaring: &Mutex<()
     let properties = ConnectionProperties::default().with_connection_name(name.as_str().into());
     let connecting = Connection::connector(uri, Kit::current(), socket, properties);
     let connected = tokio::time::timeout(CONNECT_WITHIN, connecting).await;
-    if let Some(version) = version(&grip.first_bytes()).filter(|version| !is_new_enough(version)) {
+    let version = version(&grip.first_bytes());
+    if let Some(version) = version.clone().filter(|version| !is_new_enough(version)) {
         return Err(BrokerError::TooOld { at: at.to_string(), version });
     }
     let connection = connected
@@ -98,7 +99,7 @@ pub(super) async fn open(purpose: Purpose, target: &Target, declaring: &Mutex<()
             unreachable(format!("the topology was not declared within {} s", DECLARE_WITHIN.as_secs()))
         })??;
     }
-    Ok(Link::new(connection, Arc::clone(at), grasp))
+    Ok(Link::new(connection, (Arc::clone(at), version), grasp))
 }
 
 /// The version in `Connection.Start` (AMQP 0-9-1, §1.4.2.1): 7 bytes of frame header, 4 of class and method, 2 of protocol

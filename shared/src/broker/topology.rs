@@ -61,29 +61,39 @@ pub fn is_own_queue(name: &str) -> bool {
     queues::ALL.contains(&home) || name == DEAD_LETTERS || name.starts_with("delay.")
 }
 
+/// Every queue with its arguments.
+pub(super) fn queues() -> Vec<(String, FieldTable)> {
+    let home = || [("x-dead-letter-exchange", text("")), ("x-dead-letter-strategy", text("at-least-once"))];
+    let work = || {
+        let limit =
+            [("x-delivery-limit", WORK_DELIVERY_LIMIT.into()), ("x-dead-letter-routing-key", text(DEAD_LETTERS))];
+        arguments(limit.into_iter().chain(home()))
+    };
+    let tier = |delay: Duration| {
+        let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+        arguments([("x-message-ttl", delay.into())].into_iter().chain(home()))
+    };
+    let dead = (DEAD_LETTERS.to_owned(), arguments([("x-delivery-limit", DEAD_DELIVERY_LIMIT.into())]));
+    let works = queues::ALL.iter().flat_map(|name| [(*name).to_owned(), retries(name)]).map(|name| (name, work()));
+    let tiers = TIERS.iter().map(|Tier { name, delay }| ((*name).to_owned(), tier(*delay)));
+    [dead].into_iter().chain(works).chain(tiers).collect()
+}
+
+/// Every exchange with its kind.
+pub(super) fn exchanges() -> Vec<(&'static str, ExchangeKind)> {
+    let tiers = TIERS.iter().map(|tier| (tier.name, ExchangeKind::Fanout));
+    [(EVENTS, ExchangeKind::Topic)].into_iter().chain(tiers).collect()
+}
+
 /// Declares everything.
 pub(super) async fn declare(channel: &Channel, at: &str) -> Result<(), BrokerError> {
-    queue(channel, at, DEAD_LETTERS, &[("x-delivery-limit", DEAD_DELIVERY_LIMIT.into())]).await?;
-    exchange(channel, at, EVENTS, ExchangeKind::Topic).await?;
-    for name in queues::ALL {
-        for name in [(*name).to_owned(), retries(name)] {
-            let arguments = [
-                ("x-delivery-limit", WORK_DELIVERY_LIMIT.into()),
-                ("x-dead-letter-exchange", text("")),
-                ("x-dead-letter-routing-key", text(DEAD_LETTERS)),
-                ("x-dead-letter-strategy", text("at-least-once")),
-            ];
-            queue(channel, at, &name, &arguments).await?;
-        }
+    for (name, arguments) in queues() {
+        queue(channel, at, &name, arguments).await?;
     }
-    for Tier { name, delay } in TIERS {
-        let arguments = [
-            ("x-message-ttl", i64::try_from(delay.as_millis()).unwrap_or(i64::MAX).into()),
-            ("x-dead-letter-exchange", text("")),
-            ("x-dead-letter-strategy", text("at-least-once")),
-        ];
-        queue(channel, at, name, &arguments).await?;
-        exchange(channel, at, name, ExchangeKind::Fanout).await?;
+    for (name, kind) in exchanges() {
+        exchange(channel, at, name, kind).await?;
+    }
+    for Tier { name, .. } in TIERS {
         let name_ = ShortString::from(name);
         channel
             .queue_bind(name_.clone(), name_, "".into(), QueueBindOptions::default(), FieldTable::default())
@@ -93,28 +103,34 @@ pub(super) async fn declare(channel: &Channel, at: &str) -> Result<(), BrokerErr
     Ok(())
 }
 
-async fn queue(channel: &Channel, at: &str, name: &str, more: &[(&str, AMQPValue)]) -> Result<(), BrokerError> {
-    let mut arguments = FieldTable::default();
-    arguments.insert("x-queue-type".into(), text("quorum"));
-    arguments.insert("x-overflow".into(), text("reject-publish"));
-    for (key, value) in more {
-        arguments.insert((*key).into(), value.clone());
-    }
+/// Declares a queue; one that is there stays as it is, and must have these arguments.
+pub(super) async fn queue(channel: &Channel, at: &str, name: &str, arguments: FieldTable) -> Result<(), BrokerError> {
     let declared = channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments).await;
     declared.map(drop).map_err(|error| problem(at, format!("queue {name}"), &error))
 }
 
-async fn exchange(channel: &Channel, at: &str, name: &str, kind: ExchangeKind) -> Result<(), BrokerError> {
+/// The same of an exchange.
+pub(super) async fn exchange(channel: &Channel, at: &str, name: &str, kind: ExchangeKind) -> Result<(), BrokerError> {
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
     let declared = channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await;
     declared.map_err(|error| problem(at, format!("exchange {name}"), &error))
+}
+
+/// What all queues have, and more.
+fn arguments(more: impl IntoIterator<Item = (&'static str, AMQPValue)>) -> FieldTable {
+    let mut arguments = FieldTable::default();
+    let all = [("x-queue-type", text("quorum")), ("x-overflow", text("reject-publish"))];
+    for (key, value) in all.into_iter().chain(more) {
+        arguments.insert(key.into(), value);
+    }
+    arguments
 }
 
 fn text(text: &str) -> AMQPValue {
     AMQPValue::LongString(text.into())
 }
 
-fn problem(at: &str, what: String, error: &lapin::Error) -> BrokerError {
+pub(super) fn problem(at: &str, what: String, error: &lapin::Error) -> BrokerError {
     let at = at.to_owned();
     match error.kind() {
         ErrorKind::ProtocolError(said) if said.get_id() == 406 => {

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::{IndexKey, KeyError, KeySource, VersionInfo, Wanted};
+use crate::metrics::{self, Fetch};
 use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
 use disk::Stamp;
 pub use error::KeyringError;
@@ -58,13 +59,12 @@ impl LocalKeys {
     /// The file is replaced in one step, and rotations wait for each other. Running processes see the version at
     /// their next look. `created` is the time of now.
     pub fn rotate(path: &Path, id: &KeyId, created: Timestamp) -> Result<KeyVersion, KeyringError> {
-        let path = disk::resolve(path)?; // replace what a link leads to, not the link
-        let _alone = disk::lock_folder_of(&path)?;
-        let old = disk::read(&path)?;
-        let mut ring = Keyring::parse(&path, &old.text)?;
-        let version = ring.add(id, created)?;
-        disk::replace(&path, &ring.to_text(&path)?, &old)?;
-        Ok(version)
+        change(path, |_, ring| ring.add(id, created))
+    }
+
+    /// Switches a version off, after which it neither seals nor opens, or on again. The latest cannot be switched off.
+    pub fn set_enabled(path: &Path, key: &KeyRef, enabled: bool) -> Result<(), KeyringError> {
+        change(path, |path, ring| ring.set_enabled(path, key, enabled))
     }
 
     /// The newest good content of the file, and what is wrong with the file now.
@@ -78,12 +78,27 @@ impl LocalKeys {
     }
 }
 
+/// Changes the file in one step, alone.
+fn change<T>(
+    path: &Path,
+    change: impl FnOnce(&Path, &mut Keyring) -> Result<T, KeyringError>,
+) -> Result<T, KeyringError> {
+    let path = disk::resolve(path)?; // replace what a link leads to, not the link
+    let _alone = disk::lock_folder_of(&path)?;
+    let old = disk::read(&path)?;
+    let mut ring = Keyring::parse(&path, &old.text)?;
+    let changed = change(&path, &mut ring)?;
+    disk::replace(&path, &ring.to_text(&path)?, &old)?;
+    Ok(changed)
+}
+
 impl State {
     fn reread(&mut self, path: &Path, stamp: Option<Stamp>) {
         let read = disk::read(path).and_then(|file| Keyring::parse(path, &file.text));
         match read.and_then(|ring| ring.continues(path, &self.ring).map(|()| ring)) {
             Ok(ring) => {
                 tracing::info!(keyring.path = %path.display(), keyring.versions = ring.versions.len(), "keyring read again");
+                metrics::keys_fetched(Fetch::Good);
                 *self = Self { ring: Arc::new(ring), seen: stamp, trouble: None };
             }
             Err(error) => {
@@ -91,6 +106,7 @@ impl State {
                 if !known {
                     tracing::error!(%error, "keyring changed and cannot be used; versions read before stay in use");
                 }
+                metrics::keys_fetched(Fetch::Failed);
                 self.seen = None;
                 self.trouble = Some(Arc::new(error));
             }

@@ -4,9 +4,9 @@ use sealpost_schemas::Code;
 use serde::{Serialize, de::DeserializeOwned};
 use zeroize::Zeroizing;
 
-use super::{Ledger, Standing};
+use super::{LATER, Ledger, Standing};
 use crate::clock::Clock;
-use crate::failure::Failure;
+use crate::failure::{Failure, Verdict};
 use crate::keys::KeySource;
 use crate::records::{EntryId, Settled};
 use crate::seal::{self, Key, KeyRef, Place, Purpose};
@@ -41,14 +41,14 @@ impl<C: Clock> Ledger<C> {
     }
 
     async fn open<R: DeserializeOwned>(&self, entry: &EntryId, name: &KeyRef, bytes: &[u8]) -> Result<R, Failure> {
-        let key = self.keys.get(name).await?;
+        let key = self.keys.get(name).await.map_err(later)?;
         let plain = seal::open(&key, name, &place(entry), bytes).map_err(|error| {
             let message = format!("ledger entry {entry}: {error}; what became of the message is known to nobody else");
             Failure::reject(Code::Quarantined, message)
         })?;
         rmp_serde::from_slice(&plain).map_err(|_| {
             let message = format!("ledger entry {entry}: its result was written by a newer version; run that one here");
-            Failure::retry(Code::RecordUnreadable, message)
+            later(Failure::retry(Code::RecordUnreadable, message))
         })
     }
 }
@@ -63,6 +63,16 @@ pub(super) fn seal<R: Serialize>(entry: &EntryId, name: &KeyRef, key: &Key, resu
 pub(super) fn plain<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let defect = |_| Failure::reject(Code::StepPanicked, "a message of ours does not serialize; that is a defect");
     wiped::to_bytes(value).map_err(defect)
+}
+
+/// A key can come back. That spends no attempt: a message whose request was carried out must not end as "failed" for want
+/// of attempts.
+fn later(error: impl Into<Failure>) -> Failure {
+    let failure = error.into();
+    match failure.verdict {
+        Verdict::Retry { .. } => Failure { verdict: Verdict::Defer { after: LATER }, ..failure },
+        Verdict::Defer { .. } | Verdict::Reject => failure,
+    }
 }
 
 fn place(entry: &EntryId) -> Place {

@@ -40,6 +40,8 @@ pub struct Claim {
     pub(super) of: ClaimOf,
     /// The owner's epoch when the message was first claimed.
     pub epoch: u64,
+    /// The message was claimed before: whoever had it may have died before it told what happened.
+    pub again: bool,
     /// An earlier request may have been carried out: that this one is not proves nothing.
     pub doubtful: bool,
 }

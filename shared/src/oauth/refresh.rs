@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::OAuthProvider;
-use super::token_call::{TokenAnswer, authenticated, said, send, tokens, words};
+use super::token_call::{TokenAnswer, authenticated, credentials, said, send, tokens, words};
 use crate::http::{Answered, NoAnswer};
 
 /// Why there are no new tokens.
@@ -67,7 +67,10 @@ pub async fn refresh(
 ) -> Result<TokenAnswer, RefreshError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose_secret())];
     match send(authenticated(client, provider, secret, &form).timeout(limit)).await {
-        Ok(answer) => read(provider, &answer, &[token.expose_secret(), secret.expose_secret()], now),
+        Ok(answer) => {
+            let basic = credentials(provider, secret);
+            read(provider, &answer, &[token, secret, &basic].map(ExposeSecret::expose_secret), now)
+        }
         Err(NoAnswer::NotSent) => Err(RefreshError::NotSent),
         Err(lost) => Err(RefreshError::Lost(lost.to_string())),
     }
@@ -86,7 +89,7 @@ fn read(
     }
     let lost = |why: &str| Err(RefreshError::Lost(format!("status {}{why}", answer.status)));
     match (answer.status, said.error.as_deref()) {
-        (200..=299, _) => tokens(provider, &body, now).map_or_else(|| lost(" without an access token"), Ok),
+        (200..=299, _) => tokens(provider, &body, sent, now).map_or_else(|| lost(" without an access token"), Ok),
         (429, _) => Err(RefreshError::RateLimited { after: answer.retry_after }),
         // RFC 6749 §5.2: 401 speaks of the client, also where no words say so
         (400..=499, Some("invalid_client" | "unauthorized_client")) | (401, None) => {
@@ -124,7 +127,9 @@ mod tests {
             (401, r#"{"error":"invalid_grant"}"#, "dead-token"),
             (400, r#"{"error":"interaction_required"}"#, "dead-token"),
             (400, r#"{"error":"unauthorized_client"}"#, "invalid-client"),
+            (400, r#"{"error":"invalid_client"}"#, "invalid-client"),
             (401, r#"{"error":"invalid_client"}"#, "invalid-client"),
+            (401, r#"{"error":"unauthorized_client"}"#, "invalid-client"),
             (401, "<html>", "invalid-client"),
             (400, r#"{"error":"invalid_scope"}"#, "rejected"),
             (400, r#"{"error":"invalid_request"}"#, "rejected"),

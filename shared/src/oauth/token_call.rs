@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder};
 use sealpost_schemas::ProviderError;
@@ -16,6 +17,9 @@ use crate::plain::plain;
 
 /// The most that is kept of a provider's words, in characters.
 const MAX_WORDS: usize = 300;
+
+/// A shorter text than this, in bytes, is a word and not a secret, where it stands in a good answer.
+const SHORTEST: usize = 8;
 
 /// The most scopes that are kept.
 const MAX_SCOPES: usize = 200;
@@ -48,6 +52,30 @@ pub struct TokenAnswer {
     pub scopes: Option<Vec<String>>,
     /// The ID token (`OpenID` Connect Core §3.1.3.3), as it came: nothing of it is checked yet.
     pub id_token: Option<SecretString>,
+}
+
+impl TokenAnswer {
+    /// Whether the access token can be used: a client that does not understand its type must not (RFC 6749 §7.1), and
+    /// Bearer is the one that is understood, in any case of letters (§5.1). Without a type it is taken for Bearer, as
+    /// platforms mean it that leave it out.
+    ///
+    /// # Errors
+    /// In words, with the type.
+    pub fn usable(&self) -> Result<(), String> {
+        match self.token_type.as_deref() {
+            None => Ok(()),
+            Some(bearer) if bearer.eq_ignore_ascii_case("bearer") => Ok(()),
+            Some(other) => Err(format!(
+                "the provider gave an access token of type {other:?}; only Bearer is understood, so it must not be used \
+                 (RFC 6749 §7.1). Have the provider give our client Bearer tokens"
+            )),
+        }
+    }
+
+    /// The access token, if it may be stored and can be used.
+    pub(crate) fn kept_access_token(&self) -> Option<SecretString> {
+        (self.keep_access_token && self.usable().is_ok()).then(|| self.access_token.clone())
+    }
 }
 
 /// Why there are no tokens.
@@ -104,7 +132,8 @@ pub async fn exchange_code(
         ("redirect_uri", grant.redirect_uri),
         ("code_verifier", grant.code_verifier.expose_secret()),
     ];
-    let sent = [grant.code.expose_secret(), grant.code_verifier.expose_secret(), secret.expose_secret()];
+    let basic = credentials(provider, secret);
+    let sent = [grant.code, grant.code_verifier, secret, &basic].map(ExposeSecret::expose_secret);
     match send(authenticated(client, provider, secret, &form)).await {
         Ok(answer) => read(provider, &answer, &sent, now),
         Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
@@ -124,9 +153,8 @@ pub(super) fn authenticated(
     let mut fields: BTreeMap<&str, &str> = grant.iter().copied().collect();
     let request = match provider.client_auth {
         ClientAuth::Basic => {
-            // RFC 6749 §2.3.1: both are form-encoded before they become Basic credentials
-            let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-            request.basic_auth(encoded(id), Some(encoded(secret)))
+            let (id, secret) = basic(provider, secret);
+            request.basic_auth(id, Some(secret))
         }
         ClientAuth::Post => {
             fields.extend([("client_id", id), ("client_secret", secret)]);
@@ -143,6 +171,21 @@ pub(super) fn authenticated(
     }
 }
 
+/// RFC 6749 §2.3.1: name and secret are form-encoded before they become Basic credentials.
+fn basic(provider: &OAuthProvider, secret: &str) -> (String, String) {
+    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect();
+    (encoded(&provider.client_id), encoded(secret))
+}
+
+/// The client's secret as it stands in the Authorization header; empty where it is not sent there.
+pub(super) fn credentials(provider: &OAuthProvider, secret: &SecretString) -> SecretString {
+    if provider.client_auth != ClientAuth::Basic {
+        return SecretString::default();
+    }
+    let (id, secret) = basic(provider, secret.expose_secret());
+    BASE64_STANDARD.encode(format!("{id}:{secret}")).into()
+}
+
 pub(super) async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> {
     match request.send().await {
         Ok(response) => http::read(response).await,
@@ -153,7 +196,7 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> 
 fn read(provider: &OAuthProvider, answer: &Answered, sent: &[&str], now: Timestamp) -> Result<TokenAnswer, TokenError> {
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     match answer.status {
-        200..=299 => tokens(provider, &body, now)
+        200..=299 => tokens(provider, &body, sent, now)
             .ok_or_else(|| TokenError::Lost(format!("status {} without an access token", answer.status))),
         429 => Err(TokenError::RateLimited { after: answer.retry_after }),
         400..=499 => {
@@ -177,27 +220,46 @@ pub(super) fn said(status: u16, body: &Value, sent: &[&str]) -> ProviderError {
     ProviderError { status: Some(status), error: said("error"), description: said("error_description") }
 }
 
-/// The tokens of an answer; `None` if it has no access token.
-pub(super) fn tokens(provider: &OAuthProvider, body: &Value, now: Timestamp) -> Option<TokenAnswer> {
-    let token = |field: &str| body[field].as_str().filter(|token| !token.is_empty()).map(SecretString::from);
-    let number = |field: &str| body[field].as_i64().or_else(|| body[field].as_str()?.parse().ok());
+/// The tokens of an answer; `None` if it has no access token that a header can carry (RFC 6749 appendix A.12).
+pub(super) fn tokens(provider: &OAuthProvider, body: &Value, sent: &[&str], now: Timestamp) -> Option<TokenAnswer> {
+    let text = |field: &str| body[field].as_str().filter(|token| !token.is_empty());
+    let token = |field: &str| text(field).map(SecretString::from);
+    let access_token = text("access_token").filter(|token| token.bytes().all(|byte| matches!(byte, b' '..=b'~')))?;
+    // what else the answer says goes on to others
+    let given = ["access_token", "refresh_token", "id_token"].into_iter().filter_map(text);
+    let secrets: Vec<&str> = sent.iter().copied().chain(given).filter(|secret| secret.len() >= SHORTEST).collect();
+    let number = |field: &str| whole(&body[field]);
     let lifetime = match &provider.expires_in_ms {
         Some(field) => number(field).map(|milliseconds| milliseconds / 1000),
         None => number("expires_in"),
     };
     let lifetime = lifetime.filter(|seconds| *seconds > 0);
     Some(TokenAnswer {
-        access_token: token("access_token")?,
+        access_token: access_token.into(),
         refresh_token: token("refresh_token"),
-        token_type: body["token_type"].as_str().map(|words| bounded(words, &[])),
+        token_type: match &body["token_type"] {
+            Value::Null => None,
+            Value::String(words) => Some(bounded(words, &secrets)),
+            other => Some(bounded(&other.to_string(), &secrets)),
+        },
         // in whole seconds, as lifetimes are
         expires_at: lifetime.and_then(|seconds| Timestamp::from_second(now.as_second().checked_add(seconds)?).ok()),
         keep_access_token: provider.keep_access_token,
         id_token: token("id_token"),
         scopes: body["scope"]
             .as_str()
-            .map(|scopes| scopes.split_whitespace().take(MAX_SCOPES).map(|scope| bounded(scope, &[])).collect()),
+            .map(|scopes| scopes.split_whitespace().take(MAX_SCOPES).map(|scope| bounded(scope, &secrets)).collect()),
     })
+}
+
+/// A number as providers write it: also as a text, or with a fraction, which does not count.
+#[expect(clippy::cast_possible_truncation, reason = "what is too large saturates, and is too large as a time")]
+fn whole(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(|number| number as i64)),
+        _ => None,
+    }
 }
 
 /// A provider's words: plain, so that nothing hides what it was sent, without that, and bounded.
@@ -264,7 +326,9 @@ mod tests {
 
     #[test]
     fn an_answer_without_an_access_token_is_lost_not_refused() {
-        for body in ["", "<html>", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#] {
+        for body in
+            ["", "<html>", "{}", r#"{"access_token":""}"#, r#"{"access_token":5}"#, r#"{"access_token":"a\nb"}"#]
+        {
             assert!(matches!(answer(200, body), Err(TokenError::Lost(_))), "{body}");
         }
         assert!(matches!(answer(503, "{}"), Err(TokenError::Lost(_))));
@@ -277,15 +341,33 @@ mod tests {
         };
         assert_eq!(expiry("60").unwrap().as_second(), 60);
         assert_eq!(expiry("\"60\"").unwrap().as_second(), 60);
-        for odd in ["-5", "0", "null", "\"soon\"", "9223372036854775807"] {
+        assert_eq!(expiry("60.9").unwrap().as_second(), 60);
+        for odd in ["-5", "0", "null", "\"soon\"", "9223372036854775807", "1e300", "-1e300", "0.5"] {
             assert_eq!(expiry(odd), None, "{odd}");
         }
     }
 
     #[test]
+    fn only_a_bearer_token_can_be_used_however_the_word_is_written() {
+        let usable = |kind: &str| answer(200, &format!(r#"{{"access_token":"a"{kind}}}"#)).unwrap().usable();
+        for bearer in ["", r#","token_type":null"#, r#","token_type":"Bearer""#, r#","token_type":"bEARER""#] {
+            assert_eq!(usable(bearer), Ok(()), "{bearer}");
+        }
+        for other in [r#""DPoP""#, r#""mac""#, r#""N_A""#, r#""""#, r#""Bearer ""#, "5", "{}"] {
+            let why = usable(&format!(r#","token_type":{other}"#)).unwrap_err();
+            assert!(why.contains(&format!("of type {:?}", other.trim_matches('"'))) && why.contains("§7.1"), "{why}");
+        }
+        assert!(usable(r#","token_type":"a\u001b[2J""#).unwrap_err().contains("of type \"a[2J\""));
+    }
+
+    #[test]
     fn a_wrong_secret_is_told_from_a_refused_grant() {
         assert!(matches!(answer(400, r#"{"error":"invalid_grant"}"#), Err(TokenError::Refused(_))));
-        assert!(matches!(answer(401, r#"{"error":"invalid_client"}"#), Err(TokenError::InvalidClient(_))));
+        for wrong in [r#"{"error":"invalid_client"}"#, r#"{"error":"unauthorized_client"}"#] {
+            for status in [400, 401] {
+                assert!(matches!(answer(status, wrong), Err(TokenError::InvalidClient(_))), "{status} {wrong}");
+            }
+        }
         assert!(matches!(answer(401, "<html>"), Err(TokenError::InvalidClient(_))));
         assert!(matches!(answer(401, r#"{"error":"invalid_grant"}"#), Err(TokenError::Refused(_))));
         assert!(matches!(answer(429, ""), Err(TokenError::RateLimited { after: None })));
@@ -298,6 +380,23 @@ mod tests {
             r#"{"error":"invalid_grant","error_description":"bad code hunter2 & or hunter2+%26, hunt\u0001er2 &"}"#;
         let Err(TokenError::Refused(error)) = answer(400, body) else { panic!("not refused") };
         assert_eq!(error.description.unwrap(), "bad code [removed] or [removed], [removed]");
+    }
+
+    #[test]
+    fn our_credentials_are_not_repeated_as_they_stand_in_the_header_either() {
+        let (entry, secret) = (provider(""), "s:&".into());
+        let basic = super::credentials(&entry, &secret);
+        assert_eq!(format!("Basic {}", basic.expose_secret()), sent("").0);
+        assert_eq!(super::credentials(&provider("client_auth = 'post'"), &secret).expose_secret(), "");
+    }
+
+    #[test]
+    fn what_else_an_answer_says_holds_none_of_what_was_sent_and_given() {
+        let body = r#"{"access_token":"an-access-token","refresh_token":"a-refresh-token","id_token":"an-id-token",
+            "token_type":"Bearer an-access-token","scope":"posts a-refresh-token hunter2+%26 x-an-id-token"}"#;
+        let answer = answer(200, body).unwrap();
+        assert_eq!(answer.token_type.unwrap(), "Bearer [removed]");
+        assert_eq!(answer.scopes.unwrap(), ["posts", "[removed]", "[removed]", "x-[removed]"]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Why the store did not do what it was asked to.
 
+use std::time::Duration;
+
 use sealpost_schemas::Code;
 
 use super::fields::RecordError;
@@ -26,16 +28,25 @@ impl StoreError {
     pub const fn code(&self) -> Code {
         match self.trouble {
             Trouble::Unreadable(_) => Code::RecordUnreadable,
+            Trouble::KeyRetired(_) => Code::KeyRetired,
             _ => Code::StoreUnavailable,
         }
     }
 }
 
-/// Redis can come back, and a newer worker reads a newer record; a damaged record stays so.
+/// How long a message waits for Redis.
+const LATER: Duration = Duration::from_secs(5);
+
+/// Redis can come back, and that spends no attempt: nothing is wrong with the message, and one that may have been posted
+/// must not end as failed for want of attempts. A newer worker reads a newer record; a damaged record stays so.
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let damaged = matches!(error.trouble, Trouble::Unreadable(RecordError::Missing(_) | RecordError::Malformed(_)));
-        let verdict = if damaged { Self::reject } else { Self::retry };
-        verdict(error.code(), error.to_string())
+        match error.trouble {
+            Trouble::Unreadable(RecordError::Missing(_) | RecordError::Malformed(_)) => {
+                Self::reject(error.code(), error.to_string())
+            }
+            Trouble::Unreadable(_) => Self::retry(error.code(), error.to_string()),
+            _ => Self::defer(LATER, error.code(), error.to_string()),
+        }
     }
 }

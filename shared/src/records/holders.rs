@@ -3,6 +3,7 @@
 //! Every write of a record keeps the shard's index of the refresh tokens that the record has and had (as many as it
 //! remembers), by keyed hash. Where a provider gave the same token to two connections it names the last that wrote it.
 
+use std::slice::from_ref;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -34,8 +35,8 @@ impl Store {
             .ok_or_else(|| StoreError::new(doing, RecordError::Malformed("tokens").into()))
     }
 
-    /// Asks for the lease of a refresh token for `owner`, who gets it again when it asks again; `None`: somebody else has
-    /// it. Taken before [`Self::holders`] is asked and held until the token is stored, it lets one of two bring it in.
+    /// Asks for the lease of a refresh token for `owner`, who gets it again, and whole, when it asks again; `None`:
+    /// somebody else has it. Taken before [`Self::holders`] is asked and held until the token is stored, it lets one of two bring it in.
     pub async fn lease_token(
         &self,
         token: &[u8; 32],
@@ -43,11 +44,10 @@ impl Store {
         lasts: Duration,
     ) -> Result<Option<TokenLease>, StoreError> {
         let lease = TokenLease { key: layout::import(self.shards(), token), owner };
-        let mut set = redis::cmd("SET");
-        set.arg(&lease.key).arg(owner.to_string());
-        set.arg("NX").arg("GET").arg("PX").arg(u64::try_from(lasts.as_millis()).unwrap_or(u64::MAX));
-        let holder: Option<String> = self.query("take the lease of a refresh token", &set).await?;
-        Ok(holder.is_none_or(|holder| holder == owner.to_string()).then_some(lease))
+        let args = [owner.to_string().into(), lasts.as_millis().to_string().into()];
+        let asked: Result<u8, _> = self.link().run(self.lease_script(), from_ref(&lease.key), &args).await;
+        let is_ours = asked.map_err(|trouble| StoreError::new("take the lease of a refresh token", trouble))? == 1;
+        Ok(is_ours.then_some(lease))
     }
 
     /// Gives the lease of a refresh token back, if it is not over and somebody else's by now.

@@ -2,10 +2,13 @@
 //!
 //! ```text
 //! {sp:meta}                                     hash: layout, shards, index-key
-//! {sp:tick:<tick>}                              hash: the shards that finished the tick, and who completed it
+//! {sp:ticks}                                    sorted set: the ticks that began lately, by when, in ms
+//! {sp:tick:<tick>}                              hash: the shards that finished the tick, who completed it, and when
+//! {sp:tick:<tick>}:begin                        string: how it began
 //! {sp:017}:record:<record>                      hash: one record
 //! {sp:017}:owner:<tag>                          set: the owner's records
 //! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
+//! {sp:017}:retired                              set: <key id>:<key version> under which nothing is sealed here any more
 //! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>" and "ledger:<entry>"
 //! {sp:017}:ledger:<entry>                       hash: what became of one job or request
 //! {sp:017}:ledger:<entry>:claim                 the random owner of a living claim, which expires
@@ -29,6 +32,9 @@ use crate::seal::{KeyRef, RecordKey};
 pub(super) const LAYOUT: u16 = 1;
 
 pub(super) const META: &str = "{sp:meta}";
+
+/// The ticks that began lately.
+pub(super) const TICKS: &str = "{sp:ticks}";
 
 /// What kinds of sealed things a held set names.
 const RECORD: &str = "record:";
@@ -70,6 +76,10 @@ pub(super) fn entry_member(entry: &str) -> String {
 
 pub(super) fn versions(shard: u16) -> String {
     format!("{{sp:{shard:03}}}:versions")
+}
+
+pub(super) fn retired(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:retired")
 }
 
 pub(super) fn due(shard: u16) -> String {
@@ -131,4 +141,8 @@ pub(super) fn read_key(name: &str) -> Option<RecordKey> {
 
 pub(super) fn tick(tick: Uuid) -> String {
     format!("{{sp:tick:{tick}}}")
+}
+
+pub(super) fn tick_begin(tick: Uuid) -> String {
+    format!("{{sp:tick:{tick}}}:begin")
 }

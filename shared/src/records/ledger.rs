@@ -5,6 +5,7 @@
 //! claim is a key of its own, which expires.
 
 mod answer;
+mod entry;
 mod reseal;
 mod scripts;
 
@@ -16,6 +17,7 @@ use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
 pub use self::answer::{Begun, Outcome, Settled, Word};
+pub use self::entry::Entry;
 pub use self::reseal::{ResealError, StoredResult};
 use self::scripts::SCRIPTS;
 use super::error::StoreError;
@@ -27,7 +29,7 @@ use crate::ids;
 use crate::seal::{KeyRef, RecordKey};
 
 /// How long an entry is kept once it is settled, or as long as nothing was sent.
-const KEPT: Duration = Duration::from_hours(7 * 24);
+pub const KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// Between two attempts to settle a write whose answer was lost.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -94,14 +96,14 @@ impl Store {
         self.begin(place, fingerprint, claim, Vec::new(), answer::begun).await
     }
 
-    /// The same, and [`Self::ledger_sending`] with it, where the delivery is to act: the number of the request. `Err`: what was
-    /// met otherwise.
+    /// The same, and [`Self::ledger_sending`] with it, where the delivery is to act: the number of the request, and whether the
+    /// entry was claimed before. `Err`: what was met otherwise.
     pub async fn ledger_begin_sending(
         &self,
         place: (&EntryId, &Owner),
         fingerprint: &Fingerprint,
         claim: &ClaimOf,
-    ) -> Result<Result<u64, Begun>, StoreError> {
+    ) -> Result<Result<(u64, bool), Begun>, StoreError> {
         let mark = ids::fresh().to_string().into();
         self.begin(place, fingerprint, claim, mark, answer::begun_sending).await
     }
@@ -186,7 +188,7 @@ impl Store {
         let keys = with_result(id, result, &mut args);
         let doing = || format!("settle ledger entry {id}");
         let reply = self.settled(&SCRIPTS.settle, &keys, &args).await;
-        answer::settled(reply.map_err(|trouble| StoreError::new(doing(), trouble))?)
+        answer::after(reply.map_err(|trouble| StoreError::new(doing(), trouble))?)
             .map_err(|trouble| StoreError::new(doing(), trouble))
     }
 
@@ -255,13 +257,14 @@ impl Store {
 }
 
 /// The keys of a script that may store a result; the result goes to the end of its arguments.
-fn with_result(id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 5] {
+fn with_result(id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 6] {
     let mut held = layout::versions(id.shard);
     if let Some(result) = result {
         held = layout::held(id.shard, result.key);
         args.extend([result.key.id.as_str().into(), result.key.version.as_str().into(), result.bytes.to_vec()]);
     }
-    [entry(id), claim_of(id), layout::forget(id.shard), layout::versions(id.shard), held]
+    let [versions, retired] = [layout::versions(id.shard), layout::retired(id.shard)];
+    [entry(id), claim_of(id), layout::forget(id.shard), versions, retired, held]
 }
 
 fn entry(id: &EntryId) -> String {

@@ -3,6 +3,7 @@
 //! A command fails within the response timeout, whatever happens. While Redis is away commands fail at once, and every
 //! second or so one of them tries to connect again. WAIT and blocking commands must not use it.
 
+mod inspect;
 mod wire;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use redis::{Cmd, FromRedisValue, RedisResult, Value};
 use tokio::time::{Instant, timeout, timeout_at};
 
+pub use self::inspect::{Inspection, inspect};
 pub(super) use self::wire::Script;
 use self::wire::{Servers, Wire};
 use super::config::StoreConfig;
@@ -90,11 +92,7 @@ impl Link {
 
     /// Asks every node the same.
     pub(super) async fn ask_all(&self, cmd: &Cmd) -> Result<Vec<Value>, Trouble> {
-        Ok(match self.bounded(async |wire| wire.ask_all(cmd).await).await? {
-            Value::Map(nodes) => nodes.into_iter().map(|(_, value)| value).collect(),
-            Value::Array(nodes) => nodes,
-            other => vec![other],
-        })
+        self.bounded(async |wire| wire.ask_all(cmd).await).await.map(of_nodes)
     }
 
     async fn bounded(&self, act: impl AsyncFnOnce(&mut Wire) -> RedisResult<Value>) -> Result<Value, Trouble> {
@@ -172,6 +170,15 @@ impl Link {
 
     fn not_connected_within(&self, within: Duration) -> Trouble {
         Trouble::Unreachable { at: self.at.clone(), reason: format!("not connected within {within:?}") }
+    }
+}
+
+/// The answers of all nodes.
+fn of_nodes(answer: Value) -> Vec<Value> {
+    match answer {
+        Value::Map(nodes) => nodes.into_iter().map(|(_, value)| value).collect(),
+        Value::Array(nodes) => nodes,
+        other => vec![other],
     }
 }
 

@@ -3,10 +3,9 @@
 use std::sync::LazyLock;
 
 use super::error::StoreError;
-use super::fields::{self, RecordError};
+use super::fields::RecordError;
 use super::layout;
 use super::link::Script;
-use super::locate::RecordId;
 use super::record::{Record, Revision, Sealed};
 use super::store::{Saved, Store};
 use crate::ids;
@@ -15,21 +14,11 @@ use crate::seal::KeyRef;
 static RESEAL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/reseal.lua")));
 
 impl Store {
-    /// Reads records, in their order; `None`: there is none. One that cannot be read is no reason not to read the others.
-    pub async fn load_all(&self, ids: &[RecordId]) -> Result<Vec<Result<Option<Record>, StoreError>>, StoreError> {
-        let doing = || format!("load {} records", ids.len());
-        let found = self.link().query_each(ids.iter().map(fields::get).collect()).await;
-        let found: Vec<fields::Values> = found.map_err(|trouble| StoreError::new(doing(), trouble))?;
-        let unreadable = |id: &RecordId, error: RecordError| StoreError::new(format!("load record {id}"), error.into());
-        let read = |(id, values): (&RecordId, _)| fields::read(*id, values).map_err(|error| unreadable(id, error));
-        Ok(ids.iter().zip(found).map(read).collect())
-    }
-
     /// Replaces ciphertexts by those of [`Record::seal_anew`] under `key`, and nothing else, where the record is unmoved. All
     /// lie in one shard. For each, in their order, how it ended.
     pub async fn reseal(&self, shard: u16, key: &KeyRef, all: &[(Record, Sealed)]) -> Result<Vec<Saved>, StoreError> {
         let doing = || format!("re-seal {} records of shard {shard:03} under {key}", all.len());
-        let mut keys = vec![layout::versions(shard), layout::held(shard, key)];
+        let mut keys = vec![layout::versions(shard), layout::held(shard, key), layout::retired(shard)];
         let mut args: Vec<Vec<u8>> = vec![
             ids::fresh().to_string().into(),
             layout::held_prefix(shard).into(),

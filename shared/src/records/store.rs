@@ -35,6 +35,7 @@ struct Inner {
     locator: Locator,
     write: Script,
     finish: Script,
+    lease: Script,
     release: Script,
 }
 
@@ -69,8 +70,9 @@ impl Store {
             Link::new(config, locator.clone()).map_err(|trouble| StoreError::new("set up the store", trouble))?;
         let write = Script::new(include_str!("scripts/write.lua"));
         let finish = Script::new(include_str!("scripts/finish.lua"));
+        let lease = Script::new(include_str!("scripts/lease.lua"));
         let release = Script::new(include_str!("scripts/release.lua"));
-        Ok(Self { inner: Arc::new(Inner { link, locator, write, finish, release }) })
+        Ok(Self { inner: Arc::new(Inner { link, locator, write, finish, lease, release }) })
     }
 
     /// A store that was reached and is ours.
@@ -175,7 +177,10 @@ impl Store {
             layout::due(id.shard),
             layout::epoch(id.shard, owner),
             layout::tokens(id.shard),
+            layout::retired(id.shard),
         ];
+        // a write that leaves the ciphertext alone leaves its version alone too
+        let seals = fields.iter().any(|(name, _)| *name == "sealed");
         let (condition, wanted) = match expected {
             Expected::Absent => ("absent", String::new()),
             Expected::Revision(revision) => ("revision", revision.0.to_string()),
@@ -190,6 +195,7 @@ impl Store {
             layout::member(id).into(),
             id.key.to_string().into(),
             epoch.map(|epoch| epoch.to_string()).unwrap_or_default().into(),
+            if seals { layout::version(key).into() } else { Vec::new() },
         ];
         args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
 
@@ -232,6 +238,10 @@ impl Store {
 
     pub(super) fn finish_script(&self) -> &Script {
         &self.inner.finish
+    }
+
+    pub(super) fn lease_script(&self) -> &Script {
+        &self.inner.lease
     }
 
     pub(super) fn release_script(&self) -> &Script {

@@ -57,6 +57,12 @@ pub enum Trouble {
     /// Part of the cluster is gone, or moves.
     #[error("the Redis Cluster does not serve this shard now ({0}); look at CLUSTER INFO, or wait for the failover")]
     ClusterDown(String),
+    /// Something was to be sealed under a version that is retired.
+    #[error(
+        "key version {0} is retired: nothing is sealed under it any more, and the newest is used instead; if it is the \
+         newest that this process knows, give it the keyring that has a newer one, or add one: sealpost keys rotate"
+    )]
+    KeyRetired(String),
     /// Redis belongs to another configuration.
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
@@ -111,6 +117,7 @@ impl Trouble {
                 Self::NoPermission(text.into())
             }
             _ if says("NOAUTH") || says("WRONGPASS") => Self::Authentication,
+            _ if says("KEYRETIRED") => Self::KeyRetired(text.into()),
             _ if says("READONLY") => Self::ReadOnly,
             _ if says("OOM") => Self::OutOfMemory,
             _ if says("LOADING") => Self::Loading,

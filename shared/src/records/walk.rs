@@ -1,8 +1,6 @@
-//! Walking a shard by key version, and counting the shards that finished.
+//! Walking a shard by key version.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use sealpost_schemas::{RotationCounts, RotationScope};
-use uuid::Uuid;
+use sealpost_schemas::RotationScope;
 
 use super::error::StoreError;
 use super::fields::RecordError;
@@ -12,9 +10,6 @@ use super::locate::{RecordId, Tag};
 use super::record::Record;
 use super::store::Store;
 use crate::seal::KeyRef;
-
-/// How long Redis remembers which shards finished a tick, in seconds: 7 days.
-const REMEMBER_TICK: u32 = 7 * 24 * 60 * 60;
 
 /// Something that is sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +85,6 @@ impl Store {
         self.query(doing, redis::cmd("SCARD").arg(layout::held(shard, key))).await
     }
 
-    /// The same for all shards together. Not at one moment: a shard is counted after another.
-    pub async fn count_held_everywhere(&self, key: &KeyRef) -> Result<u64, StoreError> {
-        let counts = stream::iter(0..self.shards()).map(|shard| self.count_held(shard, key)).buffer_unordered(64);
-        counts.try_fold(0, async |sum, count| Ok(sum + count)).await
-    }
-
     /// Some of what is sealed under a key version, about `limit` of them, and where to go on. A record that
     /// stays there during a whole walk is met at least once; one that leaves or comes meanwhile may be.
     ///
@@ -115,36 +104,4 @@ impl Store {
         let held = members.iter().filter_map(|member| layout::read_member(shard, member)).collect();
         Ok((held, (next != 0).then_some(Cursor(next))))
     }
-
-    /// Notes that a shard of a rotation is done. What was done in all shards, for the one that completes the rotation, and
-    /// for it again when it asks again: its message may be delivered twice.
-    pub async fn finish_shard(
-        &self,
-        tick: Uuid,
-        (shard, shards): (u16, u16),
-        did: RotationCounts,
-    ) -> Result<Option<RotationCounts>, StoreError> {
-        let RotationCounts { refreshed, resealed, ended, failed } = did;
-        let args = [
-            shard.to_string().into(),
-            shards.to_string().into(),
-            REMEMBER_TICK.to_string().into(),
-            format!("{refreshed} {resealed} {ended} {failed}").into(),
-        ];
-        let doing = format!("finish shard {shard} of rotation {tick}");
-        let finished = self.link().run(self.finish_script(), &[layout::tick(tick)], &args).await;
-        let counts: Vec<String> = finished.map_err(|trouble| StoreError::new(doing.clone(), trouble))?;
-        let mut all = RotationCounts::default();
-        for text in &counts {
-            all += read_counts(text)
-                .ok_or_else(|| StoreError::new(doing.clone(), RecordError::Malformed("tick").into()))?;
-        }
-        Ok((!counts.is_empty()).then_some(all))
-    }
-}
-
-fn read_counts(text: &str) -> Option<RotationCounts> {
-    let mut numbers = text.split(' ').map(str::parse);
-    let mut next = || numbers.next()?.ok();
-    Some(RotationCounts { refreshed: next()?, resealed: next()?, ended: next()?, failed: next()? })
 }

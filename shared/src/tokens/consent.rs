@@ -1,5 +1,6 @@
 //! What a consent brought, stored.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,6 +14,7 @@ use crate::ids;
 use crate::keys::{KeyError, KeySource};
 use crate::oauth::{Account, TokenAnswer};
 use crate::records::{Content, Custody, Expected, Metadata, Record, Saved, Standing, State, Subject, TokenSet};
+use crate::seal::{Key, KeyRef};
 
 /// How often a save looks again when the record moved under it.
 const SAVES: usize = 4;
@@ -23,6 +25,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// A connection that tokens can be stored for: its key is there and Redis takes writes.
 pub struct Prepared {
     connection: Connection,
+    /// The newest key then: one that goes away later must not cost what was consented to.
+    key: (KeyRef, Arc<Key>),
     current: Option<Record>,
     /// The account that the stored connection is of, where it is known.
     subject: Option<Subject>,
@@ -74,12 +78,12 @@ impl Prepared {
 impl TokenKeeper {
     /// Makes sure that tokens could be stored, before a code is spent on them.
     pub async fn prepare(&self, connection: &Connection) -> Result<Prepared, Failure> {
-        self.newest().await?;
+        let key = self.newest().await?;
         let id = self.store.locate(connection);
         let current = self.store.load(&id).await?;
         let subject = self.subject_of(current.as_ref()).await?;
         self.store.writable(&id).await?;
-        Ok(Prepared { connection: connection.clone(), current, subject, epoch: None })
+        Ok(Prepared { connection: connection.clone(), key, current, subject, epoch: None })
     }
 
     /// Seals and saves what the consent of a request brought, and returns whose it is, where that is known. The newest
@@ -96,7 +100,7 @@ impl TokenKeeper {
         let mut known = prepared.subject.clone();
         for _ in 0..SAVES {
             let content = content(prepared, consented, known.as_ref())?;
-            let (name, key) = self.newest().await?;
+            let (name, key) = self.newest().await.unwrap_or_else(|_| prepared.key.clone());
             let draft = self.store.draft(&content, metadata.clone(), &name, &key)?.in_epoch(prepared.epoch);
             let expected = revision.map_or(Expected::Absent, Expected::Revision);
             if let Saved::Written(_) = self.store.save(&draft, expected).await? {
@@ -109,6 +113,9 @@ impl TokenKeeper {
                 return Err(Failure::reject(Code::Revoked, message));
             }
             let current = self.store.load(&draft.id()).await?;
+            if current.as_ref().is_some_and(|record| self.is_of(record, consented)) {
+                return self.subject_of(current.as_ref()).await;
+            }
             revision = current.as_ref().map(|record| record.revision);
             metadata.superseded = self.superseded_by(current.as_ref(), consented);
             // what this very consent saved, in an attempt whose answer was lost, is not what it found
@@ -118,6 +125,14 @@ impl TokenKeeper {
         }
         let id = self.store.locate(&prepared.connection);
         Err(Failure::defer(PAUSE, Code::Conflict, format!("saving record {id}: it moved under every attempt")))
+    }
+
+    /// Whether a record holds what this consent brought, or what a refresh made of it: it was saved in an attempt whose
+    /// answer was lost, and must not be saved again over the newer token.
+    fn is_of(&self, record: &Record, consented: &Consented<'_>) -> bool {
+        let brought = consented.tokens.refresh_token.as_ref().map(|token| self.store.hash_of(token));
+        let has = |hash| record.token == Some(hash) || record.metadata.superseded.contains(&hash);
+        record.metadata.request == Some(consented.request) && brought.is_none_or(has)
     }
 
     /// The refresh tokens that the connection had before this consent.
@@ -154,12 +169,18 @@ fn content(prepared: &Prepared, consented: &Consented<'_>, known: Option<&Subjec
                        stored. Ask for consent by that account, or allow the change with replace_subject";
         return Err(Failure::reject(Code::SubjectChanged, message));
     }
-    let subject = account.clone().map(|Account { id, name }| Subject { id, name, replaced });
+    let told = account.clone().map(|Account { id, name }| Subject { id, name, replaced });
+    // Nobody said that it is the same account; nor that it is another one. The known one stays, so that a consent without
+    // an ID token is no way around subject-changed, and the next ID token that says otherwise is noticed. Where a change
+    // is allowed, it may have happened.
+    let kept =
+        || known.filter(|_| !consented.replace_subject).map(|known| Subject { replaced: false, ..known.clone() });
+    let subject = told.or_else(kept);
     Ok(Content {
         connection: prepared.connection.clone(),
         subject,
         tokens: TokenSet {
-            access_token: tokens.keep_access_token.then(|| tokens.access_token.clone()),
+            access_token: tokens.kept_access_token(),
             refresh_token: tokens.refresh_token.clone(),
             token_type: tokens.token_type.clone(),
         },

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use sealpost_schemas::events::{ConnectionNeedsConsent, ConnectionRefreshed};
-use sealpost_schemas::{Answer, Code, Message, Owner, ProviderError};
+use sealpost_schemas::{Answer, Code, Connection, Message, Owner, ProviderError};
 use tokio::time::sleep;
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use super::turn::put_off;
 use super::{TokenKeeper, superseded};
 use crate::failure::Failure;
 use crate::ids;
+use crate::metrics::{self, Act};
 use crate::oauth::TokenAnswer;
 use crate::records::{Content, Expected, Marker, Metadata, Saved, Standing, State, TokenSet};
 
@@ -62,12 +63,17 @@ impl TokenKeeper {
         }
         let connection = attempt.wanted.connection.clone();
         let event = ConnectionRefreshed {
-            id: event_id(attempt, ConnectionRefreshed::NAME, metadata.generation),
+            id: event_id(&connection, ConnectionRefreshed::NAME, metadata.generation),
             connection,
             scopes: metadata.scopes,
             expires_at: metadata.access_expires_at,
         };
-        let events = Answer::of(event).into_iter().collect();
+        let events: Vec<_> = Answer::of(event).into_iter().collect();
+        if let Err(why) = answer.usable() {
+            // the refresh token is kept and the user left alone: the provider may think better of it
+            let message = format!("refreshing record {id} at {}: {why}", attempt.wanted.connection.provider);
+            return Err(Failure::retry(Code::TokenTypeUnsupported, message).with_events(events));
+        }
         Ok(Access::Granted { token: answer.access_token, generation: metadata.generation, events })
     }
 
@@ -78,7 +84,7 @@ impl TokenKeeper {
         let superseded = superseded::with(&old.superseded, spent.map(|spent| self.store.hash_of(spent)));
         let content = Content {
             tokens: TokenSet {
-                access_token: answer.keep_access_token.then(|| answer.access_token.clone()),
+                access_token: answer.kept_access_token(),
                 // RFC 6749 §6: an answer without one leaves the old one good
                 refresh_token: answer.refresh_token.clone().or_else(|| tokens.refresh_token.clone()),
                 token_type: answer.token_type.clone().or_else(|| tokens.token_type.clone()),
@@ -126,8 +132,11 @@ impl TokenKeeper {
                 continue;
             }
             tracing::warn!(record = %record.id, code = code.as_str(), "consent is needed again");
+            if code == Code::RefreshOutcomeLost {
+                metrics::outcome_unknown(Act::Refresh);
+            }
             let event = ConnectionNeedsConsent {
-                id: event_id(attempt, ConnectionNeedsConsent::NAME, record.metadata.generation),
+                id: event_id(&attempt.wanted.connection, ConnectionNeedsConsent::NAME, record.metadata.generation),
                 connection: attempt.wanted.connection.clone(),
                 code,
                 provider_error: Some(said.clone()),
@@ -183,8 +192,8 @@ fn is_of(attempt: &Attempt<'_>, marker: Option<Marker>) -> bool {
     marker.is_some_and(|marker| marker.attempt == attempt.marker.attempt)
 }
 
-pub(super) fn event_id(attempt: &Attempt<'_>, name: &str, generation: Uuid) -> Uuid {
-    let connection = &attempt.wanted.connection;
+/// The id of an event about a token set of a connection, the same however often it is told.
+pub(super) fn event_id(connection: &Connection, name: &str, generation: Uuid) -> Uuid {
     let owner = Owner { tenant: connection.tenant.clone(), user: connection.user.clone() };
     ids::follow_up(Some(&owner), generation, name, "")
 }

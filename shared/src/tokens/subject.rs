@@ -61,7 +61,7 @@ impl TokenKeeper {
         }
         tracing::error!(record = %record.id, "a refresh brought the tokens of another account; consent is needed again");
         let event = ConnectionNeedsConsent {
-            id: event_id(attempt, ConnectionNeedsConsent::NAME, generation),
+            id: event_id(&attempt.wanted.connection, ConnectionNeedsConsent::NAME, generation),
             connection: attempt.wanted.connection.clone(),
             code: Code::SubjectChanged,
             provider_error: None,

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRequest, Path, RawQuery, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Form, Json, Router};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -49,6 +48,21 @@ struct NewPost {
     in_reply_to: Option<String>,
 }
 
+/// From a form where the body says that it is one, otherwise from JSON.
+impl<S: Send + Sync> FromRequest<S> for NewPost {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
+        let wrong = |why| Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", why);
+        let kind = request.headers().get(header::CONTENT_TYPE).map(|kind| kind.as_bytes().to_ascii_lowercase());
+        if kind.is_some_and(|kind| kind.starts_with(b"application/x-www-form-urlencoded")) {
+            let form = Form::from_request(request, state).await;
+            return form.map(|Form(new)| new).map_err(|why| wrong(why.body_text()));
+        }
+        Json::from_request(request, state).await.map(|Json(new)| new).map_err(|why| wrong(why.body_text()))
+    }
+}
+
 impl Posts {
     pub(crate) fn all(&self) -> &[Post] {
         &self.all
@@ -87,7 +101,7 @@ async fn publish(
     State(app): State<Arc<App>>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    new: Result<Json<NewPost>, JsonRejection>,
+    new: Result<NewPost, Refusal>,
 ) -> Result<(StatusCode, Json<Post>), Refusal> {
     let published = made(&app, &headers, new);
     let outcome = match &published {
@@ -102,16 +116,12 @@ async fn publish(
     published.map(|(status, post)| (status, Json(post)))
 }
 
-fn made(
-    app: &App,
-    headers: &HeaderMap,
-    new: Result<Json<NewPost>, JsonRejection>,
-) -> Result<(StatusCode, Post), Refusal> {
+fn made(app: &App, headers: &HeaderMap, new: Result<NewPost, Refusal>) -> Result<(StatusCode, Post), Refusal> {
     let author = bearer(app, headers)?;
     if !author.scopes.contains(Scope::PostsWrite) {
         return Err(Refusal::insufficient_scope());
     }
-    let Json(new) = new.map_err(|why| Refusal::new(StatusCode::BAD_REQUEST, "invalid_request", why.body_text()))?;
+    let new = new?;
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
     // One lock from the look to the act: two requests with one key make one post.
     let mut state = app.state();

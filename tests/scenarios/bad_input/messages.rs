@@ -152,3 +152,17 @@ async fn what_this_version_does_not_do_is_said_and_nothing_is_done() {
     assert_eq!(pipeline.sandbox.posts().await.len(), 0);
     goes_on(&pipeline, "ada").await;
 }
+
+#[tokio::test]
+async fn scopes_that_nobody_can_grant_are_refused_and_no_code_is_spent() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker().await;
+    let many: Vec<_> = (0..201).map(|number| format!("scope-{number}")).collect();
+    for scopes in [json!(many), json!(["x".repeat(301)]), json!(["a\u{1b}[2J"]), json!([""]), json!(["read write"])] {
+        let mut request = sealpost_tests::pipeline::exchange_request("acme", "ada", &pipeline.consent("ada").await);
+        request["scopes"] = scopes;
+        failed(&pipeline.ask("exchange-request.v1", &request).await, "malformed-message");
+        put_aside(&pipeline.dead_letter().await, "malformed-message", "exchange-requests", &["scopes"]);
+    }
+    assert_eq!(pipeline.sandbox.stats().await["token"], json!({}), "no code was spent");
+}

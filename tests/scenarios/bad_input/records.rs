@@ -4,7 +4,7 @@ use std::fs;
 
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
-use sealpost_tests::pipeline::{attempt, connection, properties, publish_job};
+use sealpost_tests::pipeline::{attempt, connection, exchange_request, properties, publish_job};
 use sealpost_tests::{Pipeline, Worker};
 use serde_json::Value;
 
@@ -86,4 +86,42 @@ async fn a_record_whose_key_version_is_missing_waits_for_the_key_and_nobody_is_a
     assert_eq!(pipeline.answer(&waits).await.json()["outcome"], "published");
     assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
     assert!(pipeline.events("publish.failed").await.is_empty());
+}
+
+#[tokio::test]
+async fn a_key_version_that_is_disabled_is_waited_for_and_nobody_is_asked_for_consent() {
+    let (pipeline, worker) = connected().await;
+    let sealed_under = pipeline.newest_version().await;
+    let disabled = |newest: bool| {
+        let mut ring: Value = serde_json::from_str(&fs::read_to_string(pipeline.keyring()).unwrap()).unwrap();
+        for entry in ring["versions"].as_array_mut().unwrap() {
+            entry["enabled"] = ((entry["version"] == sealed_under.as_str()) == newest).into();
+        }
+        ring.to_string()
+    };
+    pipeline.rotate_key();
+    let whole = fs::read_to_string(pipeline.keyring()).unwrap();
+    // the version that a record names
+    pipeline.write("keyring.json", &disabled(false));
+    let waits = pipeline.send("publish-job.v1", &publish_job("acme", "ada", "waits")).await;
+    worker.measured("sealpost_attempts_failed_total", &["publish-jobs", "key-disabled"], 1).await;
+    pipeline.connect("eve").await;
+    goes_on(&pipeline, "eve").await;
+    // the newest: no code is spent, and nothing is posted whose result could not be kept
+    pipeline.write("keyring.json", &disabled(true));
+    let posted = pipeline.send("publish-job.v1", &publish_job("acme", "bob", "waits too")).await;
+    let request = exchange_request("acme", "dan", &pipeline.consent("dan").await);
+    let asked = pipeline.send("exchange-request.v1", &request).await;
+    worker.measured("sealpost_attempts_failed_total", &["exchange-requests", "key-disabled"], 1).await;
+    worker.measured("sealpost_attempts_failed_total", &["publish-jobs", "key-disabled"], 2).await;
+    assert_eq!(pipeline.sandbox.stats().await["token"]["authorization_code"], serde_json::json!({"ok": 3}));
+    pipeline.write("keyring.json", &whole);
+    for (correlation, outcome) in [(waits, "published"), (posted, "published"), (asked, "stored")] {
+        let answer = pipeline.answer(&correlation).await.json();
+        assert_eq!(answer["outcome"], outcome, "{answer}");
+    }
+    assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
+    for topic in ["connection.needs-consent", "connection.quarantined", "publish.failed"] {
+        assert!(pipeline.events(topic).await.is_empty(), "{topic}");
+    }
 }

@@ -1,7 +1,10 @@
 //! Reply addresses that are none.
 
+use lapin::types::FieldTable;
+use sealpost_shared::broker::{Outgoing, Producer};
+use sealpost_shared::ids;
 use sealpost_tests::Pipeline;
-use sealpost_tests::pipeline::{properties, publish_job};
+use sealpost_tests::pipeline::{SOON, properties, publish_job};
 
 use super::{failed, goes_on, put_aside};
 
@@ -62,4 +65,41 @@ async fn a_reply_address_that_is_one_of_our_queues_is_refused_and_nothing_is_don
     }
     assert_eq!(pipeline.sandbox.posts().await.len(), 0);
     goes_on(&pipeline, "ada").await;
+}
+
+#[tokio::test]
+async fn a_reply_address_outside_the_configured_prefixes_is_refused_gets_nothing_and_the_event_tells() {
+    let pipeline = Pipeline::start().await;
+    let config = std::fs::read_to_string(pipeline.config()).unwrap();
+    let limited = config.replace("prefetch =", "reply_prefixes = ['answers']\nprefetch =");
+    assert_ne!(config, limited);
+    pipeline.write("sealpost.toml", &limited);
+    let _worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    pipeline.rig.broker.declare("elsewhere", FieldTable::default()).await;
+    let good = publish_job("acme", "ada", "x").to_string();
+    for (body, code) in [(good.as_str(), "reply-to-refused"), ("{", "malformed-message")] {
+        let id = ids::fresh().to_string();
+        let properties = properties("publish-job.v1", &id).with_reply_to("elsewhere".into());
+        pipeline.send_raw("publish-job.v1", body.as_bytes(), properties).await;
+        put_aside(&pipeline.dead_letter().await, code, "publish-jobs", &[]);
+        failed(&pipeline.event("publish.failed").await.json(), code);
+        // the event comes after the reply
+        assert_eq!(pipeline.rig.broker.depth("elsewhere").await, 0, "{code}");
+    }
+    assert_eq!(pipeline.sandbox.posts().await.len(), 0);
+    goes_on(&pipeline, "ada").await;
+
+    // whoever waits is answered all the same
+    let producer = Producer::connect(pipeline.rig.amqp_url().into()).await.unwrap();
+    let job = publish_job("acme", "ada", "asked and waited");
+    let message = Outgoing {
+        type_name: Some("publish-job.v1".into()),
+        id: job["id"].as_str().map(str::to_owned),
+        content_type: Some("application/json".into()),
+        body: job.to_string().into_bytes().into(),
+        ..Outgoing::default()
+    };
+    let heard = producer.ask("publish-jobs", &message, SOON).await.unwrap();
+    assert_eq!(heard.type_name, "publish-result.v1");
 }

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind::WouldBlock;
 
-use sealpost_tests::pipeline::{connection, exchange_request, publish_job};
+use sealpost_tests::pipeline::{connection, exchange_request, properties, publish_job};
 use sealpost_tests::{Pipeline, Setup};
 use serde_json::json;
 
@@ -20,6 +20,7 @@ async fn a_code_whose_answer_was_lost_is_not_sent_again() {
         json!({"kind": "swell", "when": "after", "bytes": 20_000_000}),
         json!({"kind": "edit", "when": "after", "set": {"access_token": null}}),
         json!({"kind": "edit", "when": "after", "set": {"access_token": ""}}),
+        json!({"kind": "edit", "when": "after", "set": {"access_token": "two\nlines"}}),
         json!({"kind": "status", "status": 500}),
         json!({"kind": "status", "status": 503, "headers": {"retry-after": "1"}}),
         json!({"kind": "status", "status": 408}),
@@ -42,7 +43,7 @@ async fn a_code_whose_answer_was_lost_is_not_sent_again() {
         assert!(store.load(&store.locate(&connection("acme", "ada"))).await.unwrap().is_none(), "{spoilt}");
     }
     let stats = pipeline.sandbox.stats().await;
-    assert_eq!((&stats["code_reuses"], &stats["token"]["authorization_code"]), (&json!(0), &json!({"ok": 5})));
+    assert_eq!((&stats["code_reuses"], &stats["token"]["authorization_code"]), (&json!(0), &json!({"ok": 6})));
     assert_eq!(nobody.accept().unwrap_err().kind(), WouldBlock, "no redirect is followed");
     assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
     pipeline.connect("ada").await;
@@ -88,6 +89,27 @@ async fn a_lifetime_that_makes_no_sense_is_not_told_and_the_connection_works() {
 }
 
 #[tokio::test]
+async fn a_consent_whose_access_token_is_no_bearer_token_stores_nothing_and_says_why() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker().await;
+    let edit = |kind: &str| fault("/token", &json!({"kind": "edit", "when": "after", "set": {"token_type": kind}}));
+    pipeline.sandbox.fault(edit("DPoP")).await;
+    let request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    let answer = pipeline.ask("exchange-request.v1", &request).await;
+    failed(&answer, "token-type-unsupported");
+    assert!(answer["failure"]["message"].as_str().unwrap().contains("of type \"DPoP\""), "{answer}");
+    let store = pipeline.store().await;
+    assert!(store.load(&store.locate(&connection("acme", "ada"))).await.unwrap().is_none());
+    // told again, and not sent again
+    assert_eq!(pipeline.ask("exchange-request.v1", &request).await, answer);
+    assert_eq!(pipeline.sandbox.stats().await["code_reuses"], 0);
+    assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
+    pipeline.sandbox.fault(edit("bEaReR")).await;
+    pipeline.connect("ada").await;
+    goes_on(&pipeline, "ada").await;
+}
+
+#[tokio::test]
 async fn a_consent_without_a_refresh_token_works_until_its_access_token_has_expired() {
     let pipeline = Pipeline::start().await;
     let _worker = pipeline.worker().await;
@@ -110,7 +132,8 @@ async fn a_consent_without_a_refresh_token_works_until_its_access_token_has_expi
 async fn the_same_request_twice_is_exchanged_once_and_answered_twice() {
     let pipeline = Pipeline::start().await;
     let _worker = pipeline.worker().await;
-    let request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    let mut request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    request["reply_key"] = json!({"kty": "OKP", "x": "AAAA"});
     // both at once, and once more
     let asked =
         [pipeline.send("exchange-request.v1", &request).await, pipeline.send("exchange-request.v1", &request).await];
@@ -118,6 +141,13 @@ async fn the_same_request_twice_is_exchanged_once_and_answered_twice() {
     assert_eq!(first["outcome"], "stored", "{first}");
     assert_eq!(pipeline.answer(&asked[1]).await.json(), first);
     assert_eq!(pipeline.ask("exchange-request.v1", &request).await, first);
+    // the order of fields says nothing
+    let turned = request.to_string().replace(r#"{"kty":"OKP","x":"AAAA"}"#, r#"{"x":"AAAA","kty":"OKP"}"#);
+    assert_ne!(turned, request.to_string());
+    let asked = pipeline
+        .send_raw("exchange-request.v1", turned.as_bytes(), properties("exchange-request.v1", "the same"))
+        .await;
+    assert_eq!(pipeline.answer(&asked).await.json(), first);
     let stats = pipeline.sandbox.stats().await;
     assert_eq!((&stats["token"], &stats["code_reuses"]), (&json!({"authorization_code": {"ok": 1}}), &json!(0)));
 }

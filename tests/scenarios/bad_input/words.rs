@@ -75,8 +75,14 @@ async fn an_exchanges_answer_and_its_refusal_are_told_in_plain_characters() {
     all_plain(&answer);
     assert_eq!(pipeline.event("connection.failed").await.json(), answer);
 
-    let edit =
-        json!({"kind": "edit", "when": "after", "set": {"scope": format!("posts.write a{EVIL}"), "token_type": EVIL}});
+    let edit = json!({"kind": "edit", "when": "after", "set": {"token_type": EVIL}});
+    pipeline.sandbox.fault(fault("/token", &edit)).await;
+    let request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    let answer = pipeline.ask("exchange-request.v1", &request).await;
+    assert!(answer["failure"]["message"].as_str().unwrap().contains(PLAIN), "{answer}");
+    all_plain(&answer);
+
+    let edit = json!({"kind": "edit", "when": "after", "set": {"scope": format!("posts.write a{EVIL}")}});
     pipeline.sandbox.fault(fault("/token", &edit)).await;
     let request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
     let answer = pipeline.ask("exchange-request.v1", &request).await;

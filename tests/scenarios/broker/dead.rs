@@ -95,6 +95,28 @@ async fn a_replay_sends_the_chosen_ones_as_first_attempts_and_leaves_the_others(
 }
 
 #[tokio::test]
+async fn what_comes_while_one_looks_is_not_met() {
+    let rig = Rig::start().await;
+    let broker = connect(rig.amqp_url()).await;
+    let put_aside = async |id: &str| {
+        let put = Outgoing { origin: Some(JOBS.into()), ..message(id) };
+        broker.dead_letter(&put, Code::AttemptsExhausted, "r", Timestamp::UNIX_EPOCH).await.unwrap();
+    };
+    put_aside("a").await;
+    put_aside("b").await;
+    let mut walk = broker.walk_dead_letters(usize::MAX).await.unwrap();
+    for expected in ["a", "b"] {
+        let letter = walk.next().await.unwrap().unwrap();
+        assert_eq!((letter.name().as_str(), walk.total()), (expected, 2));
+        // as what is replayed and fails again
+        put_aside("a").await;
+    }
+    assert!(walk.next().await.unwrap().is_none());
+    walk.close().await.unwrap();
+    assert_eq!(rig.broker.depth("dead-letters").await, 4);
+}
+
+#[tokio::test]
 async fn a_replay_that_the_work_queue_refuses_loses_nothing() {
     let rig = Rig::start().await;
     let broker = connect(rig.amqp_url()).await;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use sealpost::runner::Runner;
+use sealpost::runner::{ReplyPrefixes, Runner};
 use sealpost::step::{Attempt, Step};
 use sealpost_schemas::{Message, PublishJob, PublishOutcome, PublishResult};
 use sealpost_shared::broker::{Broker, BrokerConfig};
@@ -33,7 +33,8 @@ async fn run(pipeline: &Pipeline, panics: u32, stop: &CancellationToken) -> toki
     let config = BrokerConfig { urls: vec![pipeline.rig.amqp_url().into()], ..BrokerConfig::default() };
     let broker = Broker::start(&config).unwrap();
     broker.connected().await.unwrap();
-    let runner = Runner { broker, clock: SystemClock, stop: stop.clone(), grace: Duration::from_secs(5) };
+    let (grace, replies) = (Duration::from_secs(5), ReplyPrefixes::default());
+    let runner = Runner { broker, clock: SystemClock, stop: stop.clone(), grace, replies };
     tokio::spawn(runner.work(Fragile(AtomicU32::new(panics))))
 }
 

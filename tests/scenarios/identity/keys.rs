@@ -15,6 +15,8 @@ async fn keys_that_cannot_be_had_cost_no_code() {
         json!({"kind": "status", "body": r#"{"keys": []}"#}),
         json!({"kind": "status", "status": 302, "headers": {"location": "/admin/stats"}}),
         json!({"kind": "tear", "when": "after"}),
+        json!({"kind": "swell", "when": "after", "bytes": 20_000_000}),
+        json!({"kind": "hang"}),
         json!({"kind": "drop"}),
     ] {
         pipeline.sandbox.admin(reqwest::Method::POST, "reset", None).await;

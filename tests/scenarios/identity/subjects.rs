@@ -6,7 +6,7 @@ use sealpost_tests::pipeline::{SOON, publish_job};
 use sealpost_tests::{Pipeline, until};
 use serde_json::{Value, json};
 
-use super::{connected, exchange, failed, pipeline, record, request, stored, subject};
+use super::{SCOPE, connected, exchange, failed, pipeline, record, request, request_for, stored, subject};
 
 #[tokio::test]
 async fn another_account_replaces_the_stored_one_only_where_the_request_allows_it() {
@@ -29,6 +29,33 @@ async fn another_account_replaces_the_stored_one_only_where_the_request_allows_i
     assert_eq!(stored(&exchange(&pipeline, &allowed).await), subject("grace", true));
     assert_eq!(connected(&pipeline, "ada", "grace").await, subject("grace", false));
     failed(&exchange(&pipeline, &request(&pipeline, "ada", "ada").await).await, "subject-changed");
+}
+
+/// A consent that nobody says whose it is.
+async fn untold(pipeline: &Pipeline, account: &str, replace: bool) -> Value {
+    let mut request = request_for(pipeline, "ada", account, "profile posts.write", None).await;
+    request["replace_subject"] = replace.into();
+    stored(&exchange(pipeline, &request).await)
+}
+
+#[tokio::test]
+async fn a_consent_that_does_not_say_whose_it_is_leaves_the_known_account_unless_a_change_is_allowed() {
+    let pipeline = pipeline().await;
+    let _worker = pipeline.worker().await;
+    assert_eq!(untold(&pipeline, "ada", false).await, Value::Null, "nothing was known");
+    assert_eq!(connected(&pipeline, "ada", "ada").await, subject("ada", false));
+    for _ in 0..2 {
+        assert_eq!(untold(&pipeline, "ada", false).await, subject("ada", false));
+        failed(&exchange(&pipeline, &request(&pipeline, "ada", "grace").await).await, "subject-changed");
+    }
+    assert_eq!(untold(&pipeline, "grace", true).await, Value::Null);
+    assert_eq!(connected(&pipeline, "ada", "grace").await, subject("grace", false), "nothing was replaced");
+
+    // nothing is told of an earlier change
+    let mut changed = request(&pipeline, "ada", "ada").await;
+    changed["replace_subject"] = true.into();
+    assert_eq!(stored(&exchange(&pipeline, &changed).await), subject("ada", true));
+    assert_eq!(untold(&pipeline, "ada", false).await, subject("ada", false));
 }
 
 #[tokio::test]
@@ -101,4 +128,23 @@ async fn what_was_stored_by_a_worker_that_died_is_told_with_its_subject() {
     assert_eq!(stored(&answer), subject("grace", true));
     let calls = pipeline.sandbox.stats().await["token"]["authorization_code"].clone();
     assert_eq!(calls, json!({"ok": 2}), "the code was sent once");
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_another_account_is_not_brought_in_over_the_stored_one() {
+    let pipeline = pipeline().await;
+    let _worker = pipeline.worker().await;
+    connected(&pipeline, "ada", "ada").await;
+    let before = record(&pipeline, "ada").await.unwrap();
+    let bring = async |account: &str, replace: bool| {
+        let minted = pipeline.sandbox.mint(json!({"user": account, "scope": SCOPE})).await;
+        let mut request = request(&pipeline, "ada", account).await;
+        request["grant"] = json!({"type": "refresh_token", "refresh_token": minted["refresh_token"]});
+        request["replace_subject"] = replace.into();
+        exchange(&pipeline, &request).await
+    };
+    failed(&bring("grace", false).await, "subject-changed");
+    assert_eq!(record(&pipeline, "ada").await.unwrap().revision, before.revision);
+    assert_eq!(stored(&bring("ada", false).await), subject("ada", false));
+    assert_eq!(stored(&bring("grace", true).await), subject("grace", true));
 }

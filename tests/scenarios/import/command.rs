@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use rustix::process::{Pid, Signal, kill_process};
+use sealpost_tests::command::end;
 use sealpost_tests::pipeline::SOON;
 use sealpost_tests::{Pipeline, until};
 use serde_json::{Value, json};
 use tokio::process::Child;
 
-use super::world::{begin, content, end, file, import, json_of, line, record, refreshes, reuses, run, token_of, users};
+use super::world::{begin, content, file, import, line, record, refreshes, reuses, run, token_of, users};
 
 /// How many token calls were answered.
 async fn spent(pipeline: &Pipeline) -> u64 {
@@ -42,8 +43,21 @@ async fn a_file_becomes_connections_once_however_often_it_is_imported() {
 
     let again = run(&pipeline, &["tokens.jsonl", "--json"]).await;
     assert!(again.good, "{}", again.stderr);
-    assert_eq!(json_of(&again)["stored"], 40);
+    assert_eq!(again.json()["stored"], 40);
     assert_eq!((spent(&pipeline).await, reuses(&pipeline).await), (40, json!(0)));
+}
+
+#[tokio::test]
+async fn where_no_reply_may_come_to_its_queue_the_answers_come_as_events() {
+    let pipeline = Pipeline::start().await;
+    let config = fs::read_to_string(pipeline.config()).unwrap();
+    pipeline.write("sealpost.toml", &config.replace("prefetch =", "reply_prefixes = ['answers']\nprefetch ="));
+    let _worker = pipeline.worker().await;
+    let token = token_of(&pipeline, "ada").await;
+    file(&pipeline, &[line("ada", &token)]);
+    let said = run(&pipeline, &["tokens.jsonl", "--json"]).await;
+    assert!(said.good, "{}", said.stderr);
+    assert_eq!(said.json()["stored"], 1);
 }
 
 #[tokio::test]
@@ -60,7 +74,7 @@ async fn an_import_that_is_interrupted_goes_on_where_it_was() {
     interrupt(&child);
     let said = end(child).await;
     assert!(!said.good);
-    let first = json_of(&said);
+    let first = said.json();
     assert_eq!(first["ended"], "stopped", "{first}");
     let (stored, open) = (first["stored"].as_u64().unwrap(), first["unanswered"].as_u64().unwrap());
     assert!(stored >= 1 && open >= 1 && stored + open == 12, "{first}");
@@ -68,7 +82,7 @@ async fn an_import_that_is_interrupted_goes_on_where_it_was() {
 
     let said = run(&pipeline, &["tokens.jsonl", "--json"]).await;
     assert!(said.good, "{}", said.stderr);
-    assert_eq!(json_of(&said)["stored"], 12);
+    assert_eq!(said.json()["stored"], 12);
     assert_eq!((spent(&pipeline).await, reuses(&pipeline).await), (12, json!(0)));
 }
 
@@ -84,7 +98,7 @@ async fn what_is_refused_is_named_by_code_and_line_and_the_rest_is_stored() {
     file(&pipeline, &[line("grace", &held), line("alan", &good), line("edsger", "spr_dead"), line("barbara", &other)]);
     let said = run(&pipeline, &["tokens.jsonl", "--json", "--report", "report.jsonl"]).await;
     assert!(!said.good);
-    let groups: BTreeSet<_> = json_of(&said)["groups"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let groups: BTreeSet<_> = said.json()["groups"].as_array().unwrap().iter().map(Value::to_string).collect();
     let group = |outcome: &str, code: Option<&str>, lines: &[u32]| {
         json!({"outcome": outcome, "code": code, "count": lines.len(), "lines": lines}).to_string()
     };

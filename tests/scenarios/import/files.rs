@@ -4,9 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use sealpost_tests::Pipeline;
+use sealpost_tests::command::end;
 use serde_json::json;
 
-use super::world::{begin, end, file, line, run, token_of};
+use super::world::{begin, file, line, run, token_of};
 
 #[tokio::test]
 async fn a_file_with_problems_is_refused_as_a_whole_with_every_line() {

@@ -5,7 +5,7 @@ use sealpost_tests::pipeline::publish_job;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
-use super::world::{content, import, record, refreshes, request, token_of};
+use super::world::{content, import, record, refreshes, request, reuses, token_of};
 
 #[tokio::test]
 async fn a_token_is_refreshed_once_and_stored_and_its_connection_publishes() {
@@ -24,6 +24,23 @@ async fn a_token_is_refreshed_once_and_stored_and_its_connection_publishes() {
     let published = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "moved")).await;
     assert_eq!(published["outcome"], "published", "{published}");
     assert_eq!(refreshes(&pipeline).await, json!({"ok": 1}), "the access token is kept");
+}
+
+#[tokio::test]
+async fn a_token_that_brings_no_bearer_token_is_kept_and_publishes_when_it_brings_one() {
+    let pipeline = Pipeline::start().await;
+    let worker = pipeline.worker().await;
+    let edit = json!({"path": "/token", "kind": "edit", "when": "after", "set": {"token_type": "DPoP"}, "n": 2});
+    pipeline.sandbox.fault(edit).await;
+    let token = token_of(&pipeline, "ada").await;
+    assert_eq!(import(&pipeline, "ada", &token).await["outcome"], "stored");
+    assert!(worker.log().contains("DPoP"), "an operator is told");
+    assert!(content(&pipeline, "ada").await.tokens.access_token.is_none());
+    // the first attempt brings such a token again, the second a Bearer token
+    let published = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "moved")).await;
+    assert_eq!(published["outcome"], "published", "{published}");
+    assert_eq!(worker.metric("sealpost_attempts_failed_total", &["token-type-unsupported"]).await, 1);
+    assert_eq!((refreshes(&pipeline).await, reuses(&pipeline).await), (json!({"ok": 3}), json!(0)));
 }
 
 #[tokio::test]

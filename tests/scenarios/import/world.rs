@@ -1,17 +1,15 @@
 //! Tokens of the practice platform that nobody here has yet, requests for them, and the command.
 
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
 
 use sealpost_shared::ids;
 use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
 use sealpost_shared::records::{Content, Record};
 use sealpost_tests::Pipeline;
-use sealpost_tests::machine::binaries;
+use sealpost_tests::command::{self, Said, end};
 use sealpost_tests::pipeline::connection;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::process::{Child, Command};
+use tokio::process::Child;
 
 /// A refresh token of this user that another system was given.
 pub(super) async fn token_of(pipeline: &Pipeline, user: &str) -> String {
@@ -77,36 +75,10 @@ pub(super) async fn users(pipeline: &Pipeline, number: usize) -> Vec<(String, St
 
 /// Starts the command. What it is given stands on its stdin.
 pub(super) async fn begin(pipeline: &Pipeline, args: &[&str], stdin: &str) -> Child {
-    let mut command = Command::new(&binaries().sealpost);
-    command.arg("import").args(args).arg("--config").arg(pipeline.config()).current_dir(pipeline.rig.folder());
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().unwrap();
-    let mut input = child.stdin.take().unwrap();
-    // one that does not read its stdin may be gone by now
-    let _ = input.write_all(stdin.as_bytes()).await;
-    child
-}
-
-/// What the command came to. No token of the platform may be in what it says.
-pub(super) struct Said {
-    pub(super) good: bool,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-}
-
-pub(super) async fn end(child: Child) -> Said {
-    let Output { status, stdout, stderr } = child.wait_with_output().await.unwrap();
-    let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).unwrap());
-    assert!(!stdout.contains("spr_") && !stderr.contains("spr_"), "{stdout}{stderr}");
-    Said { good: status.success(), stdout, stderr }
+    command::begin(pipeline, &[&["import"], args].concat(), &[], stdin).await
 }
 
 /// Runs the command to its end.
 pub(super) async fn run(pipeline: &Pipeline, args: &[&str]) -> Said {
     end(begin(pipeline, args, "").await).await
-}
-
-/// What `--json` printed.
-pub(super) fn json_of(said: &Said) -> Value {
-    serde_json::from_str(&said.stdout).unwrap_or_else(|error| panic!("{error}: {} {}", said.stdout, said.stderr))
 }

@@ -11,7 +11,7 @@ use sealpost_tests::{
 use serde_json::json;
 
 /// A pipeline with a connection of ada whose access token has expired.
-async fn expired(workers: usize, setup: Setup) -> (Pipeline, Vec<Worker>) {
+pub(super) async fn expired(workers: usize, setup: Setup) -> (Pipeline, Vec<Worker>) {
     let pipeline = Pipeline::start_with(setup).await;
     let settings = |seconds: u32| Some(json!({"access_ttl": seconds}));
     pipeline.sandbox.admin(Method::POST, "settings", settings(1)).await;

@@ -1,6 +1,8 @@
 //! What providers do differently, and their entries say.
 
 use sealpost_schemas::Code;
+use sealpost_shared::failure::Verdict;
+use sealpost_tests::pipeline::connection;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -67,6 +69,26 @@ async fn access_tokens_of_the_same_bytes_are_token_sets_of_their_own_however_the
 }
 
 #[tokio::test]
+async fn an_access_token_of_another_type_is_neither_used_nor_kept_and_costs_nobody_the_connection() {
+    let world = World::start().await;
+    let (connection, provider) = (world.expired("ada").await, world.provider(""));
+    let keeper = world.keeper(PATIENT).await;
+    for kind in [json!("DPoP"), json!(5)] {
+        world.fault(json!({"kind": "edit", "when": "after", "set": {"token_type": kind}})).await;
+        let generation = world.record("ada").await.metadata.generation;
+        let failure = failed(keeper.newer_than(generation, &connection, &provider).await);
+        assert_eq!((failure.code, failure.verdict), (Code::TokenTypeUnsupported, Verdict::Retry { after: None }));
+        assert_eq!(failure.events.iter().map(|event| event.topic).collect::<Vec<_>>(), ["connection.refreshed"]);
+        // the refresh token that came with it is the one that is good now
+        assert_ne!(world.record("ada").await.metadata.generation, generation);
+        assert!(world.content("ada").await.tokens.access_token.is_none(), "{kind}");
+    }
+    let (token, _) = granted(keeper.access_token(&connection, &provider).await);
+    assert!(world.is_taken(&token).await);
+    assert_eq!((world.refreshes().await, world.reuses().await), (json!({"ok": 3}), 0));
+}
+
+#[tokio::test]
 async fn narrower_scopes_are_kept_and_silence_changes_none() {
     let world = World::start().await;
     let (connection, provider) = (world.expired("ada").await, world.provider(""));
@@ -80,6 +102,31 @@ async fn narrower_scopes_are_kept_and_silence_changes_none() {
         granted(keeper.newer_than(generation, &connection, &provider).await);
         assert_eq!(world.record("ada").await.metadata.scopes, expected);
     }
+}
+
+#[tokio::test]
+async fn where_a_second_consent_ends_the_first_ones_refresh_token_the_newest_works_and_the_other_is_told_once() {
+    let world = World::start().await;
+    let (keeper, provider) = (world.keeper(PATIENT).await, world.provider(""));
+    // one account of the platform, connected by two users here
+    let tokens = world.tokens("ada").await;
+    world.store("ada", &tokens).await;
+    let bob = world.expired("bob").await;
+    world.ends(tokens.refresh_token.as_ref().unwrap()).await;
+    let ada = connection("acme", "ada");
+    let (report, events) = refused(keeper.access_token(&ada, &provider).await);
+    assert_eq!((report.code, events), (Code::NeedsConsent, vec!["connection.needs-consent"]));
+    let (_, events) = refused(keeper.access_token(&ada, &provider).await);
+    assert_eq!(events, Vec::<&str>::new());
+    assert!(world.is_taken(&granted(keeper.access_token(&bob, &provider).await).0).await);
+    assert_eq!(world.refreshes().await, json!({"ok": 1, "invalid_grant": 1}));
+
+    // the same connection: what the new consent ended is not sent any more
+    let old = world.content("bob").await.tokens.refresh_token.unwrap();
+    world.expired("bob").await;
+    world.ends(&old).await;
+    assert!(world.is_taken(&granted(keeper.access_token(&bob, &provider).await).0).await);
+    assert_eq!((world.refreshes().await, world.reuses().await), (json!({"ok": 2, "invalid_grant": 1}), 0));
 }
 
 #[tokio::test]
@@ -135,7 +182,7 @@ async fn a_connection_without_a_refresh_token_is_refused_and_left_as_it_is() {
     world.store("ada", &tokens).await;
     let before = world.record("ada").await;
     let keeper = world.keeper(PATIENT).await;
-    let connection = sealpost_tests::pipeline::connection("acme", "ada");
+    let connection = connection("acme", "ada");
     let (report, events) = refused(keeper.access_token(&connection, &world.provider("")).await);
     assert_eq!((report.code, events), (Code::AccessTokenExpired, vec![]));
     assert_eq!(world.record("ada").await.revision, before.revision);

@@ -158,6 +158,13 @@ impl World {
         self.sandbox.fault(fault).await;
     }
 
+    /// The platform ends what a refresh token is of (RFC 7009).
+    pub(super) async fn ends(&self, token: &SecretString) {
+        let request = http::client(PATIENT).unwrap().post(format!("{}/revoke", self.sandbox.issuer()));
+        let request = request.basic_auth("sealpost", Some("sealpost-secret")).form(&[("token", token.expose_secret())]);
+        assert!(request.send().await.unwrap().status().is_success());
+    }
+
     /// Whether the platform takes an access token.
     pub(super) async fn is_taken(&self, token: &str) -> bool {
         let url = format!("{}/api/posts", self.sandbox.issuer());

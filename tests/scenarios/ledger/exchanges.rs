@@ -61,3 +61,15 @@ async fn what_a_consent_from_before_a_revocation_brings_is_not_stored() {
     assert!(store.load(&store.locate(&connection)).await.unwrap().is_none());
     pipeline.connect("ada").await;
 }
+
+#[tokio::test]
+async fn a_request_whose_deadline_has_passed_spends_no_code_and_is_told_so_again() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let _worker = pipeline.worker().await;
+    let mut request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    request["deadline"] = "2026-01-01T00:00:00Z".into();
+    let answer = pipeline.ask("exchange-request.v1", &request).await;
+    assert_eq!((&answer["outcome"], &answer["failure"]["code"]), (&"failed".into(), &"deadline-passed".into()));
+    assert_eq!(pipeline.ask("exchange-request.v1", &request).await, answer);
+    assert_eq!(pipeline.sandbox.stats().await["token"], json!({}));
+}

@@ -44,6 +44,12 @@ const WORDS: &[&str] = &[
     "unconfirmed",
     "lost",
     "own-queue",
+    "latest",
+    "older",
+    "rewrap",
+    "refresh",
+    "publish",
+    "exchange",
     "resealed",
     "refreshed",
     "ended",
@@ -54,6 +60,20 @@ const WORDS: &[&str] = &[
 fn named() -> BTreeSet<String> {
     let source = std::fs::read_to_string(workspace().join("shared/src/metrics.rs")).unwrap();
     source.split('"').filter(|text| text.starts_with("sealpost_")).map(str::to_owned).collect()
+}
+
+/// The rows of `docs/metrics.md`: type, and labels in the order of the alphabet.
+fn documented() -> BTreeMap<String, (String, Vec<String>)> {
+    let text = std::fs::read_to_string(workspace().join("docs/metrics.md")).unwrap();
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `sealpost_"));
+    rows.map(|row| {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let name = format!("sealpost_{}", cells[0].trim_end_matches('`'));
+        let mut labels: Vec<_> = cells[2].split('`').skip(1).step_by(2).map(str::to_owned).collect();
+        labels.sort();
+        (name, (cells[1].to_owned(), labels))
+    })
+    .collect()
 }
 
 /// Each label with all its values on the page.
@@ -105,19 +125,29 @@ async fn every_metric_is_there_with_its_help_and_only_with_labels_of_our_own() {
     })
     .await;
 
-    let (status, page) = worker.page("/metrics").await;
+    let (status, mut page) = worker.page("/metrics").await;
     assert_eq!(status, 200);
-    assert_eq!(named().len(), 13, "{:?}", named());
+    let scheduler = pipeline.scheduler().await;
+    scheduler.measured("sealpost_sealed_records", &["version=\"latest\""], 1).await;
+    page += &scheduler.page("/metrics").await.1;
+    let documented = documented();
+    assert_eq!(documented.keys().cloned().collect::<BTreeSet<_>>(), named(), "docs/metrics.md names every metric");
     for name in named() {
         let help = page.lines().find_map(|line| line.strip_prefix(&format!("# HELP {name} ")));
         assert!(help.is_some_and(|help| help.ends_with('.')), "{name} has no help: {help:?}");
-        assert!(page.contains(&format!("# TYPE {name} ")), "{name} has no type");
+        let (kind, labels) = &documented[&name];
+        assert!(page.contains(&format!("# TYPE {name} {kind}\n")), "{name} is not a {kind}, as documented");
         let sample = |line: &&str| line.strip_prefix(&name).is_some_and(|rest| rest.starts_with(['{', ' ', '_']));
-        assert!(page.lines().any(|line| sample(&line)), "{name} has no sample");
+        let samples: Vec<_> = page.lines().filter(sample).collect();
+        assert!(!samples.is_empty(), "{name} has no sample");
+        let mut found = self::labels(&samples.join("\n"));
+        found.remove("le");
+        assert_eq!(found.into_keys().collect::<Vec<_>>(), *labels, "the labels of {name}, as documented");
     }
     let labels = labels(&page);
     let names: Vec<_> = labels.keys().map(String::as_str).collect();
-    assert_eq!(names, ["code", "grant", "kind", "le", "outcome", "provider", "queue", "result"]);
+    let known = ["act", "code", "grant", "kind", "le", "mode", "outcome", "provider", "queue", "result", "version"];
+    assert_eq!(names, known);
     for (label, values) in labels.into_iter().filter(|(label, _)| label != "le") {
         for value in values {
             let ours = queues::ALL.contains(&value.as_str())

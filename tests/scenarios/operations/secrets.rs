@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use base64::prelude::{BASE64_STANDARD_NO_PAD, Engine};
+use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, Engine};
 use lapin::types::AMQPValue;
 use reqwest::Method;
 use sealpost_shared::keys::{KeySource, LocalKeys};
@@ -139,7 +139,8 @@ async fn no_secret_is_in_logs_measures_answers_events_headers_or_the_stores_file
 
     // A provider that repeats what it was sent, a code in the wrong place, and one in a message that is no JSON.
     let consent = pipeline.consent("bob").await;
-    let said = format!("{} with {} of {}", consent.code, consent.verifier, secrets[2]);
+    let basic = BASE64_STANDARD.encode(format!("sealpost:{}", secrets[2]));
+    let said = format!("{} with {} of {}, Basic {basic}", consent.code, consent.verifier, secrets[2]);
     let body = json!({"error": "invalid_grant", "error_description": said}).to_string();
     pipeline.sandbox.fault(json!({"path": "/token", "kind": "status", "status": 400, "body": body})).await;
     let request = exchange_request("acme", "bob", &consent);

@@ -19,6 +19,7 @@ on_both! {
     a_token_that_two_have_stays_the_others
     a_record_of_format_1_is_read_and_indexed_by_its_next_save
     the_lease_of_a_token_is_one_owners_until_it_ends
+    the_lease_of_a_token_is_whole_again_when_its_owner_asks_again
 }
 
 /// A refresh token of this test only, and its hash: the store is shared.
@@ -139,4 +140,17 @@ async fn the_lease_of_a_token_is_one_owners_until_it_ends(world: World) {
         .await;
     world.store.release_token(late).await.unwrap();
     assert!(take(&hash, two, 60_000).await.is_none(), "it was not its own any more");
+}
+
+async fn the_lease_of_a_token_is_whole_again_when_its_owner_asks_again(world: World) {
+    let ((_, hash), (_, other)) = (token(&world), token(&world));
+    let (one, two) = (ids::fresh(), ids::fresh());
+    let take = async |token, owner, millis| {
+        world.store.lease_token(token, owner, Duration::from_millis(millis)).await.unwrap()
+    };
+    take(&hash, one, 500).await.expect("a lease");
+    take(&hash, one, 60_000).await.expect("the same");
+    take(&other, two, 500).await.expect("one that began later and is as long as the first was");
+    sealpost_tests::until("it runs out", super::world::LONG, async || take(&other, one, 60_000).await.is_some()).await;
+    assert!(take(&hash, two, 60_000).await.is_none());
 }

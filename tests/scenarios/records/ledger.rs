@@ -41,7 +41,7 @@ impl<'a> Entry<'a> {
         store.ledger_begin(place, &store.fingerprint(body), claim).await.unwrap()
     }
 
-    async fn begin_sending(&self, claim: &ClaimOf, body: &[u8]) -> Result<u64, Begun> {
+    async fn begin_sending(&self, claim: &ClaimOf, body: &[u8]) -> Result<(u64, bool), Begun> {
         let (store, place) = (&self.world.store, (&self.id, &self.owner));
         store.ledger_begin_sending(place, &store.fingerprint(body), claim).await.unwrap()
     }
@@ -79,7 +79,7 @@ fn sealed<'a>(under: &'a Named, bytes: &'a [u8]) -> SealedResult<'a> {
 
 async fn an_entry_is_begun_sent_settled_and_answered_again(world: World) {
     let (entry, first, second) = (Entry::of(&world), claim(HOLDS), claim(HOLDS));
-    assert!(matches!(entry.begin(&first, b"body").await, Begun::Act(0)));
+    assert!(matches!(entry.begin(&first, b"body").await, Begun::Act { epoch: 0, again: false }));
     assert!(matches!(entry.begin(&second, b"body").await, Begun::Busy(left) if !left.is_zero()));
     assert!(matches!(entry.begin(&second, b"another").await, Begun::Reused));
     assert_eq!(entry.send(&second).await, None, "the claim is not its own");
@@ -96,13 +96,13 @@ async fn an_entry_is_begun_sent_settled_and_answered_again(world: World) {
 
 async fn a_request_is_marked_with_the_claim_where_the_delivery_is_to_act_and_only_there(world: World) {
     let (entry, first, second) = (Entry::of(&world), claim(HOLDS), claim(HOLDS));
-    assert!(matches!(entry.begin_sending(&first, b"body").await, Ok(1)));
+    assert!(matches!(entry.begin_sending(&first, b"body").await, Ok((1, false))));
     assert!(matches!(entry.begin_sending(&second, b"body").await, Err(Begun::Busy(_))));
     assert!(matches!(entry.begin_sending(&second, b"another").await, Err(Begun::Reused)));
     assert_eq!(entry.send(&first).await, None, "it is marked");
     // known not to have been sent: the next one is the second request
     entry.say(&first, Word::Unsent(1)).await;
-    assert!(matches!(entry.begin_sending(&second, b"body").await, Ok(2)));
+    assert!(matches!(entry.begin_sending(&second, b"body").await, Ok((2, true))));
     entry.say(&second, Word::Lost(2)).await;
     assert!(matches!(entry.begin_sending(&first, b"body").await, Err(Begun::Doubt { sent: 2, .. })));
     let posted = Word::Answered(2, Outcome::Happened, sealed(&world.old, b"posted"));

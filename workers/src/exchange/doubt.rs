@@ -1,7 +1,9 @@
 //! A code that was sent, and nobody is there to say how it ended.
 
+use std::time::Duration;
+
 use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
-use sealpost_shared::failure::Failure;
+use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::Doubt;
 use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::records::Outcome;
@@ -11,6 +13,9 @@ use super::grant::Spent;
 use super::results::{LOOK_AGAIN, answer, busy, failed, stored_as};
 use crate::step::Attempt;
 
+/// How long a request waits that could not be looked into.
+const LATER: Duration = Duration::from_secs(5);
+
 impl Exchange {
     /// The code was sent, and nobody is there to say how it ended. It is not sent again: a second use would make the
     /// provider end what the first one began (RFC 6749 §4.1.2). What was stored names the request. A refresh token is sent
@@ -18,18 +23,20 @@ impl Exchange {
     pub(super) async fn doubt(
         &self,
         request: &ExchangeRequest,
-        (oauth, spent): (&OAuthProvider, Spent<'_>),
+        wanted: Result<(&OAuthProvider, Spent<'_>), Failure>,
         doubt: &Doubt,
         at: Attempt,
     ) -> Result<ExchangeResult, Failure> {
         if !doubt.left.is_zero() {
             return Err(busy(request, doubt.left.min(LOOK_AGAIN)));
         }
-        let place = self.keeper.prepare(&request.connection()).await?;
+        // it may be stored, so that it must not end as failed for want of attempts
+        let place = self.keeper.prepare(&request.connection()).await.map_err(patient)?;
         if let Some((stored, subject)) = place.stored_by(request.id) {
             let result = stored_as(request, stored.scopes.clone(), stored.access_expires_at, subject);
             return answer(request, self.ledger.found(doubt, &result).await?);
         }
+        let (oauth, spent) = wanted?;
         if let Spent::Token(_) = spent {
             return match self.ledger.repeat(doubt, true).await? {
                 Some(claim) => self.begin(request, (oauth, spent), &claim, at).await,
@@ -41,5 +48,12 @@ impl Exchange {
         // should its sender still come with an answer, that is the later truth
         self.ledger.resolve(&request.owner, request.id, Outcome::Refused, &lost).await?;
         Ok(lost)
+    }
+}
+
+fn patient(failure: Failure) -> Failure {
+    match failure.verdict {
+        Verdict::Retry { after } => Failure { verdict: Verdict::Defer { after: after.unwrap_or(LATER) }, ..failure },
+        Verdict::Defer { .. } | Verdict::Reject => failure,
     }
 }

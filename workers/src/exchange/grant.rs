@@ -7,6 +7,10 @@ use secrecy::SecretString;
 
 use crate::providers::Provider;
 
+/// The most scopes that a request names, and their longest, in bytes: every record and result carries them.
+const MAX_SCOPES: usize = 200;
+const MAX_SCOPE: usize = 300;
+
 /// What is spent at the provider.
 #[derive(Clone, Copy)]
 pub(super) enum Spent<'a> {
@@ -26,10 +30,26 @@ impl Spent<'_> {
     }
 }
 
+/// Whether it is a scope-token (RFC 6749 §3.3).
+fn is_scope(text: &str) -> bool {
+    (1..=MAX_SCOPE).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'!' | b'#'..=b'[' | b']'..=b'~'))
+}
+
+/// What is wrong with the scopes that are asked for.
+pub(crate) fn problem_of(scopes: Option<&[String]>) -> Option<String> {
+    let scopes = scopes.unwrap_or_default();
+    let fit = scopes.len() <= MAX_SCOPES && scopes.iter().all(|scope| is_scope(scope));
+    let rule = || format!("scopes: at most {MAX_SCOPES}, each 1 to {MAX_SCOPE} of the characters of RFC 6749 §3.3");
+    (!fit).then(rule)
+}
+
 pub(super) fn spent(request: &ExchangeRequest) -> Result<Spent<'_>, Failure> {
     let not_supported = |what: &str| Failure::reject(Code::NotSupported, format!("{what} is not done by this version"));
     if request.store_on_device {
         return Err(not_supported("store_on_device"));
+    }
+    if let Some(problem) = problem_of(request.scopes.as_deref()) {
+        return Err(Failure::reject(Code::MalformedMessage, problem));
     }
     match &request.grant {
         Grant::AuthorizationCode(grant) => Ok(Spent::Code(CodeGrant {

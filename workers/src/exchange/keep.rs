@@ -26,14 +26,23 @@ impl Exchange {
         (tokens, scopes): (&TokenAnswer, &[String]),
         at: Attempt,
     ) -> Result<Option<Subject>, FailureReport> {
-        let (asked, spent) = match call.spent {
-            Spent::Code(_) => (scopes, None),
-            // OpenID Connect Core §12.2: a refresh may bring no ID token
-            Spent::Token(token) => (&[][..], Some(token)),
-        };
-        let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
         let (what, at_provider) = (call.spent.name(), &request.provider);
         let doing = format!("the {what} was exchanged at {at_provider}");
+        let (asked, spent) = match call.spent {
+            Spent::Code(_) => {
+                tokens.usable().map_err(|why| not_usable(&doing, &why))?;
+                (scopes, None)
+            }
+            Spent::Token(token) => {
+                // the refresh token that came of it is the only good one: kept, and the access token is not
+                if let Err(why) = tokens.usable() {
+                    tracing::error!(request.id = %request.id, why, "a connection is stored that cannot be used yet");
+                }
+                // OpenID Connect Core §12.2: a refresh may bring no ID token
+                (&[][..], Some(token))
+            }
+        };
+        let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
         let consented = Consented {
             account: checked.map_err(|why| not_believed(&doing, &why))?,
             spent,
@@ -53,6 +62,12 @@ impl Exchange {
         }
         self.keeper.store_consent(place, consented).await
     }
+}
+
+/// Nothing of it is stored: what no request could be made with is no connection.
+fn not_usable(doing: &str, why: &str) -> FailureReport {
+    let message = format!("{doing}, but {why}; nothing was stored, and consent must be given again then");
+    FailureReport::new(Code::TokenTypeUnsupported, message, false)
 }
 
 fn not_believed(doing: &str, why: &IdTokenError) -> FailureReport {

@@ -7,6 +7,7 @@ use sealpost_schemas::{Code, ExchangeOutcome, ExchangeRequest, ExchangeResult, F
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
 use sealpost_shared::ledger::Standing;
+use sealpost_shared::metrics::{self, Act};
 use sealpost_shared::records;
 
 /// How long a request waits that may be under way elsewhere.
@@ -38,6 +39,9 @@ pub(super) fn stored_as(
 }
 
 pub(super) fn failed(request: &ExchangeRequest, failure: FailureReport) -> ExchangeResult {
+    if failure.code == Code::ExchangeOutcomeLost {
+        metrics::outcome_unknown(Act::Exchange);
+    }
     let result = request.result(result_id(request, failure.code.as_str()), ExchangeOutcome::Failed);
     ExchangeResult { failure: Some(failure), ..result }
 }

@@ -4,9 +4,8 @@
 //! from what the line says: who runs the command again, after whatever ended it, is answered again, and no token is spent
 //! twice.
 
-mod asking;
 mod lines;
-mod progress;
+mod question;
 mod report;
 mod table;
 
@@ -16,13 +15,14 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sealpost_schemas::ProviderId;
+use sealpost_schemas::{ExchangeResult, ProviderId};
 use sealpost_shared::config::Config;
 
-use self::asking::{Asking, Ended};
 use self::lines::Line;
-use self::progress::Progress;
 use self::report::Report;
+use super::asking::{Asking, Ended, News, Said};
+use super::progress::Progress;
+use super::read;
 use crate::providers::Catalogue;
 use crate::worker::stop_signal;
 
@@ -33,7 +33,7 @@ pub struct ImportArgs {
     /// stdin.
     pub file: PathBuf,
     /// The provider of lines that name none.
-    #[arg(long, value_name = "NAME", value_parser = provider)]
+    #[arg(long, value_name = "NAME", value_parser = read::provider)]
     pub provider: Option<ProviderId>,
     /// How many requests are under way at a time.
     #[arg(long, value_name = "N", default_value = "16")]
@@ -60,10 +60,19 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
     let lines = lines::read(&args.file, args.provider.as_ref(), &|name| catalogue.get(name).is_some())?;
     let report_file = args.report.as_deref().map(|path| created(path, &args.file)).transpose()?;
     let stop = stop_signal()?;
-    let mut progress = Progress::begin(lines.len());
-    let mut asking = Asking::new(&lines, args.concurrency, Duration::from_secs(args.patience));
-    let ended = asking.run(&url, &mut progress, &stop).await;
-    let report = Report { lines: &lines, results: asking.into_results(), ended: ended.as_ref().err() };
+    let (mut progress, mut failed) = (Progress::begin(lines.len(), "answered"), 0);
+    let (patience, replies) = (Duration::from_secs(args.patience), config.broker.reply_prefixes.into());
+    let mut asking = Asking::new(&lines, args.concurrency, patience, replies);
+    let mut tell = |news: News<'_, ExchangeResult>| match news {
+        News::Said(Said::Answer(result)) => {
+            failed += usize::from(result.failure.is_some());
+            progress.one_more(if failed == 0 { String::new() } else { format!("({failed} refused)") });
+        }
+        News::Said(Said::Part(_)) => {}
+        News::Note(note) => progress.note(&note),
+    };
+    let ended = asking.run(&url, &mut tell, &stop).await;
+    let report = Report { lines: &lines, results: asking.into_answers(), ended: ended.as_ref().err() };
     progress.end();
     if let Some((mut file, path)) = report_file.zip(args.report.as_deref()) {
         let written = report.write(&mut file).and_then(|()| file.flush());
@@ -76,8 +85,7 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
 
 /// Makes the report's file, before anything is sent. It must not be the one that is read.
 fn created(path: &Path, input: &Path) -> Result<File, String> {
-    let same = |a: &Path, b: &Path| Some(a.canonicalize().ok()? == b.canonicalize().ok()?);
-    if same(path, input) == Some(true) {
+    if read::same_file(path, input) {
         return Err(format!("the report would overwrite {}; choose another --report", input.display()));
     }
     File::create(path).map_err(|error| format!("making the report {}: {error}", path.display()))
@@ -97,10 +105,6 @@ fn verdict(report: &Report<'_>) -> Result<(), String> {
         (0, open) => Err(format!("{ended}{open} of {all} have no answer yet{again}")),
         (failed, open) => Err(format!("{ended}{failed} of {all} were refused, {open} have no answer yet{again}")),
     }
-}
-
-fn provider(text: &str) -> Result<ProviderId, String> {
-    ProviderId::new(text).ok_or_else(|| "must be 1 to 64 of a-z, 0-9 and hyphen".into())
 }
 
 /// One line's name in a message to a person.

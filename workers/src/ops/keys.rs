@@ -1,26 +1,47 @@
-//! `sealpost keys`: the versions of the key that seals records.
+//! `sealpost keys`: the versions of the key that seals, from their making to their retirement.
 
-use std::io::Write;
-use std::path::Path;
+mod list;
+mod progress;
+mod retire;
+mod rotate;
+mod status;
+mod versions;
 
-use sealpost_shared::clock::{Clock, SystemClock};
-use sealpost_shared::config::Config;
-use sealpost_shared::keys::LocalKeys;
+use clap::Subcommand;
 
-/// Adds a version, and tells its name. Running workers seal with it from then on; a rotation seals the rest anew.
+/// What is done with the keys that seal.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Lists the versions: how old they are, whether they are in use, and how much is sealed under each.
+    List(list::List),
+    /// Adds a version to the key that seals records, the latest from then on; makes the keyring if there is none.
+    ///
+    /// Running workers seal with it from their next write on. What older versions sealed stays under these until a rotation
+    /// seals it anew: the next scheduled tick, or sealpost enqueue rotate.
+    Rotate(rotate::Rotate),
+    /// Switches an older version off, once nothing needs it any more.
+    ///
+    /// First every shard of the store is told that nothing may be sealed under the version again: a worker that still
+    /// takes it for the latest is refused, looks again, and uses the newest. Then what is sealed under it is counted. If
+    /// there is nothing, the version is switched off in the keyring. If there is something, the command fails and says how
+    /// much. That does no harm: everything can still be opened, nothing new comes under the version, and after a rotation
+    /// (sealpost enqueue rotate) the same command ends the work. It may be interrupted and run again at any time.
+    ///
+    /// Where the keyring was copied to several machines, copy the changed one too.
+    Retire(retire::Retire),
+    /// Shows what rotations have left to do, how far those are that run, and when they may be done.
+    Status(status::Status),
+}
+
+/// Runs one.
 ///
 /// # Errors
-/// In words, if the configuration or the keyring cannot be read or written.
-pub fn rotate(config: &Path) -> Result<(), String> {
-    let keys = Config::read(config)?.keys;
-    let id = keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
-    if !keys.file.exists() {
-        LocalKeys::create(&keys.file).map_err(|e| e.to_string())?;
+/// In words: what was being done, what went wrong, what to do.
+pub async fn run(command: Keys) -> Result<(), String> {
+    match command {
+        Keys::List(args) => list::run(&args).await,
+        Keys::Rotate(args) => rotate::run(&args),
+        Keys::Retire(args) => retire::run(&args).await,
+        Keys::Status(args) => status::run(&args).await,
     }
-    let version = LocalKeys::rotate(&keys.file, &id, SystemClock.now()).map_err(|e| e.to_string())?;
-    writeln!(std::io::stdout(), "{} has the new version {version}. Running workers seal with it from now on; a rotation tick has the rest sealed \
-         anew. Keep a copy of {}: without it no token can be read.",
-        keys.key,
-        keys.file.display()
-    ).map_err(|e| e.to_string())
 }

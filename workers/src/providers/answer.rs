@@ -12,6 +12,9 @@ const MAX_REMOTE: usize = 2048;
 const MAX_WORDS: usize = 300;
 /// The most that is kept of the fields that the entry or the job lists, in bytes of JSON.
 const MAX_RESPONSE: usize = 4096;
+/// The most that is searched for what was sent, in bytes of words times texts: some milliseconds, during which the worker
+/// does nothing else. Words that would take more are left out.
+const MAX_SEARCH: usize = 4 << 20;
 /// Shorter texts than this, in bytes, are words and not echoes.
 const SHORTEST_ECHO: usize = 8;
 
@@ -65,22 +68,18 @@ pub(super) fn words(
     status: u16,
     body: &Value,
     (error, description): (Option<&str>, Option<&str>),
-    sent: Option<&Value>,
+    sent: &[String],
     token: &SecretString,
 ) -> ProviderError {
-    let mut echoes = vec![token.expose_secret()];
-    texts(sent.unwrap_or(&Value::Null), &mut echoes);
-    let at = |pointer: Option<&str>| Some(clean(body.pointer(pointer?)?.as_str()?, MAX_WORDS, &echoes));
+    let texts = sent.iter().map(String::as_str).filter(|text| text.len() >= SHORTEST_ECHO);
+    let mut echoes: Vec<&str> = texts.chain([token.expose_secret()]).collect();
+    // the longest first: one that is part of another would leave the rest of it
+    echoes.sort_unstable_by_key(|text| std::cmp::Reverse(text.len()));
+    let at = |pointer: Option<&str>| {
+        let text = body.pointer(pointer?)?.as_str()?;
+        (text.len() * echoes.len() <= MAX_SEARCH).then(|| clean(text, MAX_WORDS, &echoes))
+    };
     ProviderError { status: Some(status), error: at(error), description: at(description) }
-}
-
-fn texts<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
-    match value {
-        Value::String(text) if text.len() >= SHORTEST_ECHO => found.push(text),
-        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
-        Value::Object(fields) => fields.values().for_each(|value| texts(value, found)),
-        _ => {}
-    }
 }
 
 /// What is not plain goes first, so that nothing hides what was sent.
@@ -122,10 +121,18 @@ mod tests {
     fn a_refusal_is_told_without_what_was_sent() {
         let body =
             json!({"error": "bad", "message": format!("no: {} {} secret-token", "my private text", "x".repeat(900))});
-        let sent = json!({"text": "my private text", "tags": ["bad"]});
-        let said = words(422, &body, (Some("/error"), Some("/message")), Some(&sent), &"secret-token".into());
+        let sent = ["my private".into(), "bad".into(), "my private text".into()];
+        let said = words(422, &body, (Some("/error"), Some("/message")), &sent, &"secret-token".into());
         let description = said.description.unwrap();
         assert_eq!(said.error.as_deref(), Some("bad"));
         assert!(description.starts_with("no: [removed] xxx") && description.len() == 300, "{description}");
+    }
+
+    #[test]
+    fn words_in_which_there_is_too_much_to_look_for_are_left_out() {
+        let sent: Vec<String> = (0..5_000).map(|number| format!("text-{number}")).collect();
+        let body = json!({"error": "bad", "message": format!("no: text-4999 secret-token {}", "x".repeat(900))});
+        let said = words(422, &body, (Some("/error"), Some("/message")), &sent, &"secret-token".into());
+        assert_eq!((said.status, said.error, said.description), (Some(422), Some("bad".into()), None));
     }
 }

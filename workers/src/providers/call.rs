@@ -2,39 +2,19 @@
 
 use std::time::Duration;
 
+use reqwest::Client;
 use reqwest::header::HeaderName;
-use reqwest::{Client, Method};
-use sealpost_schemas::{Content, ProviderError, Remote};
+use sealpost_schemas::{ProviderError, Remote};
 use sealpost_shared::http::{self, Answered, NoAnswer};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
-use url::Url;
-use uuid::Uuid;
 
+use super::answer;
 use super::errors::{Meaning, meaning};
-use super::find::Find;
-use super::template::fill;
-use super::{Api, Provider, Publishing, answer};
+use super::request::{Body, Request};
 
 /// A post that the provider has.
 pub struct Publication(pub Remote);
-
-/// Why content is no request.
-#[derive(Debug, thiserror::Error)]
-pub enum RequestError {
-    /// The provider takes no such content.
-    #[error("{0}")]
-    NotAllowed(String),
-    /// The content is wrong in itself.
-    #[error("{0}")]
-    Malformed(String),
-}
-
-impl RequestError {
-    fn untaken(content: &Content) -> Self {
-        Self::NotAllowed(format!("the provider takes no content of type {}", content.type_name()))
-    }
-}
 
 /// Why there is no post, or none that is known of.
 #[derive(Debug, thiserror::Error)]
@@ -72,70 +52,7 @@ pub enum PublishError {
     Unknown(String),
 }
 
-/// Content as a provider takes it.
-pub struct Request<'a> {
-    api: &'a Api,
-    /// The entry of texts; none for `raw`.
-    publishing: Option<&'a Publishing>,
-    method: Method,
-    url: Url,
-    body: Option<Value>,
-    /// JSON pointers of the answer's fields that go into the result.
-    response: Vec<String>,
-    key: Uuid,
-}
-
-impl Provider {
-    /// The request that content makes; `key` is the same for every attempt at it.
-    ///
-    /// # Errors
-    /// If the provider does not take it.
-    pub fn request(&self, content: &Content, key: Uuid) -> Result<Request<'_>, RequestError> {
-        let (api, publish) = (&self.api, &self.publish);
-        let publishing = match content {
-            Content::Raw(raw) => {
-                let access = publish.raw.as_ref().ok_or_else(|| RequestError::untaken(content))?;
-                let method = Method::from_bytes(raw.method.as_bytes());
-                let method = method.map_err(|_| RequestError::Malformed("content.method: no HTTP method".into()))?;
-                let url = access.url(&raw.method, &raw.path)?;
-                let response = access.asked_for(raw.accept.as_deref().unwrap_or_default());
-                return Ok(Request { api, publishing: None, method, url, body: raw.body.clone(), response, key });
-            }
-            Content::Post(_) => &publish.post,
-            Content::Message(_) => &publish.message,
-            Content::Email(_) => &publish.email,
-        };
-        let publishing = publishing.as_ref().ok_or_else(|| RequestError::untaken(content))?;
-        let (url, response) = (publishing.url.clone(), publishing.response.clone());
-        let body = fill(&publishing.body, content);
-        Ok(Request { api, publishing: Some(publishing), method: Method::POST, url, body, response, key })
-    }
-}
-
 impl Request<'_> {
-    /// What every attempt at it carries, where the entry names a header for it.
-    pub(super) fn idempotency_key(&self) -> Uuid {
-        self.key
-    }
-
-    /// How long after the first request a repeat under the same key makes no second post; `None`: never.
-    #[must_use]
-    pub fn repeatable_for(&self) -> Option<Duration> {
-        self.api.idempotency_header.as_ref()?;
-        self.api.idempotency_window.map(Duration::from_secs)
-    }
-
-    /// Whether a lost post can be looked up.
-    #[must_use]
-    pub fn can_be_found(&self) -> bool {
-        self.find().is_some()
-    }
-
-    pub(super) fn find(&self) -> Option<(&Find, &Publishing)> {
-        let publishing = self.publishing?;
-        Some((publishing.find.as_ref()?, publishing))
-    }
-
     fn read(&self, answer: &Answered, token: &SecretString) -> Result<Publication, PublishError> {
         let (status, after) = (answer.status, answer.retry_after);
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
@@ -155,7 +72,7 @@ impl Request<'_> {
             Meaning::TokenExpired => Err(PublishError::TokenRefused { status }),
             Meaning::Rejected => {
                 let places = (self.api.error.as_deref(), self.api.error_description.as_deref());
-                Err(PublishError::Rejected(answer::words(status, &body, places, self.body.as_ref(), token)))
+                Err(PublishError::Rejected(answer::words(status, &body, places, &self.sent, token)))
             }
             Meaning::Unknown => Err(PublishError::Unknown(format!("status {status}"))),
         }
@@ -171,14 +88,16 @@ pub async fn publish(
     request: &Request<'_>,
     access_token: &SecretString,
 ) -> Result<Publication, PublishError> {
-    let mut call =
-        client.request(request.method.clone(), request.url.clone()).bearer_auth(access_token.expose_secret());
+    let call = client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
+    let mut call = call.bearer_auth(access_token.expose_secret());
     if let Some(name) = request.api.idempotency_header.as_deref().and_then(|name| name.parse::<HeaderName>().ok()) {
         call = call.header(name, request.key.to_string());
     }
-    if let Some(body) = &request.body {
-        call = call.json(body);
-    }
+    call = match &request.body {
+        Body::None => call,
+        Body::Json(body) => call.json(body),
+        Body::Form(fields) => call.form(fields),
+    };
     let answered = match call.send().await {
         Ok(response) => http::read(response).await,
         Err(error) => Err(NoAnswer::from(&error)),
@@ -196,7 +115,8 @@ mod tests {
     use serde_json::json;
     use uuid::Uuid;
 
-    use super::{Provider, PublishError};
+    use super::super::Provider;
+    use super::PublishError;
 
     fn answer(status: u16, body: &str) -> Result<String, PublishError> {
         let provider: Provider = serde_json::from_value(json!({

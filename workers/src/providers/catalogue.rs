@@ -13,9 +13,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::errors::ErrorRule;
-use super::find::Find;
+use super::publishing::Publishing;
 use super::raw::RawAccess;
-use super::template;
 
 /// Every provider, by name.
 #[derive(Debug, Default)]
@@ -66,25 +65,6 @@ pub(super) struct Publish {
     pub(super) raw: Option<RawAccess>,
 }
 
-/// How a text is published.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Publishing {
-    /// Where the request goes: always POST.
-    pub url: Url,
-    /// The JSON body; its texts are templates such as `"{text}"`.
-    pub body: Value,
-    /// JSON pointer (RFC 6901) to the post's id in the answer.
-    pub remote_id: String,
-    /// JSON pointer to the post's address in the answer.
-    pub remote_url: Option<String>,
-    /// JSON pointers of the answer's fields that go into the result.
-    #[serde(default)]
-    pub response: Vec<String>,
-    /// How a post is looked up whose answer was lost.
-    pub find: Option<Find>,
-}
-
 impl Catalogue {
     /// Reads the file.
     ///
@@ -108,6 +88,11 @@ impl Catalogue {
         schema
     }
 
+    /// Every provider, by name.
+    pub fn all(&self) -> impl Iterator<Item = (&ProviderId, &Provider)> {
+        self.0.iter()
+    }
+
     /// The provider of this name.
     #[must_use]
     pub fn get(&self, id: &ProviderId) -> Option<&Provider> {
@@ -125,47 +110,46 @@ impl Provider {
             if url.scheme() != "https" && !is_loopback(url) {
                 return Err(format!("{field} must be https (http only on loopback)"));
             }
+            if !url.username().is_empty() || url.password().is_some() {
+                return Err(format!("{field} must have no user or password in it"));
+            }
         }
         let Api { errors, error, error_description, .. } = &self.api;
         let pointers = errors.iter().filter_map(|rule| rule.at.as_ref()).chain(error).chain(error_description);
         pointers.map(String::as_str).try_for_each(|at| is_pointer("api", at))?;
-        let Publish { post, message, email, raw } = &self.publish;
-        for (name, publishing) in [("post", post), ("message", message), ("email", email)] {
-            let checked = publishing.as_ref().map_or(Ok(()), Publishing::check);
-            checked.map_err(|problem| format!("publish.{name}: {problem}"))?;
+        let header = self.api.idempotency_header.as_ref().map(|name| name.parse::<HeaderName>()).transpose();
+        let header = header.map_err(|_| "api.idempotency_header: not a header's name")?;
+        for (name, publishing) in self.publish.texts() {
+            publishing.check(header.as_ref()).map_err(|problem| format!("publish.{name}: {problem}"))?;
         }
-        let checked = raw.as_ref().map_or(Ok(()), RawAccess::check);
+        let checked = self.publish.raw.as_ref().map_or(Ok(()), RawAccess::check);
         checked.map_err(|problem| format!("publish.raw: {problem}"))?;
-        if self.api.idempotency_header.as_ref().is_some_and(|name| name.parse::<HeaderName>().is_err()) {
-            return Err("api.idempotency_header: not a header's name".into());
+        let sends_key = header.is_some() || self.publish.texts().any(|(_, publishing)| publishing.names_key());
+        match self.api.idempotency_window {
+            None if header.is_some() => Err("api.idempotency_header needs idempotency_window (seconds)".into()),
+            Some(_) if !sends_key => {
+                Err("api.idempotency_window needs idempotency_header, or {key} in a request".into())
+            }
+            _ => Ok(()),
         }
-        if self.api.idempotency_header.is_some() != self.api.idempotency_window.is_some() {
-            return Err("api: idempotency_header and idempotency_window (seconds) go together".into());
-        }
-        Ok(())
     }
 }
 
 impl Publish {
+    /// How texts are published, by the type of content.
+    fn texts(&self) -> impl Iterator<Item = (&'static str, &Publishing)> {
+        let texts = [("post", &self.post), ("message", &self.message), ("email", &self.email)];
+        texts.into_iter().filter_map(|(name, publishing)| Some((name, publishing.as_ref()?)))
+    }
+
     /// Every address that it calls.
     fn urls(&self) -> Vec<(&'static str, &Url)> {
-        let texts = [&self.post, &self.message, &self.email].into_iter().flatten();
         let mut urls: Vec<_> = self.raw.iter().map(|raw| ("publish.raw base", &raw.base)).collect();
-        for text in texts {
-            urls.push(("publish url", &text.url));
+        for (_, text) in self.texts() {
+            urls.push(("publish url", text.url.sample()));
             urls.extend(text.find.iter().map(|find| ("find url", &find.url)));
         }
         urls
-    }
-}
-
-impl Publishing {
-    fn check(&self) -> Result<(), String> {
-        is_pointer("remote_id", &self.remote_id)?;
-        self.remote_url.iter().try_for_each(|at| is_pointer("remote_url", at))?;
-        self.response.iter().try_for_each(|at| is_pointer("response", at))?;
-        self.find.iter().try_for_each(|find| is_pointer("find.list", &find.list))?;
-        template::check(&self.body).map_err(|problem| format!("body: {problem}"))
     }
 }
 
@@ -198,10 +182,10 @@ mod tests {
     }
 
     #[test]
-    fn http_is_refused_in_every_address_but_on_loopback() {
+    fn http_is_refused_in_every_address_but_on_loopback_and_so_is_a_password() {
         let all = "oauth = { authorize_url = 'https://a.example', token_url = 'https://t.example', client_id = 'c', \
                    client_secret = { env = 'S' }, issuer = 'i', jwks_url = 'https://j.example' }\n\
-                   publish.post = { url = 'https://p.example', body = {}, remote_id = '/id', \
+                   publish.post = { url = 'https://p.example/{key}', remote_id = '/id', \
                    find = { url = 'https://f.example', parameter = 'key', list = '/items' } }\n\
                    publish.raw = { base = 'https://r.example', allow = [] }\n";
         for place in ["a", "t", "j", "p", "f", "r"] {
@@ -211,6 +195,10 @@ mod tests {
             };
             for host in ["p.example", "10.0.0.1", "127.0.0.1.example", "localhost.example", "0.0.0.0", "[::2]"] {
                 assert!(on(host).is_err_and(|error| error.contains("must be https")), "{place} on {host}");
+            }
+            for user in ["user@127.0.0.1", "user:hunter2@127.0.0.1", ":hunter2@127.0.0.1"] {
+                let refused = |error: String| error.contains("no user or password") && !error.contains("hunter2");
+                assert!(on(user).is_err_and(refused), "{place} on {user}");
             }
             for host in ["127.0.0.1:8080", "127.1.2.3", "localhost", "[::1]:8080"] {
                 assert_eq!(on(host), Ok(()), "{place} on {host}");
@@ -228,9 +216,21 @@ mod tests {
             ("publish.post", "publish.poem", "unknown field `poem`"),
             ("publish.post", "publish.raw", "unknown field `body`, expected one of `base`"),
             ("'/id'", "'id'", "publish.post: remote_id must be a JSON pointer"),
-            ("{text}", "{txt}", "publish.post: body: \"{txt}\""),
+            ("{text}", "{txt}", "\"{txt}\": {txt} is none of {text}, "),
+            ("127.0.0.1/p", "{recipient}/p", "only its path and query may name fields"),
+            ("http://127.0.0.1/p", "http://p.example/{key}", "publish url must be https"),
+            ("{ t =", "'x', form = { t =", "publish.post: a request has one body"),
+            ("remote_id", "method = 'GET', remote_id", "unknown variant `GET`, expected one of `POST`"),
+            ("remote_id", "headers = { Host = 'x' }, remote_id", "Host is set by the call itself"),
+            (
+                "remote_id",
+                "find = { url = 'https://p.example', parameter = 'k', list = '/l' }, remote_id",
+                "name {key}",
+            ),
             ("client_id", "client", "unknown field `client`"),
-            ("publish.post", "api.idempotency_header = 'Key'\npublish.post", "idempotency_window"),
+            ("publish.post", "api.idempotency_header = 'Key'\npublish.post", "needs idempotency_window"),
+            ("publish.post", "api.idempotency_header = 'K K'\npublish.post", "not a header's name"),
+            ("publish.post", "api.idempotency_window = 5\npublish.post", "or {key} in a request"),
             (
                 "publish.post",
                 "api.errors = [{ status = 400, at = 'code', means = 'rejected' }]\npublish.post",

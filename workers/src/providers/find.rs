@@ -9,12 +9,13 @@ use serde_json::Value;
 use url::Url;
 
 use super::answer;
-use super::call::{Publication, Request};
+use super::call::Publication;
+use super::request::Request;
 
 /// How an entry says where its posts can be found again.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Find {
+pub(super) struct Find {
     /// Where a list of the user's posts under an idempotency key is had, by GET.
     pub url: Url,
     /// The name of the query parameter that takes the idempotency key.
@@ -37,7 +38,7 @@ pub enum Found {
 pub async fn find(client: &Client, request: &Request<'_>, access_token: &SecretString) -> Option<Found> {
     let (find, publishing) = request.find()?;
     let mut url = find.url.clone();
-    url.query_pairs_mut().append_pair(&find.parameter, &request.idempotency_key().to_string());
+    url.query_pairs_mut().append_pair(&find.parameter, &request.key.to_string());
     let answered = match client.get(url).bearer_auth(access_token.expose_secret()).send().await {
         Ok(response) => http::read(response).await,
         Err(_) => return Some(Found::NoProof),

@@ -60,7 +60,7 @@ impl Publish {
 }
 
 /// A job that may have been posted must not end as failed, neither for want of attempts nor for a reason of ours.
-fn again(job: &PublishJob, failure: Failure) -> Result<PublishResult, Failure> {
+pub(super) fn again(job: &PublishJob, failure: Failure) -> Result<PublishResult, Failure> {
     match failure.verdict {
         Verdict::Defer { .. } => Err(failure),
         Verdict::Retry { after } => {

@@ -6,6 +6,7 @@ use sealpost_schemas::{Code, FailureReport, Message, PublishJob, PublishOutcome,
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
 use sealpost_shared::ledger::Standing;
+use sealpost_shared::metrics::{self, Act};
 
 use crate::providers::Publication;
 
@@ -33,6 +34,7 @@ pub(super) fn published(job: &PublishJob, post: Publication) -> PublishResult {
 
 pub(super) fn unknown(job: &PublishJob, message: &str) -> PublishResult {
     let message = format!("{message}; look whether it was posted, and resolve the job");
+    metrics::outcome_unknown(Act::Publish);
     let report = FailureReport::new(Code::OutcomeUnknown, message, false);
     PublishResult { failure: Some(report), ..result(job, PublishOutcome::Unknown, Code::OutcomeUnknown.as_str()) }
 }

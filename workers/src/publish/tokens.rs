@@ -32,11 +32,9 @@ impl<'a> Tokens<'a> {
         Self { step, job, oauth, seen, events, generation: None }
     }
 
-    /// A token that should be good and is had without doing anything for it.
-    pub(super) async fn ready(&mut self) -> Option<SecretString> {
-        let (token, generation) = self.step.keeper.ready(self.seen.as_ref()?, self.oauth).await?;
-        self.generation = Some(generation);
-        Some(token)
+    /// Where a token of this token set is in use already.
+    pub(super) fn after(self, generation: Uuid) -> Self {
+        Self { generation: Some(generation), ..self }
     }
 
     /// A token that should be good, or why there is none.

@@ -10,6 +10,7 @@ use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::Failure;
 
 use super::Runner;
+use super::reply_to::DIRECT_REPLY;
 use crate::step::Emission;
 use sealpost_shared::metrics::published;
 
@@ -24,9 +25,6 @@ const PUT_OFF: Duration = Duration::from_secs(5);
 
 /// A reply that went out and was not confirmed is tried again this often: somebody else's forged address ends the connection, and with it this reply.
 const REPLY_TRIES: u32 = 2;
-
-/// Replies to such addresses are at most once by the broker's design, and a forged one is best not tried again.
-const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to.";
 
 impl<C: Clock> Runner<C> {
     /// Publishes a step's messages, each confirmed.
@@ -65,9 +63,10 @@ impl<C: Clock> Runner<C> {
         answers: impl Iterator<Item = &'a Answer>,
         events: impl Iterator<Item = &'a Answer>,
     ) -> Option<()> {
+        let reply_to = delivery.reply_to.as_ref().filter(|address| self.replies.refusal(address).is_none());
         for answer in answers {
             // the messages of the contract all encode
-            if let Some(reply_to) = &delivery.reply_to
+            if let Some(reply_to) = reply_to
                 && let Ok(body) = answer.reply(encoding)
             {
                 self.reply(delivery, reply_to, &outgoing(answer, encoding, body, delivery)).await?;
@@ -89,6 +88,7 @@ impl<C: Clock> Runner<C> {
                 Err(PublishError::NotSent { .. }) if self.may_wait(delivery) => {}
                 Err(PublishError::NotSent { .. }) => return None,
                 Err(PublishError::Lost { .. } | PublishError::Unconfirmed { .. })
+                    // at most once by the broker's design, and a forged one is best not tried again
                     if tries < REPLY_TRIES && !to.starts_with(DIRECT_REPLY) =>
                 {
                     tries += 1;

@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use sealpost_schemas::codec::Encoding;
 use sealpost_schemas::events::JobDeadLettered;
 use sealpost_schemas::{Answer, Code, FailureReport, Message, Queued};
-use sealpost_shared::broker::{Delivery, is_own_queue};
+use sealpost_shared::broker::Delivery;
 use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ids;
@@ -49,8 +49,9 @@ async fn known<S: Step, C: Clock + Clone>(
     encoding: Encoding,
 ) -> Option<Left> {
     let (now, id) = (runner.clock.now(), input.id());
-    let result = if delivery.reply_to.as_deref().is_some_and(is_own_queue) {
-        Err(Failure::reject(Code::ReplyToRefused, "reply_to names one of Sealpost's own queues; use your own"))
+    let refusal = delivery.reply_to.as_deref().and_then(|address| runner.replies.refusal(address));
+    let result = if let Some(refusal) = refusal {
+        Err(refusal)
     } else if !S::JUDGES_DEADLINE && input.deadline().is_some_and(|deadline| deadline < now) {
         Ok(too_late(input))
     } else {

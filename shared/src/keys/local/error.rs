@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::seal::KeyRef;
+
 /// Why a keyring file was not made, read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
@@ -53,6 +55,22 @@ pub enum KeyringError {
         path: PathBuf,
         /// "the index key", or a key and version.
         what: String,
+    },
+    /// There is no such version.
+    #[error("changing keyring {}: it has no {key}; see sealpost keys list", path.display())]
+    NoVersion {
+        /// The file.
+        path: PathBuf,
+        /// What was asked for.
+        key: KeyRef,
+    },
+    /// Everything new is sealed with it.
+    #[error("changing keyring {}: {key} is the latest, with which everything new is sealed; first add one: sealpost keys rotate", path.display())]
+    Latest {
+        /// The file.
+        path: PathBuf,
+        /// What was to be switched off.
+        key: KeyRef,
     },
     /// The operating system gave no randomness for a new key.
     #[error("making a key: the operating system gives no random bytes ({0})")]

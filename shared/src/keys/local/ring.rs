@@ -76,6 +76,17 @@ impl Keyring {
         Ok(version)
     }
 
+    /// Switches a version on or off.
+    pub(super) fn set_enabled(&mut self, path: &Path, key: &KeyRef, enabled: bool) -> Result<(), KeyringError> {
+        let path = || path.to_owned();
+        if !enabled && self.of(&key.id).last().is_some_and(|latest| latest.version == key.version) {
+            return Err(KeyringError::Latest { path: path(), key: key.clone() });
+        }
+        let entry = self.versions.iter_mut().find(|entry| entry.id == key.id && entry.version == key.version);
+        entry.ok_or_else(|| KeyringError::NoVersion { path: path(), key: key.clone() })?.enabled = enabled;
+        Ok(())
+    }
+
     /// Whether a process that works with `before` can go on with this: what it sealed and hashed must stay the same.
     pub(super) fn continues(&self, path: &Path, before: &Self) -> Result<(), KeyringError> {
         let contradicts = |what: String| KeyringError::Contradicts { path: path.to_owned(), what };

@@ -57,8 +57,13 @@ impl<'a> Word<'a> {
 /// What a delivery met at its entry.
 #[derive(Debug)]
 pub enum Begun {
-    /// Nothing was sent; the claim is taken. With the owner's epoch at the first claim.
-    Act(u64),
+    /// Nothing was sent; the claim is taken.
+    Act {
+        /// The owner's epoch at the first claim.
+        epoch: u64,
+        /// Whether it was claimed before.
+        again: bool,
+    },
     /// Somebody's claim lives, for so long at most.
     Busy(Duration),
     /// A request was sent, and nobody is there to say how it ended.
@@ -97,18 +102,18 @@ pub(super) fn begun(reply: Value) -> Result<Begun, Trouble> {
     met(&turn, parts)
 }
 
-/// The number of the request that was marked, or why none was.
-pub(super) fn begun_sending(reply: Value) -> Result<Result<u64, Begun>, Trouble> {
+/// The number of the request that was marked, and whether it was claimed before; or why none was.
+pub(super) fn begun_sending(reply: Value) -> Result<Result<(u64, bool), Begun>, Trouble> {
     let mut parts = Parts::of(reply)?;
     match parts.text("turn")?.as_str() {
-        "send" => parts.number("sent").map(Ok),
+        "send" => Ok(Ok((parts.number("sent")?, parts.number("again")? == 1))),
         turn => met(turn, parts).map(Err),
     }
 }
 
 fn met(turn: &str, mut parts: Parts) -> Result<Begun, Trouble> {
     Ok(match turn {
-        "act" => Begun::Act(parts.number("epoch")?),
+        "act" => Begun::Act { epoch: parts.number("epoch")?, again: parts.number("again")? == 1 },
         "busy" => Begun::Busy(parts.millis("claim")?),
         "doubt" => Begun::Doubt {
             left: parts.millis("claim")?,
@@ -122,8 +127,12 @@ fn met(turn: &str, mut parts: Parts) -> Result<Begun, Trouble> {
     })
 }
 
-/// `None`: as it was given.
-pub(super) fn settled(reply: Value) -> Result<Option<Settled>, Trouble> {
+pub(super) fn settled(reply: Value) -> Result<Settled, Trouble> {
+    Parts::of(reply).and_then(read)
+}
+
+/// After a word; `None`: as it was given.
+pub(super) fn after(reply: Value) -> Result<Option<Settled>, Trouble> {
     let parts = Parts::of(reply)?;
     if parts.0.as_slice().is_empty() { Ok(None) } else { read(parts).map(Some) }
 }

@@ -58,7 +58,7 @@ impl Store {
     /// Replaces a result by one of [`StoredResult::seal_anew`]; `false`: it is another one by now.
     pub async fn ledger_reseal(&self, old: &StoredResult, new: SealedResult<'_>) -> Result<bool, StoreError> {
         let id = &old.id;
-        let keys = [entry(id), layout::versions(id.shard), layout::held(id.shard, new.key)];
+        let keys = [entry(id), layout::versions(id.shard), layout::held(id.shard, new.key), layout::retired(id.shard)];
         let args: [Vec<u8>; 6] = [
             old.bytes.clone(),
             layout::entry_member(&id.key.to_string()).into(),

@@ -6,13 +6,14 @@ redis.call('HSETNX', KEYS[1], ARGV[1], ARGV[4])
 redis.call('EXPIRE', KEYS[1], ARGV[3])
 local last = redis.call('HGET', KEYS[1], 'last')
 if not last and redis.call('HLEN', KEYS[1]) == tonumber(ARGV[2]) then
-  redis.call('HSET', KEYS[1], 'last', ARGV[1])
+  local time = redis.call('TIME')
+  redis.call('HSET', KEYS[1], 'last', ARGV[1], 'ended', time[1] * 1000 + math.floor(time[2] / 1000))
   last = ARGV[1]
 end
 if last ~= ARGV[1] then return {} end
 local done = redis.call('HGETALL', KEYS[1])
 local counts = {}
 for i = 1, #done, 2 do
-  if done[i] ~= 'last' then counts[#counts + 1] = done[i + 1] end
+  if tonumber(done[i]) then counts[#counts + 1] = done[i + 1] end
 end
 return counts

@@ -5,7 +5,8 @@
 -- ARGV: random owner of the claim, its length in ms, fingerprint, how long an entry is kept in ms, the entry's name, the
 -- start of the names of entries, the start of the names of held sets, the start of an entry's name there, random id of the
 -- mark (empty: none is made).
--- Returns {'act', epoch} | {'send', number of the request} | {'busy', ms left} | {'doubt', ms left, ms since the first request, requests sent, epoch}
+-- Returns {'act', epoch, 1 if it was claimed before} | {'send', number of the request, 1 if it was claimed before}
+-- | {'busy', ms left} | {'doubt', ms left, ms since the first request, requests sent, epoch}
 -- | {'reused'} | {'settled', state, outcome, key id, key version, sealed}.
 local entry, claim, forget, versions, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local owner, length, fingerprint, kept, name = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -36,7 +37,7 @@ local holder = redis.call('GET', claim)
 local left = holder and redis.call('PTTL', claim) or 0
 local over = not holder or holder == owner -- our own: sent again, its answer was lost
 if mark ~= '' and holder == owner and state == 'sending' and e[11] == mark then
-  return {'send', tonumber(e[10])}
+  return {'send', tonumber(e[10]), 1}
 end
 if state == 'unknown' then return {'doubt', left, now - tonumber(e[4]), tonumber(e[10]), e[9] or '0'} end
 if not over then return {'busy', left} end
@@ -53,11 +54,12 @@ if not state then
     'epoch', now_epoch)
 end
 redis.call('SET', claim, owner, 'PX', length)
+local again = state and 1 or 0
 if mark == '' then
   redis.call('ZADD', forget, now + kept, name)
-  return {'act', e[9] or now_epoch}
+  return {'act', e[9] or now_epoch, again}
 end
 redis.call('HSETNX', entry, 'first', now)
 redis.call('HSET', entry, 'state', 'sending', 'write', mark)
 redis.call('ZREM', forget, name)
-return {'send', redis.call('HINCRBY', entry, 'sent', 1)}
+return {'send', redis.call('HINCRBY', entry, 'sent', 1), again}

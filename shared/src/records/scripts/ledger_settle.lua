@@ -1,13 +1,15 @@
 -- Writes what somebody knows of request n, and lets a claim go.
--- KEYS: entry, claim, forget, versions, held set of the key version of `sealed`.
+-- KEYS: entry, claim, forget, versions, retired versions, held set of the key version of `sealed`.
 -- ARGV: what is known ('happened', 'refused', 'lost', 'unsent', 'declined', 'given-up'), n, the claim's owner, whether the claim ends
 -- (1, 0), how long a settled entry is kept in ms, the entry's name, its name in held sets, the start of the
 -- names of held sets, key id, key version, sealed result (the last three only for 'happened', 'refused', 'declined').
 -- Returns {state, outcome, key id, key version, sealed} as they are after it, or nothing when it is done with the very result
--- that was given.
-local entry, claim, forget, versions, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+-- that was given; an error when the version is retired.
+local entry, claim, forget, versions, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[6]
 local what, n, owner, ends = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 local kept, name, member, held_prefix = tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
+local after = ARGV[10] and ARGV[9] .. ':' .. ARGV[10]
+if after and redis.call('SISMEMBER', KEYS[5], after) == 1 then return redis.error_reply('KEYRETIRED ' .. after) end
 local e = redis.call('HMGET', entry, 'state', 'sent', 'repeats', 'outcome', 'key_id', 'key_version')
 local state, newest, repeats, told = e[1], n == tonumber(e[2]), e[3] == '1', e[4]
 
@@ -22,7 +24,7 @@ local function claimed()
 end
 
 local function settle(to)
-  local before, after = e[5] and e[5] .. ':' .. e[6], ARGV[9] .. ':' .. ARGV[10]
+  local before = e[5] and e[5] .. ':' .. e[6]
   if before and before ~= after then
     redis.call('SREM', held_prefix .. before, member)
     if redis.call('EXISTS', held_prefix .. before) == 0 then redis.call('SREM', versions, before) end

@@ -1,12 +1,13 @@
 -- Replaces the ciphertexts of records of one shard by ones under another key version, each if its record is unmoved, and
 -- moves the records between the sets of what is held. Nothing else of them changes.
--- KEYS: versions, held set of the new key version, then the records.
+-- KEYS: versions, held set of the new key version, the retired versions, then the records.
 -- ARGV: random id of this write, the start of the names of held sets, key id, key version; then of each record the revision
 -- that was read, the next one, its name in held sets, its new ciphertext.
--- Returns for each record 1 when it is written, 0 when it moved.
+-- Returns for each record 1 when it is written, 0 when it moved; an error when the new version is retired.
 local versions, held = KEYS[1], KEYS[2]
 local write, held_prefix, key_id, key_version = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local BEFORE, FIRST, EACH = 2, 5, 4
+local BEFORE, FIRST, EACH = 3, 5, 4
+local after = key_id .. ':' .. key_version
 
 local written, unmoved, leaves = {}, {}, {}
 for n = 1, #KEYS - BEFORE do
@@ -25,6 +26,7 @@ for n = 1, #KEYS - BEFORE do
   end
 end
 if #unmoved == 0 then return written end
+if redis.call('SISMEMBER', KEYS[3], after) == 1 then return redis.error_reply('KEYRETIRED ' .. after) end
 
 -- The old held sets cannot be among KEYS. Reading them first makes Redis Cluster refuse the script before any write, should
 -- they have moved to another node. (The others it checks itself.)
@@ -42,5 +44,5 @@ for i, n in ipairs(unmoved) do
   members[i] = ARGV[at + 2]
 end
 redis.call('SADD', held, unpack(members))
-redis.call('SADD', versions, key_id .. ':' .. key_version)
+redis.call('SADD', versions, after)
 return written

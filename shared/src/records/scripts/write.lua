@@ -1,15 +1,15 @@
 -- Writes fields of one record, if its condition holds, and moves the record between the shard's indexes.
 -- KEYS: record, owner's index, versions, held set of the record's key version from now on, due, owner's epoch, the
--- hashes of refresh tokens.
+-- hashes of refresh tokens, the retired versions.
 -- ARGV: condition (absent, revision, generation), what it wants, random id of this write, revision of a new record, the start of
 -- the names of held sets, the record's name there, the record's name elsewhere, the owner's epoch that it
--- belongs to (empty: any), then fields and values in turn.
--- Returns {1, revision} when it is written, {0} when the condition does not hold.
+-- belongs to (empty: any), the key version of the new ciphertext (empty: there is none), then fields and values in turn.
+-- Returns {1, revision} when it is written, {0} when the condition does not hold; an error when the version is retired.
 local record, owner, versions, held, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local condition, wanted, write, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held_prefix, member, name = ARGV[5], ARGV[6], ARGV[7]
 local in_epoch, tokens = ARGV[8], KEYS[7]
-local FIELDS = 9
+local FIELDS = 10
 
 local stored = redis.call('HMGET', record, 'revision', 'write', 'key_id', 'key_version', 'generation', 'token', 'superseded')
 local revision = stored[1]
@@ -24,6 +24,7 @@ else
   local unmoved = (condition == 'revision' and revision == wanted) or (condition == 'generation' and stored[5] == wanted)
   if not unmoved then return {0} end
 end
+if redis.call('SISMEMBER', KEYS[8], ARGV[9]) == 1 then return redis.error_reply('KEYRETIRED ' .. ARGV[9]) end
 
 local function hashes(token, superseded)
   local set = {}

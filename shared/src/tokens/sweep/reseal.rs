@@ -7,7 +7,7 @@ use sealpost_schemas::{Code, RotationCounts};
 use super::{TokenKeeper, Walk, resealed};
 use crate::failure::Failure;
 use crate::keys::KeySource;
-use crate::records::{EntryId, Record, RecordId, Saved, Sealed, SealedResult, State};
+use crate::records::{EntryId, Record, RecordId, Saved, Sealed, SealedResult, State, StoreError};
 use crate::seal::{Key, KeyRef};
 
 /// How often one record is looked at again when it moved while it was sealed.
@@ -46,11 +46,10 @@ impl TokenKeeper {
         done: &mut Vec<Result<RotationCounts, Failure>>,
     ) -> Result<Vec<RecordId>, Failure> {
         let (mut anew, mut last) = (Vec::with_capacity(ids.len()), None);
-        for found in self.store.load_all(ids).await? {
-            let sealed = match found {
-                Ok(Some(record)) => self.sealed_anew(walk, record, &mut last).await,
-                Ok(None) => Ok(None),
-                Err(error) => Err(error.into()),
+        for (id, read) in self.store.load_each(ids).await? {
+            let sealed = match read {
+                Ok(record) => self.sealed_anew(walk, record, &mut last).await,
+                Err(error) => Err(StoreError { doing: format!("load record {id}"), trouble: error.into() }.into()),
             };
             match sealed {
                 Ok(Some(sealed)) => anew.push(sealed),

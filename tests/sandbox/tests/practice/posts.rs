@@ -24,6 +24,17 @@ async fn a_post_is_made_and_can_be_looked_up() {
 }
 
 #[tokio::test]
+async fn a_post_in_a_form_is_as_good_as_one_in_json() {
+    let sandbox = Sandbox::start();
+    let access = sandbox.tokens("ada").await.access;
+    let send = |fields: &[(&str, &str)]| sandbox.post("/api/posts").form(fields).bearer_auth(&access).send();
+    let made: Value = send(&[("text", "a&b"), ("title", "T")]).await.expect("sent").json().await.expect("JSON");
+    assert_eq!((&made["text"], &made["title"]), (&json!("a&b"), &json!("T")));
+    refused(send(&[("title", "T")]).await.expect("sent"), 400, "invalid_request").await;
+    assert_eq!(sandbox.posts_made().await, 1);
+}
+
+#[tokio::test]
 async fn the_same_key_of_the_same_user_is_the_same_post() {
     let sandbox = Sandbox::start();
     let (ada, grace) = (sandbox.tokens("ada").await.access, sandbox.tokens("grace").await.access);

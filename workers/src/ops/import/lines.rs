@@ -13,6 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::exchange::problem_of_scopes;
+
 /// One connection to be made.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -140,6 +142,9 @@ fn line(
     }
     if token.expose_secret().is_empty() {
         return Err("`refresh_token` must not be empty".into());
+    }
+    if let Some(problem) = problem_of_scopes(scopes.as_deref()) {
+        return Err(problem);
     }
     let label = label.or_else(|| Name::new("default")).ok_or("`label` is missing")?;
     Ok(Line { number, connection: Connection { tenant, user, provider, label }, token, scopes })

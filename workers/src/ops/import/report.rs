@@ -6,9 +6,9 @@ use std::io::{BufWriter, Write};
 use sealpost_schemas::{Code, ExchangeResult};
 use serde_json::{Value, json};
 
-use super::asking::Ended;
 use super::lines::Line;
 use super::table;
+use crate::ops::asking::Ended;
 
 /// All lines, and their answers so far.
 pub(super) struct Report<'a> {

@@ -97,6 +97,22 @@ async fn a_disabled_version_gives_no_key_and_no_older_one_stands_in() {
 }
 
 #[tokio::test]
+async fn an_older_version_is_switched_off_and_on_again_and_the_latest_stays_on() {
+    let (_folder, path, keys) = keyring();
+    let [first, second] = [rotate(&path, "records"), rotate(&path, "records")];
+    let [first, second] = [first, second].map(|version| key_ref("records", &version));
+    LocalKeys::set_enabled(&path, &first, false).unwrap();
+    assert_eq!(error(keys.get(&first).await), KeyError::Disabled { wanted: Wanted::Version(first.clone()) });
+    let refused = LocalKeys::set_enabled(&path, &second, false).unwrap_err().to_string();
+    assert!(refused.contains("is the latest") && refused.contains("sealpost keys rotate"), "{refused}");
+    let unknown = key_ref("records", &"v9".parse().unwrap());
+    let refused = LocalKeys::set_enabled(&path, &unknown, true).unwrap_err().to_string();
+    assert!(refused.contains("version v9"), "{refused}");
+    LocalKeys::set_enabled(&path, &first, true).unwrap();
+    assert!(keys.get(&first).await.is_ok() && keys.latest(&id("records")).await.unwrap().0 == second.version);
+}
+
+#[tokio::test]
 async fn a_version_taken_out_of_the_file_is_missing() {
     let (_folder, path, keys) = keyring();
     let empty = fs::read_to_string(&path).unwrap();

@@ -59,6 +59,10 @@ fn every_problem_is_told_with_its_line_and_without_a_value() {
         (&one(r#""refresh_token":["hunter2"]"#), "expected a string, found an array"),
         (&one(r#""refresh_token":"""#), "`refresh_token` must not be empty"),
         (
+            &one(r#""refresh_token":"t","scopes":["hunter2 b"]"#),
+            "scopes: at most 200, each 1 to 300 of the characters of RFC 6749 §3.3",
+        ),
+        (
             &one(r#""refresh_token":"hunter2","token":1"#),
             "unknown field `token`, expected one of `tenant`, `user`, `provider`, `label`, `refresh_token`, `scopes`",
         ),

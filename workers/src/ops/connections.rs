@@ -1,0 +1,28 @@
+//! `sealpost connections`: what is known of them. Their names are sealed, and opened with the keyring; a token is never
+//! shown.
+
+mod list;
+mod show;
+mod view;
+
+use clap::Subcommand;
+
+/// What is done with connections.
+#[derive(Debug, Subcommand)]
+pub enum Connections {
+    /// Lists connections, with their names.
+    List(list::List),
+    /// Shows one.
+    Show(show::Show),
+}
+
+/// Runs one.
+///
+/// # Errors
+/// In words.
+pub async fn run(command: Connections) -> Result<(), String> {
+    match command {
+        Connections::List(args) => list::run(&args).await,
+        Connections::Show(args) => show::run(&args).await,
+    }
+}

@@ -1,0 +1,29 @@
+//! `sealpost keys list`.
+
+use clap::Args;
+use sealpost_shared::clock::{Clock, SystemClock};
+use sealpost_shared::config::Config;
+use serde_json::json;
+
+use super::versions::Versions;
+use crate::ops::{Common, screen};
+
+/// How versions are listed.
+#[derive(Debug, Args)]
+pub struct List {
+    /// Prints one JSON object: key, versions (oldest first), notes.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) async fn run(args: &List) -> Result<(), String> {
+    let versions = Versions::read(&Config::read(&args.common.config)?).await?;
+    if args.json {
+        let (key, notes) = (&versions.key, versions.notes());
+        return screen::print_json(&json!({"key": key, "versions": versions.json(), "notes": notes}));
+    }
+    screen::print(&versions.table(SystemClock.now()).to_string())?;
+    versions.notes().iter().try_for_each(|note| screen::print(note))
+}

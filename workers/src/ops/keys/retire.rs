@@ -1,0 +1,75 @@
+//! `sealpost keys retire`: first nothing may be sealed under the version any more, then nothing may be, and only then it is
+//! switched off. Each step may be done again.
+
+use clap::Args;
+use sealpost_shared::config::Config;
+use sealpost_shared::keys::{KeySource, LocalKeys};
+use sealpost_shared::records::Store;
+use sealpost_shared::seal::{KeyId, KeyRef, KeyVersion};
+use serde_json::json;
+
+use crate::ops::{Common, open, screen};
+
+/// Which version is retired.
+#[derive(Debug, Args)]
+pub struct Retire {
+    /// The version, as sealpost keys list names it.
+    version: KeyVersion,
+    /// Takes it back: the version is switched on again, and may be sealed under.
+    #[arg(long)]
+    undo: bool,
+    /// Prints one JSON object: key, version, retired, held (how much is sealed under it).
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+pub(super) async fn run(args: &Retire) -> Result<(), String> {
+    let config = Config::read(&args.common.config)?;
+    let id: KeyId = config.keys.key.parse().map_err(|error| format!("keys.key: {error}"))?;
+    let (store, keys) = open::store(&config).await?;
+    let versions = keys.versions(&id).await.map_err(|error| error.to_string())?;
+    let key = KeyRef { id, version: args.version.clone() };
+    if versions.iter().all(|info| info.version != key.version) {
+        return Err(format!("retiring {key}: the keyring has no such version; see sealpost keys list"));
+    }
+    if !args.undo && versions.last().is_some_and(|latest| latest.version == key.version) {
+        let message = "it is the latest, with which everything new is sealed; first add one: sealpost keys rotate";
+        return Err(format!("retiring {key}: {message}"));
+    }
+    let switch = |enabled| LocalKeys::set_enabled(&config.keys.file, &key, enabled).map_err(|error| error.to_string());
+    if args.undo {
+        switch(true)?;
+        store.restore(&key).await.map_err(|error| error.to_string())?;
+        return told(args, &key, (false, held(&store, &key).await?), "is switched on, and may be sealed under again");
+    }
+    store.retire(&key).await.map_err(|error| error.to_string())?;
+    match held(&store, &key).await? {
+        0 => {
+            switch(false)?;
+            told(args, &key, (true, 0), "is retired: nothing is sealed under it, and it is switched off in the keyring")
+        }
+        held => {
+            if args.json {
+                screen::print_json(&json!({"key": key.id, "version": key.version, "retired": false, "held": held}))?;
+            }
+            Err(format!(
+                "{key} is not switched off: {held} are still sealed under it, and need it to be opened. Nothing new comes \
+                 under it from now on. Have these sealed anew (sealpost enqueue rotate), then run this again. What a \
+                 rotation leaves behind is in quarantine: sealpost keys status, sealpost connections list"
+            ))
+        }
+    }
+}
+
+async fn held(store: &Store, key: &KeyRef) -> Result<u64, String> {
+    store.count_held_everywhere(key).await.map_err(|error| error.to_string())
+}
+
+fn told(args: &Retire, key: &KeyRef, (retired, held): (bool, u64), became: &str) -> Result<(), String> {
+    if args.json {
+        return screen::print_json(&json!({"key": key.id, "version": key.version, "retired": retired, "held": held}));
+    }
+    screen::print(&format!("{key} {became}."))
+}

@@ -1,0 +1,56 @@
+//! What commands open: the same parts as workers', but a server that is away is an error soon.
+
+use std::time::Duration;
+
+use sealpost_shared::broker::Broker;
+use sealpost_shared::clock::SystemClock;
+use sealpost_shared::config::Config;
+use sealpost_shared::keys::{KeySource, Keys};
+use sealpost_shared::ledger::Ledger;
+use sealpost_shared::records::Store;
+use sealpost_shared::seal::KeyId;
+use tokio::time::timeout;
+
+use crate::worker;
+
+/// How long a command waits for the broker.
+const WITHIN: Duration = Duration::from_secs(10);
+
+/// Connects to the broker.
+pub(super) async fn broker(config: &Config) -> Result<Broker, String> {
+    let broker = worker::broker(config)?;
+    let connected = timeout(WITHIN, broker.connected()).await.map_err(|_| {
+        let why = broker.ready().err().unwrap_or_else(|| "it is too slow".into());
+        format!("no connection to the broker within {} s ({why}); does RabbitMQ run there?", WITHIN.as_secs())
+    })?;
+    connected.map_err(|error| error.to_string())?;
+    Ok(broker)
+}
+
+/// Opens the store, and the keys that open what it holds.
+pub(super) async fn store(config: &Config) -> Result<(Store, Keys), String> {
+    let keys = worker::keys(config)?;
+    let index_key = keys.index_key().await.map_err(|error| error.to_string())?;
+    let store = Store::open(worker::store_config(config)?, index_key).await.map_err(|error| error.to_string())?;
+    Ok((store, keys))
+}
+
+/// The ledgers of every kind of message.
+pub(super) struct Ledgers {
+    store: Store,
+    keys: Keys,
+    key: KeyId,
+    limit: Duration,
+}
+
+impl Ledgers {
+    pub(super) async fn open(config: &Config) -> Result<Self, String> {
+        let (store, keys) = store(config).await?;
+        let key = config.keys.key.parse().map_err(|error| format!("keys.key: {error}"))?;
+        Ok(Self { store, keys, key, limit: config.http.limit() })
+    }
+
+    pub(super) fn of(&self, kind: &'static str) -> Ledger<SystemClock> {
+        Ledger::new(kind, self.store.clone(), (self.keys.clone(), self.key.clone()), SystemClock, self.limit)
+    }
+}

@@ -1,0 +1,73 @@
+//! `sealpost providers`: what the catalogue says. Nobody is asked.
+
+use clap::{Args, Subcommand};
+use comfy_table::Cell;
+use sealpost_shared::config::Config;
+
+use super::Common;
+use super::screen::{outside, print, print_json, table};
+use crate::providers::{Catalogue, Summary};
+
+/// What is done with providers.
+#[derive(Debug, Subcommand)]
+pub enum Providers {
+    /// Lists them: what content each takes, how we authenticate, and how a lost answer is found out.
+    List(List),
+}
+
+/// How they are listed.
+#[derive(Debug, Args)]
+pub struct List {
+    /// JSON: a line a provider.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Runs one.
+///
+/// # Errors
+/// In words.
+pub fn run(command: &Providers) -> Result<(), String> {
+    let Providers::List(args) = command;
+    let catalogue = Catalogue::read(&Config::read(&args.common.config)?.providers)?;
+    let mut rows = table(["provider", "content", "client auth", "scopes", "ID tokens", "when an answer is lost"]);
+    for (id, provider) in catalogue.all() {
+        let summary = provider.summary(id);
+        if args.json {
+            print_json(&summary)?;
+            continue;
+        }
+        let scopes = summary.scopes.join(" ");
+        let id_tokens = if summary.id_tokens { "verified" } else { "not looked at" };
+        rows.add_row([
+            outside(&summary.provider),
+            Cell::new(or_dash(&summary.content.join(" "))),
+            Cell::new(summary.client_auth),
+            outside(or_dash(&scopes)),
+            Cell::new(id_tokens),
+            outside(&doubt(&summary)),
+        ]);
+    }
+    match (args.json, rows.is_empty()) {
+        (true, _) => Ok(()),
+        (_, true) => print("no providers"),
+        _ => print(&rows.to_string()),
+    }
+}
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "–" } else { text }
+}
+
+fn doubt(summary: &Summary) -> String {
+    let key = summary
+        .idempotency_header
+        .as_ref()
+        .zip(summary.idempotency_window)
+        .map(|(header, seconds)| format!("sent again under the same {header}, for {seconds} s"));
+    let find = (!summary.find.is_empty()).then(|| format!("looked up ({})", summary.find.join(" ")));
+    let ways: Vec<_> = find.into_iter().chain(key).collect();
+    if ways.is_empty() { "the outcome is unknown".into() } else { ways.join("; ") }
+}
