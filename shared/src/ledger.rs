@@ -102,7 +102,7 @@ impl<C: Clock> Ledger<C> {
                 let until = began + of.length;
                 Ok(Ok((Sending { entry, owner: of.owner, number, until, key, doubtful: false }, again)))
             }
-            Err(begun) => self.turn(entry, of, begun).await.map(Err),
+            Err(met) => self.turn(entry, of, met).await.map(Err),
         }
     }
 

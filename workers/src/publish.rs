@@ -57,64 +57,73 @@ impl Publish {
     async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
         let (job_as_known, connection, request) = (decoded(job), job.connection(), self.request(job));
         let late = job.deadline.is_some_and(|deadline| deadline < at.now);
-        let seen = self.keeper.see(&connection).await;
+        let seen = match self.keeper.see(&connection).await {
+            Ok(seen) => seen,
+            // it may have been posted
+            Err(failure) => return again(job, failure),
+        };
         let ready = match (&seen, &request) {
             (Some(seen), Ok((_, oauth))) if !late => self.keeper.ready(seen, oauth).await,
             _ => None,
         };
-        let turn = match ready {
+        let begun = match (ready, &request) {
             // claim and mark cost one round trip
-            Some(token) => {
-                let begun = self.ledger.begin_sending(&job.owner, job.id, &*job_as_known).await;
-                begun.map(|begun| begun.map(|(sending, again)| (sending, again, token)))
+            (Some((token, generation)), Ok((request, oauth))) => {
+                match self.ledger.begin_sending(&job.owner, job.id, &*job_as_known).await {
+                    Ok(Ok((sending, before))) => {
+                        let mut tokens = Tokens::of(self, job, oauth, None, events).after(generation);
+                        let result = self.send(job, request, (sending, token), &mut tokens).await?;
+                        return self.told(job, before, result, events).await;
+                    }
+                    Ok(Err(turn)) => Ok(turn),
+                    Err(failure) => Err(failure),
+                }
             }
-            None => self.ledger.begin(&job.owner, job.id, &*job_as_known).await.map(Err),
+            _ => self.ledger.begin(&job.owner, job.id, &*job_as_known).await,
         };
-        let turn = match turn {
+        let turn = match begun {
             Ok(turn) => turn,
-            // it may have been posted
             Err(failure) => return again(job, failure),
         };
-        let told_before = match &turn {
-            Ok((_, again, _)) | Err(Turn::Act(Claim { again, .. })) => *again,
-            Err(Turn::Settled(_)) => true,
-            Err(Turn::Doubt(_) | Turn::Busy(_) | Turn::Reused) => false,
-        };
+        let before = matches!(&turn, Turn::Act(Claim { again: true, .. }) | Turn::Settled(_));
         // what was sent before counts, also where the catalogue does not take it any more
         let result = match (turn, request) {
-            (Ok((sending, ..)), Err(failure)) => {
-                self.ledger.unsent(&sending).await?;
-                Err(failure)
-            }
-            (Ok((sending, _, (token, generation))), Ok((request, oauth))) => {
-                let mut tokens = Tokens::of(self, job, oauth, None, events).after(generation);
-                self.send(job, &request, (sending, token), &mut tokens).await
-            }
-            (Err(Turn::Act(claim)), Err(failure)) => {
+            (Turn::Act(claim), Err(failure)) => {
                 self.ledger.give_up(&claim).await;
                 Err(failure)
             }
-            (Err(Turn::Act(claim)), Ok(_)) if late => {
+            (Turn::Act(claim), Ok(_)) if late => {
                 answer(job, self.ledger.decline(&claim, &failed(job, deadline_passed())).await?)
             }
             // what is rare does not make every job larger
-            (Err(Turn::Act(claim)), Ok((request, oauth))) => {
+            (Turn::Act(claim), Ok((request, oauth))) => {
                 Box::pin(self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, seen, events))).await
             }
-            (Err(Turn::Settled(standing)), _) => answer(job, standing),
-            (Err(Turn::Doubt(_)), Err(failure)) => again(job, failure),
-            (Err(Turn::Doubt(doubt)), Ok((request, oauth))) => {
+            (Turn::Settled(standing), _) => answer(job, standing),
+            (Turn::Doubt(_), Err(failure)) => again(job, failure),
+            (Turn::Doubt(doubt), Ok((request, oauth))) => {
                 Box::pin(self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, seen, events))).await
             }
-            (Err(Turn::Busy(after)), _) => Err(busy(job, after)),
-            (Err(Turn::Reused), _) => {
+            (Turn::Busy(after), _) => Err(busy(job, after)),
+            (Turn::Reused, _) => {
                 let message = "another job of this owner has this id; give each job an id of its own";
                 Err(Failure::reject(Code::IdReused, message))
             }
         }?;
-        if told_before && result.outcome != PublishOutcome::Published && events.is_empty() {
-            // who had the job before may have found it out, and died before it was told
-            events.extend(self.keeper.needs_consent(&connection).await?);
+        self.told(job, before, result, events).await
+    }
+
+    /// The result of a job, which somebody else may have had `before`.
+    async fn told(
+        &self,
+        job: &PublishJob,
+        before: bool,
+        result: PublishResult,
+        events: &mut Vec<Answer>,
+    ) -> Result<PublishResult, Failure> {
+        if before && result.outcome != PublishOutcome::Published && events.is_empty() {
+            // who had it may have found it out, and died before it was told
+            events.extend(self.keeper.needs_consent(&job.connection()).await?);
         }
         Ok(result)
     }

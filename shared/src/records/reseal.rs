@@ -34,9 +34,8 @@ impl Store {
         let reply = self.settled(&RESEAL, &keys, &args).await.map_err(|trouble| StoreError::new(doing(), trouble))?;
         let malformed = || StoreError::new(doing(), RecordError::Malformed("reply").into());
         let written: Vec<bool> = redis::from_redis_value(reply).map_err(|_| malformed())?;
-        let saved = |(&written, (record, _)): (&bool, &(Record, Sealed))| match written {
-            true => Saved::Written(Revision(next(record.revision.0))),
-            false => Saved::Moved,
+        let saved = |(&written, (record, _)): (&bool, &(Record, Sealed))| {
+            if written { Saved::Written(Revision(next(record.revision.0))) } else { Saved::Moved }
         };
         Ok(written.iter().zip(all).map(saved).collect())
     }

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::keys::KeySource;
 use crate::metrics;
 use crate::oauth::OAuthProvider;
-use crate::records::{Content, Metadata, Record, Standing, State};
+use crate::records::{Content, Metadata, Record, Standing, State, Trouble};
 
 /// An access token that expires sooner than this counts as expired: clocks differ, and a request takes its time. Of one
 /// that lives shortly, a quarter of its life.
@@ -79,8 +79,17 @@ impl TokenKeeper {
     }
 
     /// Reads a connection's record ahead of [`Self::ready`] and [`Self::access_token_of`]. `None`: it could not be read.
-    pub async fn see(&self, connection: &Connection) -> Option<Seen> {
-        self.store.load(&self.store.locate(connection)).await.ok().map(Seen)
+    ///
+    /// # Errors
+    /// If Redis does not answer, so that there is no use in asking it something else.
+    pub async fn see(&self, connection: &Connection) -> Result<Option<Seen>, Failure> {
+        match self.store.load(&self.store.locate(connection)).await {
+            Ok(record) => Ok(Some(Seen(record))),
+            Err(error) if matches!(error.trouble, Trouble::NoReply { .. } | Trouble::Unreachable { .. }) => {
+                Err(error.into())
+            }
+            Err(_) => Ok(None),
+        }
     }
 
     /// The access token of what was seen, and the token set that it is of, if it can be used as it is. Whatever stands against

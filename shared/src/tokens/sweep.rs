@@ -26,10 +26,8 @@ pub use position::Position;
 /// How many things of a page are at work at the same time: enough to fill the way to Redis.
 const AT_ONCE: usize = 16;
 
-/// How many records are sealed anew in one go, and how many such batches of a page are at work at the same time. Other shards
-/// are walked meanwhile, and all of it is in memory.
-const BATCH: usize = 50;
-const BATCHES: usize = 2;
+/// How many records are sealed anew in one go. Other shards are walked meanwhile, and all of it is in memory.
+const BATCH: usize = 32;
 
 /// How often a shard is walked when a walk missed something: a cursor does not outlive the Redis process that gave it.
 const WALKS: u8 = 3;
@@ -188,11 +186,8 @@ impl TokenKeeper {
                 other => others.push(other),
             }
         }
-        let batches: Vec<_> = records.chunks(BATCH).map(<[_]>::to_vec).collect();
-        let mut resealed =
-            stream::iter(batches.into_iter().map(|batch| self.reseal(walk, batch))).buffer_unordered(BATCHES);
-        while let Some(batch) = resealed.next().await {
-            for one in batch {
+        for batch in records.chunks(BATCH) {
+            for one in self.reseal(walk, batch.to_vec()).await {
                 page.add(one.map(|counts| (counts, Vec::new())))?;
             }
         }
