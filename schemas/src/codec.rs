@@ -1,7 +1,7 @@
 //! JSON and MessagePack bodies, in and out.
 //!
-//! A body is first read into a tree, so that both encodings give the same errors with the field's path. No error
-//! quotes a value: it may be a secret in the wrong place.
+//! What is not read straight away is read into a tree, so that both encodings give the same errors with the field's path.
+//! No error quotes a value: it may be a secret in the wrong place.
 
 use std::io::Cursor;
 
@@ -140,6 +140,27 @@ pub fn decode<M: Message>(encoding: Encoding, body: &[u8]) -> Result<Decoded<M>,
     if body.len() > MAX_BODY {
         return Err(DecodeError::TooLarge(body.len()));
     }
+    if let Some(message) = straight(encoding, body) {
+        return Ok(Decoded { message, unknown_fields: 0 });
+    }
+    from_tree(encoding, body)
+}
+
+/// Most messages are as they should be, and need no tree. `None` also for one whose tree would be read as well: unknown fields
+/// are checked there, and a `type` need not be the first.
+fn straight<M: Message>(encoding: Encoding, body: &[u8]) -> Option<M> {
+    // what opens no more brackets than this cannot be nested too deeply
+    let shallow = body.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() < MAX_DEPTH;
+    if encoding != Encoding::Json || !shallow || !body.trim_ascii_start().starts_with(b"{") {
+        return None;
+    }
+    let (mut known, mut reader) = (true, serde_json::Deserializer::from_slice(body));
+    let message = serde_ignored::deserialize(&mut reader, |_| known = false).ok()?;
+    reader.end().ok()?;
+    known.then_some(message)
+}
+
+fn from_tree<M: Message>(encoding: Encoding, body: &[u8]) -> Result<Decoded<M>, DecodeError> {
     let mut tree = encoding.tree(body)?;
     if !tree.is_object() {
         return Err(DecodeError::Field { path: "the body".into(), problem: "must be an object".into() });

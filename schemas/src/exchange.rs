@@ -216,11 +216,11 @@ impl Queued for ExchangeRequest {
     }
     fn failed(&self, id: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = self.result(id, ExchangeOutcome::Failed);
-        Answer::of(&ExchangeResult { failure: Some(failure), ..result }).ok()
+        Answer::of(ExchangeResult { failure: Some(failure), ..result }).ok()
     }
     fn unread(id: Uuid, request: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = ExchangeResult::new(id, request, ExchangeOutcome::Failed);
-        Answer::of(&ExchangeResult { failure: Some(failure), ..result }).ok()
+        Answer::of(ExchangeResult { failure: Some(failure), ..result }).ok()
     }
 }
 

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
 use uuid::Uuid;
 
+use crate::codec::Encoding;
 use crate::{FailureReport, Name, Owner};
 
 /// The work queues, each a message's plural.
@@ -86,24 +86,32 @@ pub struct Answer {
     pub type_name: String,
     /// The message's id.
     pub id: Uuid,
-    /// What goes to `reply_to`.
-    pub reply: Value,
     /// The topic on `sealpost.events`.
     pub topic: &'static str,
-    /// What goes to `sealpost.events`.
-    pub event: Value,
+    /// What goes to `sealpost.events`, in JSON.
+    pub event: Vec<u8>,
+    /// Most often nobody asked for a reply, and none is written.
+    reply: Box<dyn Fn(Encoding) -> Result<Vec<u8>, String> + Send + Sync>,
 }
 
 impl Answer {
     /// # Errors
     /// If the message does not serialize, which no message of this crate does.
-    pub fn of<M: Announced>(message: &M) -> Result<Self, serde_json::Error> {
+    pub fn of<M: Announced>(message: M) -> Result<Self, serde_json::Error> {
         Ok(Self {
             type_name: M::type_name(),
             id: message.id(),
-            reply: serde_json::to_value(message)?,
             topic: message.topic(),
-            event: serde_json::to_value(message.public())?,
+            event: serde_json::to_vec(&message.public())?,
+            reply: Box::new(move |encoding| encoding.encode(&message)),
         })
+    }
+
+    /// What goes to `reply_to`.
+    ///
+    /// # Errors
+    /// As of [`Encoding::encode`].
+    pub fn reply(&self, encoding: Encoding) -> Result<Vec<u8>, String> {
+        (self.reply)(encoding)
     }
 }

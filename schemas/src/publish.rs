@@ -215,11 +215,11 @@ impl Queued for PublishJob {
     }
     fn failed(&self, id: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = PublishResult { failure: Some(failure), ..self.result(id, PublishOutcome::Failed) };
-        Answer::of(&result).ok()
+        Answer::of(result).ok()
     }
     fn unread(id: Uuid, job: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = PublishResult::new(id, job, PublishOutcome::Failed);
-        Answer::of(&PublishResult { failure: Some(failure), ..result }).ok()
+        Answer::of(PublishResult { failure: Some(failure), ..result }).ok()
     }
 }
 

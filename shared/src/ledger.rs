@@ -36,7 +36,7 @@ use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::ids;
 use crate::keys::{KeyError, KeySource, Keys};
-use crate::records::{Begun, ClaimOf, EntryId, Outcome, SealedResult, Store, Word};
+use crate::records::{Begun, ClaimOf, EntryId, Fingerprint, Outcome, SealedResult, Store, Word};
 use crate::seal::{Key, KeyId, KeyRef};
 
 /// What must be left of a claim beside the call's own limit when the call begins.
@@ -78,9 +78,43 @@ impl<C: Clock> Ledger<C> {
         id: Uuid,
         message: &M,
     ) -> Result<Turn<R>, Failure> {
-        let (entry, of) = (self.store.entry(self.kind, owner, id), self.claim());
+        let (entry, fingerprint) = self.entry_of(owner, id, message)?;
+        let of = self.claim();
+        let begun = self.store.ledger_begin((&entry, owner), &fingerprint, &of).await?;
+        self.turn(entry, of, begun).await
+    }
+
+    /// [`Self::begin`] and [`Self::sending`] with nothing in between, where all that a request needs is at hand: one round trip
+    /// instead of two. Also whether the message was claimed before. `Err`: the turn, where it is not to act, or there is no
+    /// key yet to seal the result with.
+    ///
+    /// # Errors
+    /// As of [`Self::begin`].
+    pub async fn begin_sending<M: Serialize, R: DeserializeOwned>(
+        &self,
+        owner: &Owner,
+        id: Uuid,
+        (message, consent): (&M, Option<Uuid>),
+    ) -> Result<Result<(Sending, bool), Turn<R>>, Failure> {
+        let Ok(key) = self.newest().await else { return self.begin(owner, id, message).await.map(Err) };
+        let (entry, fingerprint) = self.entry_of(owner, id, message)?;
+        let (of, began) = (self.claim(), self.clock.since_boot());
+        match self.store.ledger_begin_sending((&entry, owner), &fingerprint, &of, consent).await? {
+            Ok((number, again)) => {
+                let until = began + of.length;
+                Ok(Ok((Sending { entry, owner: of.owner, number, until, key, doubtful: false }, again)))
+            }
+            Err(met) => self.turn(entry, of, met).await.map(Err),
+        }
+    }
+
+    fn entry_of<M: Serialize>(&self, owner: &Owner, id: Uuid, message: &M) -> Result<(EntryId, Fingerprint), Failure> {
         let fingerprint = self.store.fingerprint(&result::plain(message)?);
-        Ok(match self.store.ledger_begin((&entry, owner), &fingerprint, &of).await? {
+        Ok((self.store.entry(self.kind, owner, id), fingerprint))
+    }
+
+    async fn turn<R: DeserializeOwned>(&self, entry: EntryId, of: ClaimOf, begun: Begun) -> Result<Turn<R>, Failure> {
+        Ok(match begun {
             Begun::Act { epoch, again } => Turn::Act(Claim { entry, of, epoch, again, doubtful: false, consent: None }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
             Begun::Doubt { left, since, sent, epoch, consent } => {
@@ -132,7 +166,7 @@ impl<C: Clock> Ledger<C> {
     ///
     /// # Errors
     /// If that could not be written.
-    pub async fn settle<R: Serialize + DeserializeOwned>(
+    pub async fn settle<R: Clone + Serialize + DeserializeOwned>(
         &self,
         sending: &Sending,
         outcome: Outcome,
@@ -145,7 +179,7 @@ impl<C: Clock> Ledger<C> {
             let bytes = result::seal(entry, name, key, result)?;
             let word = Word::Answered(sending.number, outcome, SealedResult { key: name, bytes: &bytes });
             let error = match self.store.ledger_settle(entry, sending.owner, word, true).await {
-                Ok(settled) => return self.standing(entry, settled).await,
+                Ok(settled) => return self.after(entry, settled, result).await,
                 Err(error) => error,
             };
             tries += 1;
@@ -167,7 +201,7 @@ impl<C: Clock> Ledger<C> {
     ///
     /// # Errors
     /// If Redis does not answer, or there is no key.
-    pub async fn found<R: Serialize + DeserializeOwned>(
+    pub async fn found<R: Clone + Serialize + DeserializeOwned>(
         &self,
         doubt: &Doubt,
         result: &R,
@@ -179,7 +213,7 @@ impl<C: Clock> Ledger<C> {
     ///
     /// # Errors
     /// If Redis does not answer, or there is no key.
-    pub async fn kept<R: Serialize + DeserializeOwned>(
+    pub async fn kept<R: Clone + Serialize + DeserializeOwned>(
         &self,
         claim: &Claim,
         result: &R,
@@ -225,7 +259,7 @@ impl<C: Clock> Ledger<C> {
     ///
     /// # Errors
     /// If Redis does not answer, or there is no key.
-    pub async fn decline<R: Serialize + DeserializeOwned>(
+    pub async fn decline<R: Clone + Serialize + DeserializeOwned>(
         &self,
         claim: &Claim,
         result: &R,
@@ -234,7 +268,7 @@ impl<C: Clock> Ledger<C> {
     }
 
     /// Writes what is known without a request, and ends the claim of this owner.
-    async fn known<R: Serialize + DeserializeOwned>(
+    async fn known<R: Clone + Serialize + DeserializeOwned>(
         &self,
         (entry, owner): (&EntryId, Option<Uuid>),
         outcome: Outcome,
@@ -248,7 +282,7 @@ impl<C: Clock> Ledger<C> {
             Outcome::Refused => Word::Declined(sealed),
         };
         let settled = self.store.ledger_settle(entry, owner.unwrap_or_default(), word, owner.is_some()).await;
-        self.standing(entry, settled?).await
+        self.after(entry, settled?, result).await
     }
 
     /// Lets a claim go under which nothing was sent. If that fails it runs out by itself.

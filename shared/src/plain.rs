@@ -19,6 +19,9 @@ pub fn is_plain(c: char) -> bool {
 /// A text without the characters that are not plain.
 #[must_use]
 pub fn plain(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        return text.to_owned();
+    }
     text.chars().filter(|c| is_plain(*c)).collect()
 }
 

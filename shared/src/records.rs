@@ -26,6 +26,7 @@ mod listing;
 mod locate;
 mod meta;
 mod record;
+mod reseal;
 mod retired;
 mod store;
 mod ticks;

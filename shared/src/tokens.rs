@@ -18,7 +18,7 @@ mod usage;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{Access, Seen};
+pub use access::{Access, Ready, Seen};
 pub use consent::{Consented, Prepared};
 pub use import::Brought;
 pub use outcome::meaning;

@@ -1,5 +1,6 @@
 //! Records at rest, on a single Redis and on a Redis Cluster, in good and bad weather.
 
+mod batches;
 mod damage;
 mod failover;
 mod faults;

@@ -5,6 +5,7 @@ mod doubt;
 mod results;
 mod tokens;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use reqwest::Client;
@@ -14,7 +15,7 @@ use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
 use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::OAuthProvider;
-use sealpost_shared::tokens::TokenKeeper;
+use sealpost_shared::tokens::{Ready, TokenKeeper};
 
 use self::doubt::again;
 use self::results::{answer, busy, failed};
@@ -54,32 +55,54 @@ impl Step for Publish {
 impl Publish {
     /// What this delivery has to do; what happens to the connection on the way goes into `events`.
     async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
-        let (job_as_known, connection) = (decoded(job), job.connection());
-        // both are sent at once, so that they cost one round trip
-        let (turn, seen) =
-            tokio::join!(self.ledger.begin(&job.owner, job.id, &job_as_known), self.keeper.see(&connection));
-        let turn = match turn {
-            Ok(turn) => turn,
+        let (job_as_known, connection, request) = (decoded(job), job.connection(), self.request(job));
+        let late = job.deadline.is_some_and(|deadline| deadline < at.now);
+        let seen = match self.keeper.see(&connection).await {
+            Ok(seen) => seen,
             // it may have been posted
             Err(failure) => return again(job, failure),
         };
-        let told_before = matches!(&turn, Turn::Act(Claim { again: true, .. }) | Turn::Settled(_));
+        let ready = match (&seen, &request) {
+            (Some(seen), Ok((_, oauth))) if !late => self.keeper.ready(seen, oauth).await,
+            _ => None,
+        };
+        let begun = match (ready, &request) {
+            // claim and mark cost one round trip
+            (Some(Ready { token, generation, consent }), Ok((request, oauth))) => {
+                match self.ledger.begin_sending(&job.owner, job.id, (&*job_as_known, consent)).await {
+                    Ok(Ok((sending, before))) => {
+                        let mut tokens = Tokens::of(self, job, oauth, None, events).after(generation);
+                        let result = self.send(job, request, (sending, token), &mut tokens).await?;
+                        return self.told(job, before, result, events).await;
+                    }
+                    Ok(Err(turn)) => Ok(turn),
+                    Err(failure) => Err(failure),
+                }
+            }
+            _ => self.ledger.begin(&job.owner, job.id, &*job_as_known).await,
+        };
+        let turn = match begun {
+            Ok(turn) => turn,
+            Err(failure) => return again(job, failure),
+        };
+        let before = matches!(&turn, Turn::Act(Claim { again: true, .. }) | Turn::Settled(_));
         // what was sent before counts, also where the catalogue does not take it any more
-        let result = match (turn, self.request(job)) {
+        let result = match (turn, request) {
             (Turn::Act(claim), Err(failure)) => {
                 self.ledger.give_up(&claim).await;
                 Err(failure)
             }
-            (Turn::Act(claim), Ok(_)) if job.deadline.is_some_and(|deadline| deadline < at.now) => {
+            (Turn::Act(claim), Ok(_)) if late => {
                 answer(job, self.ledger.decline(&claim, &failed(job, deadline_passed())).await?)
             }
+            // what is rare does not make every job larger
             (Turn::Act(claim), Ok((request, oauth))) => {
-                self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, seen, events)).await
+                Box::pin(self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, seen, events))).await
             }
             (Turn::Settled(standing), _) => answer(job, standing),
             (Turn::Doubt(_), Err(failure)) => again(job, failure),
             (Turn::Doubt(doubt), Ok((request, oauth))) => {
-                self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, seen, events)).await
+                Box::pin(self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, seen, events))).await
             }
             (Turn::Busy(after), _) => Err(busy(job, after)),
             (Turn::Reused, _) => {
@@ -87,9 +110,20 @@ impl Publish {
                 Err(Failure::reject(Code::IdReused, message))
             }
         }?;
-        if told_before && result.outcome != PublishOutcome::Published && events.is_empty() {
-            // who had the job before may have found it out, and died before it was told
-            events.extend(self.keeper.needs_consent(&connection).await?);
+        self.told(job, before, result, events).await
+    }
+
+    /// The result of a job, which somebody else may have had `before`.
+    async fn told(
+        &self,
+        job: &PublishJob,
+        before: bool,
+        result: PublishResult,
+        events: &mut Vec<Answer>,
+    ) -> Result<PublishResult, Failure> {
+        if before && result.outcome != PublishOutcome::Published && events.is_empty() {
+            // who had it may have found it out, and died before it was told
+            events.extend(self.keeper.needs_consent(&job.connection()).await?);
         }
         Ok(result)
     }
@@ -116,9 +150,10 @@ impl Publish {
 }
 
 /// The job as its ledger knows it: the order of fields in a JSON body says nothing.
-fn decoded(job: &PublishJob) -> PublishJob {
-    let mut job = job.clone();
-    if let Content::Raw(raw) = &mut job.content
+fn decoded(job: &PublishJob) -> Cow<'_, PublishJob> {
+    let mut job = Cow::Borrowed(job);
+    if matches!(&job.content, Content::Raw(_))
+        && let Content::Raw(raw) = &mut job.to_mut().content
         && let Some(body) = &mut raw.body
     {
         body.sort_all_objects();

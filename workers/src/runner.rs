@@ -45,7 +45,8 @@ impl<C: Clock + Clone> Runner<C> {
         let mut deliveries = self.broker.consume(queue);
         while let Some(Some(delivery)) = self.stop.run_until_cancelled(deliveries.recv()).await {
             let (runner, step) = (self.clone(), step.clone());
-            tasks.spawn(async move { job::handle(&runner, &*step, delivery).await });
+            // boxed, since what a task is made of is moved several times
+            tasks.spawn(Box::pin(async move { job::handle(&runner, &*step, delivery).await }));
         }
         deliveries.stop().await;
         tasks.close();

@@ -89,7 +89,7 @@ impl Emission {
     ///
     /// # Errors
     /// If the message does not serialize, which is a defect.
-    pub fn answer<M: Announced>(result: &M) -> Result<Self, serde_json::Error> {
+    pub fn answer<M: Announced>(result: M) -> Result<Self, serde_json::Error> {
         let answer = Answer::of(result)?;
         Ok(Self { outcome: answer.topic, answer: Some(answer), ..Self::default() })
     }
@@ -97,13 +97,13 @@ impl Emission {
 
 impl FollowUps for sealpost_schemas::ExchangeResult {
     fn emission(self) -> Result<Emission, serde_json::Error> {
-        Emission::answer(&self)
+        Emission::answer(self)
     }
 }
 
 impl FollowUps for sealpost_schemas::PublishResult {
     fn emission(self) -> Result<Emission, serde_json::Error> {
-        Emission::answer(&self)
+        Emission::answer(self)
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, stderr};
 use std::panic;
 
 use sealpost_shared::broker::may_log;
-use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -21,7 +21,8 @@ pub fn start() {
     let problem = read.as_ref().err().map(ToString::to_string);
     let filter = read.unwrap_or_else(|_| EnvFilter::new(DEFAULT));
     // whatever the filter says: some lines of libraries hold message bodies
-    let filter = filter.and(filter_fn(may_log));
+    // with a hint, so that what no filter wants is passed over at its call
+    let filter = filter.and(filter_fn(may_log).with_max_level_hint(LevelFilter::TRACE));
     let lines = fmt::layer().with_writer(stderr).with_ansi(stderr().is_terminal()).with_target(false);
     // an error means that this process logs already
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();

@@ -31,6 +31,33 @@ fn both_encodings_give_the_same_message() {
 }
 
 #[test]
+fn what_is_read_straight_away_is_read_from_its_tree_as_well_and_the_same() {
+    let with = |field: &str, value: serde_json::Value| {
+        let mut job = job();
+        job[field] = value;
+        job.to_string()
+    };
+    let typed = with(
+        "content",
+        json!({"type": "raw", "method": "POST", "path": "/a", "body": {"b": [1, 2.5, null, "\u{e9}"]}}),
+    );
+    for body in [typed.clone(), with("content", json!({"type": "post", "text": "\u{1f980}"})), format!(" \n{typed}\t")]
+    {
+        let straight = super::straight::<PublishJob>(Encoding::Json, body.as_bytes()).expect("read straight away");
+        let tree = super::from_tree::<PublishJob>(Encoding::Json, body.as_bytes()).unwrap().message;
+        assert_eq!(serde_json::to_value(&straight).unwrap(), serde_json::to_value(&tree).unwrap());
+    }
+    let list =
+        serde_json::to_string(&json!(["01939f6e-0000-7000-8000-000000000001", {"tenant": "a", "user": "b"}])).unwrap();
+    let deep = with("content", json!({"type": "raw", "method": "POST", "path": "/a"}))
+        .replace("\"/a\"", &format!("\"/a\",\"body\":{}{}", "[".repeat(70), "]".repeat(70)));
+    for body in [list, deep.clone(), with("novelty", json!(1)), format!("{typed}{{}}"), job().to_string()] {
+        assert!(super::straight::<PublishJob>(Encoding::Json, body.as_bytes()).is_none(), "{body}");
+    }
+    assert!(matches!(decode::<PublishJob>(Encoding::Json, deep.as_bytes()), Err(DecodeError::Syntax { .. })));
+}
+
+#[test]
 fn messagepack_carries_ids_and_times_as_text() {
     let job = decode::<PublishJob>(Encoding::Json, job().to_string().as_bytes()).unwrap().message;
     let packed = Encoding::MessagePack.encode(&job).unwrap();

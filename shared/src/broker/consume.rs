@@ -117,7 +117,8 @@ pub struct Deliveries {
 
 impl Deliveries {
     pub(super) fn start(supervised: Supervised, queue: &'static str, prefetch: u16, gate: Arc<Gate>) -> Self {
-        let (sender, receiver) = mpsc::channel(1);
+        // as many as may come: the runner bounds nothing, and one at a time costs a switch of tasks each
+        let (sender, receiver) = mpsc::channel(usize::from(prefetch));
         let stop = CancellationToken::new();
         tokio::spawn(subscribe(supervised, (queue, prefetch, gate), sender, stop.clone()));
         Self { receiver, _stop_on_drop: stop.clone().drop_guard(), stop }

@@ -13,6 +13,19 @@ use crate::seal::{self, Key, KeyRef, Place, Purpose};
 use crate::wiped;
 
 impl<C: Clock> Ledger<C> {
+    /// How an entry stands after a word; `None`: with the result that was given.
+    pub(super) async fn after<R: Clone + DeserializeOwned>(
+        &self,
+        entry: &EntryId,
+        settled: Option<Settled>,
+        given: &R,
+    ) -> Result<Standing<R>, Failure> {
+        match settled {
+            Some(settled) => self.standing(entry, settled).await,
+            None => Ok(Standing::Done(given.clone())),
+        }
+    }
+
     /// Opens what an entry holds.
     pub(super) async fn standing<R: DeserializeOwned>(
         &self,

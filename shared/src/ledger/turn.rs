@@ -49,6 +49,14 @@ pub struct Claim {
     pub consent: Option<Uuid>,
 }
 
+impl Claim {
+    /// Of a request that is sent under this consent.
+    #[must_use]
+    pub fn under(self, consent: Option<Uuid>) -> Self {
+        Self { consent, ..self }
+    }
+}
+
 /// A request whose outcome nobody is there to tell.
 pub struct Doubt {
     pub(super) entry: EntryId,

@@ -264,7 +264,7 @@ fn whole(value: &Value) -> Option<i64> {
 
 /// A provider's words: plain, so that nothing hides what it was sent, without that, and bounded.
 pub(super) fn bounded(text: &str, sent: &[&str]) -> String {
-    http::scrubbed(&plain(text), sent).chars().take(MAX_WORDS).collect()
+    http::scrubbed(plain(text), sent).chars().take(MAX_WORDS).collect()
 }
 
 pub(super) fn words(error: &ProviderError) -> String {

@@ -1,13 +1,13 @@
 //! A record as the fields of a Redis hash, format 2. (Format 1 had no `token`.) An empty value means "none": every record has every field, so that
 //! a missing one is damage.
 
-use std::collections::HashMap;
 use std::str::{FromStr, from_utf8};
 
 use jiff::Timestamp;
 use sealpost_schemas::Code;
 use uuid::Uuid;
 
+use super::layout;
 use super::locate::{RecordId, Tag, Tags};
 use super::record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
 use crate::seal::KeyRef;
@@ -17,6 +17,43 @@ const FORMAT: u32 = 2;
 
 /// The oldest that it reads.
 const OLDEST: u32 = 1;
+
+/// Every field that is read, as HMGET asks for them.
+pub(super) const NAMES: [&str; 23] = [
+    "format",
+    "revision",
+    "owner",
+    "tenant",
+    "provider",
+    "generation",
+    "standing",
+    "standing_since",
+    "standing_code",
+    "custody",
+    "access_expires_at",
+    "next_due",
+    "scopes",
+    "created_at",
+    "refreshed_at",
+    "request",
+    "marker",
+    "marker_at",
+    "token",
+    "superseded",
+    "key_id",
+    "key_version",
+    "sealed",
+];
+
+/// What HMGET answers to [`NAMES`].
+pub(super) type Values = Vec<Option<Vec<u8>>>;
+
+/// Asks for the fields of a record.
+pub(super) fn get(id: &RecordId) -> redis::Cmd {
+    let mut cmd = redis::cmd("HMGET");
+    cmd.arg(layout::record(id)).arg(&NAMES);
+    cmd
+}
 
 /// Field names and values, as HSET takes them.
 pub(super) type Fields = Vec<(&'static str, Vec<u8>)>;
@@ -96,9 +133,12 @@ pub(super) fn of_sealed(sealed: &Sealed) -> Fields {
     ]
 }
 
-/// A record from its hash.
-pub(super) fn read(id: RecordId, hash: HashMap<String, Vec<u8>>) -> Result<Record, RecordError> {
-    let mut fields = Hash(hash);
+/// A record from the values of its fields; `None`: there is none.
+pub(super) fn read(id: RecordId, values: Values) -> Result<Option<Record>, RecordError> {
+    if values.iter().all(Option::is_none) {
+        return Ok(None);
+    }
+    let mut fields = Read(values);
     let token = match fields.parse::<u32>("format")? {
         OLDEST => None,
         FORMAT => fields.optional("token", read_hash)?,
@@ -115,7 +155,7 @@ pub(super) fn read(id: RecordId, hash: HashMap<String, Vec<u8>>) -> Result<Recor
         (None, None) => None,
         _ => return Err(RecordError::Malformed("marker")),
     };
-    Ok(Record {
+    Ok(Some(Record {
         id,
         revision: Revision(fields.parse("revision")?),
         tags: Tags {
@@ -139,16 +179,21 @@ pub(super) fn read(id: RecordId, hash: HashMap<String, Vec<u8>>) -> Result<Recor
         token,
         sealed: Sealed {
             key: KeyRef { id: fields.parse("key_id")?, version: fields.parse("key_version")? },
-            bytes: fields.0.remove("sealed").ok_or(RecordError::Missing("sealed"))?,
+            bytes: fields.value("sealed").and_then(Option::take).ok_or(RecordError::Missing("sealed"))?,
         },
-    })
+    }))
 }
 
-struct Hash(HashMap<String, Vec<u8>>);
+struct Read(Values);
 
-impl Hash {
+impl Read {
+    fn value(&mut self, name: &'static str) -> Option<&mut Option<Vec<u8>>> {
+        self.0.get_mut(NAMES.iter().position(|known| *known == name)?)
+    }
+
     fn text(&self, name: &'static str) -> Result<&str, RecordError> {
-        let value = self.0.get(name).ok_or(RecordError::Missing(name))?;
+        let at = NAMES.iter().position(|known| *known == name);
+        let value = at.and_then(|at| self.0.get(at)?.as_deref()).ok_or(RecordError::Missing(name))?;
         from_utf8(value).map_err(|_| RecordError::Malformed(name))
     }
 

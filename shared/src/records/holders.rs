@@ -26,9 +26,9 @@ impl Store {
     pub async fn holders(&self, token: &[u8; 32]) -> Result<Vec<RecordId>, StoreError> {
         let (doing, hash) = ("look for the holder of a refresh token", hex::encode(token));
         let one = |shard| redis::cmd("HGET").arg(layout::tokens(shard)).arg(&hash).to_owned();
-        let asked: Vec<_> = (0..self.shards()).map(one).collect();
+        let asked = (0..self.shards()).map(one).collect();
         let found: Vec<Option<String>> =
-            self.link().query_each(&asked).await.map_err(|trouble| StoreError::new(doing, trouble))?;
+            self.link().query_each(asked).await.map_err(|trouble| StoreError::new(doing, trouble))?;
         let held = (0..self.shards()).zip(found).filter_map(|(shard, name)| Some((shard, name?)));
         held.map(|(shard, name)| layout::read_key(&name).map(|key| RecordId { shard, key }))
             .collect::<Option<_>>()

@@ -89,10 +89,34 @@ impl Store {
     /// Begins a delivery's turn. Also forgets what may be forgotten in that shard, a few entries at a time.
     pub async fn ledger_begin(
         &self,
-        (id, owner): (&EntryId, &Owner),
+        place: (&EntryId, &Owner),
         fingerprint: &Fingerprint,
         claim: &ClaimOf,
     ) -> Result<Begun, StoreError> {
+        self.begin(place, fingerprint, claim, [const { Vec::new() }; 2], answer::begun).await
+    }
+
+    /// The same, and [`Self::ledger_sending`] with it, where the delivery is to act: the number of the request, and whether the
+    /// entry was claimed before. `Err`: what was met otherwise.
+    pub async fn ledger_begin_sending(
+        &self,
+        place: (&EntryId, &Owner),
+        fingerprint: &Fingerprint,
+        claim: &ClaimOf,
+        consent: Option<Uuid>,
+    ) -> Result<Result<(u64, bool), Begun>, StoreError> {
+        let mark = [ids::fresh().to_string().into(), consent_of(consent)];
+        self.begin(place, fingerprint, claim, mark, answer::begun_sending).await
+    }
+
+    async fn begin<T>(
+        &self,
+        (id, owner): (&EntryId, &Owner),
+        fingerprint: &Fingerprint,
+        claim: &ClaimOf,
+        [mark, consent]: [Vec<u8>; 2],
+        read: impl FnOnce(Value) -> Result<T, Trouble>,
+    ) -> Result<T, StoreError> {
         let (versions, epoch) = (layout::versions(id.shard), self.epoch_of(owner));
         let keys = [entry(id), claim_of(id), layout::forget(id.shard), versions, epoch];
         let args = [
@@ -104,11 +128,11 @@ impl Store {
             layout::entries_prefix(id.shard).into(),
             layout::held_prefix(id.shard).into(),
             layout::entry_member("").into(),
+            mark,
+            consent,
         ];
         let reply = self.settled(&SCRIPTS.begin, &keys, &args).await;
-        let doing = || format!("begin at ledger entry {id}");
-        answer::begun(reply.map_err(|trouble| StoreError::new(doing(), trouble))?)
-            .map_err(|trouble| StoreError::new(doing(), trouble))
+        reply.and_then(read).map_err(|trouble| StoreError::new(format!("begin at ledger entry {id}"), trouble))
     }
 
     /// Makes an unknown outcome a new act; `false`: somebody else does, or it is not unknown any more. `doubtful`: an
@@ -142,21 +166,22 @@ impl Store {
             millis(claim.length),
             ids::fresh().to_string().into(),
             id.key.to_string().into(),
-            consent.map(|consent| consent.to_string()).unwrap_or_default().into(),
+            consent_of(consent),
         ];
         let number =
             self.number(&SCRIPTS.sending, &keys, &args, || format!("mark ledger entry {id} as sending")).await?;
         Ok((number > 0).then_some(number))
     }
 
-    /// Writes what is known of a request, ends the claim if asked to, and says how the entry stands after it.
+    /// Writes what is known of a request, ends the claim if asked to, and says how the entry stands after it; `None`: done,
+    /// with the very result that was given.
     pub async fn ledger_settle(
         &self,
         id: &EntryId,
         claim: Uuid,
         word: Word<'_>,
         ends_claim: bool,
-    ) -> Result<Settled, StoreError> {
+    ) -> Result<Option<Settled>, StoreError> {
         let (word, n, result) = word.parts();
         let ends = if ends_claim { "1" } else { "0" };
         let mut args: Vec<Vec<u8>> = vec![
@@ -172,7 +197,7 @@ impl Store {
         let keys = with_result(id, result, &mut args);
         let doing = || format!("settle ledger entry {id}");
         let reply = self.settled(&SCRIPTS.settle, &keys, &args).await;
-        answer::settled(reply.map_err(|trouble| StoreError::new(doing(), trouble))?)
+        answer::after(reply.map_err(|trouble| StoreError::new(doing(), trouble))?)
             .map_err(|trouble| StoreError::new(doing(), trouble))
     }
 
@@ -226,7 +251,7 @@ impl Store {
     }
 
     /// Runs a script. When its answer is lost it is sent again, since it knows what it did by the random ids in it.
-    async fn settled(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Value, Trouble> {
+    pub(super) async fn settled(&self, script: &Script, keys: &[String], args: &[Vec<u8>]) -> Result<Value, Trouble> {
         let mut since = None;
         loop {
             match self.link().run::<Value>(script, keys, args).await {
@@ -259,6 +284,10 @@ fn entry(id: &EntryId) -> String {
 
 fn claim_of(id: &EntryId) -> String {
     entry(id) + ":claim"
+}
+
+fn consent_of(request: Option<Uuid>) -> Vec<u8> {
+    request.map(|request| request.to_string()).unwrap_or_default().into()
 }
 
 fn millis(time: Duration) -> Vec<u8> {

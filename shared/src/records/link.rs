@@ -97,7 +97,7 @@ impl Link {
     }
 
     /// Sends many commands at once and waits for all answers, in their order. Their keys may lie in any slots.
-    pub(super) async fn query_each<T: FromRedisValue>(&self, cmds: &[Cmd]) -> Result<Vec<T>, Trouble> {
+    pub(super) async fn query_each<T: FromRedisValue>(&self, cmds: Vec<Cmd>) -> Result<Vec<T>, Trouble> {
         read(self.bounded(async |wire| wire.send_each(cmds).await).await?)
     }
 

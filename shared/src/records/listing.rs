@@ -1,6 +1,4 @@
-//! Many records at once, for a person to look at.
-
-use std::collections::HashMap;
+//! Many records at once.
 
 use sealpost_schemas::Owner;
 
@@ -28,10 +26,9 @@ impl Store {
         &self,
         ids: &[RecordId],
     ) -> Result<Vec<(RecordId, Result<Record, RecordError>)>, StoreError> {
-        let asked: Vec<_> = ids.iter().map(|id| redis::cmd("HGETALL").arg(layout::record(id)).to_owned()).collect();
-        let hashes = self.link().query_each::<HashMap<String, Vec<u8>>>(&asked).await;
-        let hashes = hashes.map_err(|trouble| StoreError::new(format!("load {} records", ids.len()), trouble))?;
-        let there = ids.iter().zip(hashes).filter(|(_, hash)| !hash.is_empty());
-        Ok(there.map(|(id, hash)| (*id, fields::read(*id, hash))).collect())
+        let found = self.link().query_each::<fields::Values>(ids.iter().map(fields::get).collect()).await;
+        let found = found.map_err(|trouble| StoreError::new(format!("load {} records", ids.len()), trouble))?;
+        let read = |(id, values): (&RecordId, _)| Some((*id, fields::read(*id, values).transpose()?));
+        Ok(ids.iter().zip(found).filter_map(read).collect())
     }
 }

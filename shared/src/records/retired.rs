@@ -83,7 +83,8 @@ impl Store {
     ) -> Result<Vec<T>, StoreError> {
         let mut answers = Vec::with_capacity(cmds.len());
         for some in cmds.chunks(AT_ONCE) {
-            let more: Vec<T> = self.link().query_each(some).await.map_err(|trouble| StoreError::new(doing, trouble))?;
+            let more = self.link().query_each(some.to_vec()).await;
+            let more: Vec<T> = more.map_err(|trouble| StoreError::new(doing, trouble))?;
             answers.extend(more);
         }
         Ok(answers)

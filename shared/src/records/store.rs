@@ -1,6 +1,5 @@
 //! Loading and writing records.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use super::layout;
 use super::link::{Link, Script};
 use super::locate::{Locator, RecordId, Tag};
 use super::meta::Mismatch;
-use super::record::{Draft, Metadata, Record, Revision, Sealed, Standing};
+use super::record::{Draft, Metadata, Record, Revision, Standing};
 use super::trouble::Trouble;
 use crate::ids;
 use crate::keys::IndexKey;
@@ -135,13 +134,10 @@ impl Store {
 
     /// Reads a record; `None` if there is none.
     pub async fn load(&self, id: &RecordId) -> Result<Option<Record>, StoreError> {
-        let doing = format!("load record {id}");
-        let hash: HashMap<String, Vec<u8>> =
-            self.query(doing.as_str(), redis::cmd("HGETALL").arg(layout::record(id))).await?;
-        if hash.is_empty() {
-            return Ok(None);
-        }
-        fields::read(*id, hash).map(Some).map_err(|error| StoreError::new(doing, error.into()))
+        let doing = || format!("load record {id}");
+        let values: fields::Values =
+            self.link().query(&fields::get(id)).await.map_err(|trouble| StoreError::new(doing(), trouble))?;
+        fields::read(*id, values).map_err(|error| StoreError::new(doing(), error.into()))
     }
 
     /// Writes a whole record, if what is stored is as expected, and the owner's epoch is the draft's.
@@ -149,12 +145,6 @@ impl Store {
         let (doing, epoch) = (format!("save record {}", draft.id), draft.epoch);
         let (owner, key) = (&draft.tags.owner, &draft.sealed.key);
         self.write_in(epoch, doing, (&draft.id, owner, key), expected, fields::of_draft(draft)).await
-    }
-
-    /// Replaces the ciphertext by one of [`Record::seal_anew`], and nothing else, if the record is unmoved.
-    pub async fn reseal(&self, record: &Record, sealed: &Sealed) -> Result<Saved, StoreError> {
-        let (doing, expected) = (format!("re-seal record {}", record.id), Expected::Revision(record.revision));
-        self.write(doing, &record.id, &record.tags.owner, &sealed.key, expected, fields::of_sealed(sealed)).await
     }
 
     /// Writes a standing in which nothing is due any more, if the record is unmoved.

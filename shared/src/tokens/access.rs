@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::keys::KeySource;
 use crate::metrics;
 use crate::oauth::OAuthProvider;
-use crate::records::{Content, Metadata, Record, Standing, State};
+use crate::records::{Content, Metadata, Record, Standing, State, Trouble};
 
 /// An access token that expires sooner than this counts as expired: clocks differ, and a request takes its time. Of one
 /// that lives shortly, a quarter of its life.
@@ -59,6 +59,16 @@ pub(super) struct Wanted {
 /// A record as it was read a moment ago, together with something else.
 pub struct Seen(Option<Record>);
 
+/// An access token that can be used as it is, and where it comes from; as of [`Access::Granted`].
+pub struct Ready {
+    /// The token.
+    pub token: SecretString,
+    /// The token set.
+    pub generation: Uuid,
+    /// The consent.
+    pub consent: Option<Uuid>,
+}
+
 /// What is stored.
 pub(super) enum Found {
     /// There is nothing to refresh.
@@ -80,10 +90,30 @@ impl TokenKeeper {
         self.obtain(wanted, found).await
     }
 
-    /// Reads a connection's record ahead of [`Self::access_token_of`], for who has something else to ask Redis at the same
-    /// time. `None`: it could not be read.
-    pub async fn see(&self, connection: &Connection) -> Option<Seen> {
-        self.store.load(&self.store.locate(connection)).await.ok().map(Seen)
+    /// Reads a connection's record ahead of [`Self::ready`] and [`Self::access_token_of`]. `None`: it could not be read.
+    ///
+    /// # Errors
+    /// If Redis does not answer, so that there is no use in asking it something else.
+    pub async fn see(&self, connection: &Connection) -> Result<Option<Seen>, Failure> {
+        match self.store.load(&self.store.locate(connection)).await {
+            Ok(record) => Ok(Some(Seen(record))),
+            Err(error) if matches!(error.trouble, Trouble::NoReply { .. } | Trouble::Unreachable { .. }) => {
+                Err(error.into())
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// The access token of what was seen, if it can be used as it is. Whatever stands against
+    /// that, nothing is done about it: [`Self::access_token_of`] does.
+    pub async fn ready(&self, seen: &Seen, provider: &OAuthProvider) -> Option<Ready> {
+        let record = seen.0.as_ref().filter(|record| record.metadata.standing.state == State::Active)?;
+        if !provider.keep_access_token || !is_fresh(&record.metadata, self.calls.clock.now()) {
+            return None;
+        }
+        let key = self.keys.get(record.key()).await.ok()?;
+        let token = record.open(&key).ok()?.tokens.access_token?;
+        Some(Ready { token, generation: record.metadata.generation, consent: record.metadata.request })
     }
 
     /// [`Self::access_token`] without the read. What was seen must be no older than the wish.

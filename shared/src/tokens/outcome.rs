@@ -68,7 +68,7 @@ impl TokenKeeper {
             scopes: metadata.scopes,
             expires_at: metadata.access_expires_at,
         };
-        let events: Vec<_> = Answer::of(&event).into_iter().collect();
+        let events: Vec<_> = Answer::of(event).into_iter().collect();
         if let Err(why) = answer.usable() {
             // the refresh token is kept and the user left alone: the provider may think better of it
             let message = format!("refreshing record {id} at {}: {why}", attempt.wanted.connection.provider);
@@ -142,7 +142,7 @@ impl TokenKeeper {
                 code,
                 provider_error: Some(said.clone()),
             };
-            return Ok(access::ended(&standing, Some(said), Answer::of(&event).into_iter().collect()));
+            return Ok(access::ended(&standing, Some(said), Answer::of(event).into_iter().collect()));
         }
         Err(put_off(&attempt.record.id, "it moved under every attempt to mark it"))
     }

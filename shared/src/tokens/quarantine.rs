@@ -36,6 +36,6 @@ impl TokenKeeper {
             code: Code::Quarantined,
         };
         let message = format!("record {}: {error}; restore it from a backup, or ask for consent again", record.id);
-        Failure::reject(Code::Quarantined, message).with_events(Answer::of(&event).ok())
+        Failure::reject(Code::Quarantined, message).with_events(Answer::of(event).ok())
     }
 }

@@ -66,6 +66,6 @@ impl TokenKeeper {
             code: Code::SubjectChanged,
             provider_error: None,
         };
-        Ok(Some(access::ended(&standing, None, Answer::of(&event).into_iter().collect())))
+        Ok(Some(access::ended(&standing, None, Answer::of(event).into_iter().collect())))
     }
 }

@@ -23,8 +23,11 @@ use crate::seal::{Key, KeyRef};
 
 pub use position::Position;
 
-/// How many records of a page are at work at the same time: enough to fill the way to Redis.
+/// How many things of a page are at work at the same time: enough to fill the way to Redis.
 const AT_ONCE: usize = 16;
+
+/// How many records are sealed anew in one go. Other shards are walked meanwhile, and all of it is in memory.
+const BATCH: usize = 32;
 
 /// How often a shard is walked when a walk missed something: a cursor does not outlive the Redis process that gave it.
 const WALKS: u8 = 3;
@@ -176,21 +179,21 @@ impl TokenKeeper {
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
     {
         let mut page = Page::default();
-        let mut done = stream::iter(held.map(|held| self.one(walk, held))).buffer_unordered(AT_ONCE);
-        while let Some(one) = done.next().await {
+        let (mut records, mut others) = (Vec::new(), Vec::new());
+        for one in held {
             match one {
-                Ok((counts, events)) => {
-                    page.counts += counts;
-                    page.events.extend(events);
-                }
-                Err(failure) if of_the_record(&failure) => {
-                    tracing::warn!(code = failure.code.as_str(), reason = failure.message, "left behind");
-                    page.counts.failed += 1;
-                    page.events.extend(failure.events);
-                }
-                // the next attempt will not meet what this one told of
-                Err(failure) => return Err(failure.with_events(page.events)),
+                Held::Record(id) if walk.sweep.mode == RotationMode::Rewrap => records.push(id),
+                other => others.push(other),
             }
+        }
+        for batch in records.chunks(BATCH) {
+            for one in self.reseal(walk, batch.to_vec()).await {
+                page.add(one.map(|counts| (counts, Vec::new())))?;
+            }
+        }
+        let mut done = stream::iter(others.into_iter().map(|held| self.one(walk, held))).buffer_unordered(AT_ONCE);
+        while let Some(one) = done.next().await {
+            page.add(one)?;
         }
         Ok(page)
     }
@@ -200,15 +203,32 @@ impl TokenKeeper {
     where
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
     {
-        match (held, walk.sweep.mode) {
-            (Held::Record(id), RotationMode::Refresh) => self.renew(walk, &id).await,
-            (Held::Record(id), RotationMode::Rewrap) => Ok((self.reseal(walk, &id).await?, Vec::new())),
+        match held {
+            Held::Record(id) => self.renew(walk, &id).await,
             // a result tells nobody's name: it belongs to a rotation of everything
-            (Held::Entry(id), _) if walk.scope.is_everything() => {
-                Ok((self.reseal_result(walk, &id).await?, Vec::new()))
-            }
-            (Held::Entry(_), _) => Ok(Default::default()),
+            Held::Entry(id) if walk.scope.is_everything() => Ok((self.reseal_result(walk, &id).await?, Vec::new())),
+            Held::Entry(_) => Ok(Default::default()),
         }
+    }
+}
+
+impl Page {
+    /// Counts what became of one thing. A failure that is not about the thing alone ends the page.
+    fn add(&mut self, one: Result<(RotationCounts, Vec<Answer>), Failure>) -> Result<(), Failure> {
+        match one {
+            Ok((counts, events)) => {
+                self.counts += counts;
+                self.events.extend(events);
+            }
+            Err(failure) if of_the_record(&failure) => {
+                tracing::warn!(code = failure.code.as_str(), reason = failure.message, "left behind");
+                self.counts.failed += 1;
+                self.events.extend(failure.events);
+            }
+            // the next attempt will not meet what this one told of
+            Err(failure) => return Err(failure.with_events(std::mem::take(&mut self.events))),
+        }
+        Ok(())
     }
 }
 

@@ -25,6 +25,6 @@ impl TokenKeeper {
                 provider_error: None,
             })
         });
-        Ok(event.and_then(|event| Answer::of(&event).ok()))
+        Ok(event.and_then(|event| Answer::of(event).ok()))
     }
 }

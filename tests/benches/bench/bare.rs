@@ -29,7 +29,8 @@ pub(crate) fn record(version: u64, rest: &[u8]) -> Vec<u8> {
     [&version.to_be_bytes(), rest].concat()
 }
 
-async fn connect(redis: &str) -> MultiplexedConnection {
+/// Without the client's limit of half a second: Redis is being filled, perhaps on a busy machine.
+pub(crate) async fn connect(redis: &str) -> MultiplexedConnection {
     let config = redis::AsyncConnectionConfig::new().set_response_timeout(None);
     redis::Client::open(redis).unwrap().get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }

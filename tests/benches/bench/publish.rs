@@ -55,8 +55,7 @@ async fn prepare(pipeline: &Pipeline, jobs: usize) {
     pipeline.seed(jobs).await;
     let (key, name, place) = bare::sealing();
     let sealed = seal(&key, &name, &place, &[b'p'; bare::RECORD]).unwrap();
-    let client = redis::Client::open(pipeline.rig.redis_url()).unwrap();
-    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let mut redis = bare::connect(&pipeline.rig.redis_url()).await;
     for from in (0..jobs).step_by(1000) {
         let mut pipe = redis::pipe();
         for number in from..(from + 1000).min(jobs) {

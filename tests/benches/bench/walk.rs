@@ -34,8 +34,7 @@ pub(crate) async fn compare(records: usize, runs: usize) -> (Vec<Run>, Vec<Run>,
 }
 
 async fn prepare(pipeline: &Pipeline, records: usize) {
-    let client = redis::Client::open(pipeline.rig.redis_url()).unwrap();
-    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let mut redis = bare::connect(&pipeline.rig.redis_url()).await;
     for from in (0..records).step_by(1000) {
         let mut pipe = redis::pipe();
         for number in from..(from + 1000).min(records) {

@@ -52,7 +52,8 @@ async fn a_reseal_meanwhile_does_not_cost_the_new_token() {
         let name = sealpost_shared::seal::KeyRef { id: record.key().id.clone(), version };
         let sealed = record.seal_anew(&keys.get(record.key()).await.unwrap(), &name, &new).unwrap();
         let keeper = world.keeper(PATIENT).await;
-        assert!(matches!(keeper.store().reseal(&record, &sealed).await.unwrap(), Saved::Written(_)));
+        let saved = keeper.store().reseal(record.id.shard, &name, &[(record, sealed)]).await.unwrap();
+        assert!(matches!(saved[..], [Saved::Written(_)]));
     });
     let (token, _) = granted(result.await);
     assert_eq!(world.content("ada").await.tokens.access_token.unwrap().expose_secret(), token);

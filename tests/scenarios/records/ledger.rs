@@ -13,6 +13,7 @@ use sealpost_tests::until;
 
 on_both! {
     an_entry_is_begun_sent_settled_and_answered_again
+    a_request_is_marked_with_the_claim_where_the_delivery_is_to_act_and_only_there
     a_doubt_is_repeated_by_one_and_its_refusal_proves_nothing
     an_operators_word_waits_for_the_claim_and_yields_to_the_truth
     a_workers_word_on_a_doubt_counts_only_while_nobody_acted_since
@@ -42,11 +43,16 @@ impl<'a> Entry<'a> {
         store.ledger_begin(place, &store.fingerprint(body), claim).await.unwrap()
     }
 
+    async fn begin_sending(&self, claim: &ClaimOf, body: &[u8]) -> Result<(u64, bool), Begun> {
+        let (store, place) = (&self.world.store, (&self.id, &self.owner));
+        store.ledger_begin_sending(place, &store.fingerprint(body), claim).await.unwrap()
+    }
+
     async fn send(&self, claim: &ClaimOf) -> Option<u64> {
         self.world.store.ledger_sending(&self.id, claim, None).await.unwrap()
     }
 
-    async fn say(&self, claim: &ClaimOf, word: Word<'_>) -> Settled {
+    async fn say(&self, claim: &ClaimOf, word: Word<'_>) -> Option<Settled> {
         self.world.store.ledger_settle(&self.id, claim.owner, word, true).await.unwrap()
     }
 
@@ -81,11 +87,30 @@ async fn an_entry_is_begun_sent_settled_and_answered_again(world: World) {
     assert_eq!(entry.send(&second).await, None, "the claim is not its own");
     assert_eq!(entry.send(&first).await, Some(1));
     let answered = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"told"));
-    assert!(
-        matches!(entry.say(&first, answered).await, Settled::Done(Outcome::Happened, _, bytes) if bytes == b"told")
-    );
+    assert!(entry.say(&first, answered).await.is_none(), "done, as it was said");
+    assert!(entry.say(&first, answered).await.is_none(), "said again it is the same");
+    let otherwise = Word::Answered(1, Outcome::Happened, sealed(&world.new, b"later"));
+    let stands = entry.say(&first, otherwise).await;
+    assert!(matches!(stands, Some(Settled::Done(Outcome::Happened, _, bytes)) if bytes == b"told"), "the first truth");
     let again = entry.begin(&second, b"body").await;
     assert!(matches!(again, Begun::Settled(Settled::Done(_, key, bytes)) if key == world.old.name && bytes == b"told"));
+}
+
+async fn a_request_is_marked_with_the_claim_where_the_delivery_is_to_act_and_only_there(world: World) {
+    let (entry, first, second) = (Entry::of(&world), claim(HOLDS), claim(HOLDS));
+    assert!(matches!(entry.begin_sending(&first, b"body").await, Ok((1, false))));
+    assert!(matches!(entry.begin_sending(&second, b"body").await, Err(Begun::Busy(_))));
+    assert!(matches!(entry.begin_sending(&second, b"another").await, Err(Begun::Reused)));
+    assert_eq!(entry.send(&first).await, None, "it is marked");
+    // known not to have been sent: the next one is the second request
+    entry.say(&first, Word::Unsent(1)).await;
+    assert!(matches!(entry.begin_sending(&second, b"body").await, Ok((2, true))));
+    entry.say(&second, Word::Lost(2)).await;
+    assert!(matches!(entry.begin_sending(&first, b"body").await, Err(Begun::Doubt { sent: 2, .. })));
+    let posted = Word::Answered(2, Outcome::Happened, sealed(&world.old, b"posted"));
+    assert!(entry.say(&second, posted).await.is_none());
+    let again = entry.begin_sending(&first, b"body").await;
+    assert!(matches!(again, Err(Begun::Settled(Settled::Done(_, _, bytes))) if bytes == b"posted"));
 }
 
 async fn a_doubt_is_repeated_by_one_and_its_refusal_proves_nothing(world: World) {
@@ -99,9 +124,9 @@ async fn a_doubt_is_repeated_by_one_and_its_refusal_proves_nothing(world: World)
     assert!(!entry.repeat(&two, 1).await, "its claim lives");
     assert_eq!(entry.send(&one).await, Some(2));
     let refused = Word::Answered(2, Outcome::Refused, sealed(&world.old, b"no"));
-    assert!(matches!(entry.say(&one, refused).await, Settled::Unknown));
+    assert!(matches!(entry.say(&one, refused).await, Some(Settled::Unknown)));
     let posted = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"yes"));
-    assert!(matches!(entry.say(&first, posted).await, Settled::Done(Outcome::Happened, _, bytes) if bytes == b"yes"));
+    assert!(entry.say(&first, posted).await.is_none(), "done, as it was said");
 }
 
 async fn an_operators_word_waits_for_the_claim_and_yields_to_the_truth(world: World) {
@@ -117,7 +142,8 @@ async fn an_operators_word_waits_for_the_claim_and_yields_to_the_truth(world: Wo
     .await;
     assert!(!entry.tell(Outcome::Happened, said).await, "it was told already");
     let posted = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"it was"));
-    assert!(matches!(entry.say(&first, posted).await, Settled::Conflict(_, bytes) if bytes == b"it was"));
+    let stands = entry.say(&first, posted).await;
+    assert!(matches!(stands, Some(Settled::Conflict(_, bytes)) if bytes == b"it was"));
 }
 
 async fn a_workers_word_on_a_doubt_counts_only_while_nobody_acted_since(world: World) {

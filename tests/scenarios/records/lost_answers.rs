@@ -1,8 +1,9 @@
 //! Writes whose answer was lost on the way: done once, and known to be done.
 
 use sealpost::dev::servers::redis::{Redis, RedisOptions};
-use sealpost_schemas::Code;
-use sealpost_shared::records::{Expected, Metadata, Record, Saved, Standing, StoreError, StoreMode, Trouble};
+use sealpost_schemas::{Code, Owner};
+use sealpost_shared::ids;
+use sealpost_shared::records::{ClaimOf, Expected, Metadata, Record, Saved, Standing, StoreError, StoreMode, Trouble};
 use sealpost_tests::{Own, Proxy, Weather, until};
 
 use super::world::{LONG, Raw, World, config, hasty, metadata, number, time};
@@ -64,6 +65,8 @@ async fn a_first_save_whose_answer_is_lost_is_known_to_be_written() {
 #[tokio::test]
 async fn a_reseal_and_a_mark_whose_answers_are_lost_are_known_to_be_written() {
     let mut lossy = lossy().await;
+    // Redis knows the script from here on, so that it is one command
+    lossy.world.store.reseal(0, &lossy.world.new.name, &[]).await.unwrap();
     let saved = cut_off(&lossy, async |world, record| Ok(world.reseal(record).await)).await.unwrap();
     lossy.record = lossy.world.load(&lossy.record.id).await;
     assert_eq!(saved, Saved::Written(lossy.record.revision));
@@ -72,6 +75,28 @@ async fn a_reseal_and_a_mark_whose_answers_are_lost_are_known_to_be_written() {
     let standing = Standing::quarantined(time(9), Code::Quarantined);
     let marked = cut_off(&lossy, async |world, record| world.store.mark(record, &standing).await).await.unwrap();
     assert_eq!(marked, Saved::Written(lossy.world.load(&lossy.record.id).await.revision));
+}
+
+#[tokio::test]
+async fn a_claim_with_its_mark_whose_answer_is_lost_is_known_to_be_written_and_counts_one_request() {
+    let Lossy { proxy, world, _redis, .. } = lossy().await;
+    let connection = world.connection("ada");
+    let owner = Owner { tenant: connection.tenant, user: connection.user };
+    let claim = ClaimOf { owner: ids::fresh(), length: LONG };
+    let (id, fingerprint) = (world.store.entry("publish-job", &owner, ids::fresh()), world.store.fingerprint(b"body"));
+    // Redis knows the script from here on, so that it is one command
+    let other = world.store.entry("publish-job", &owner, ids::fresh());
+    world.store.ledger_begin_sending((&other, &owner), &fingerprint, &claim).await.unwrap().unwrap();
+    let entry = id.to_string().split_once('/').map(|(shard, name)| format!("{{sp:{shard}}}:ledger:{name}")).unwrap();
+    proxy.set(Weather::CutAfter(0));
+    let done = async {
+        let marked = async || world.raw.ask(&["HGET", &entry, "state"]).await == Ok(Some("sending".to_owned()));
+        until("the mark is stored", LONG, marked).await;
+        proxy.set(Weather::Fair);
+    };
+    let (begun, ()) = tokio::join!(world.store.ledger_begin_sending((&id, &owner), &fingerprint, &claim), done);
+    assert!(matches!(begun, Ok(Ok((1, true)))), "its first answer was lost: {begun:?}");
+    assert_eq!(world.raw.ask::<String>(&["HGET", &entry, "sent"]).await.unwrap(), "1");
 }
 
 #[tokio::test]

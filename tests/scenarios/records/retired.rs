@@ -39,12 +39,13 @@ async fn no_record_is_saved_or_sealed_anew_under_a_retired_version(world: World)
     refused(&world, world.store.save(&world.draft("ada"), Expected::Revision(stored.revision)).await);
     refused(&world, world.store.save(&world.draft("ada"), Expected::Generation(stored.metadata.generation)).await);
     let back = stored.seal_anew(&world.new.key, &world.old.name, &world.old.key).unwrap();
-    refused(&world, world.store.reseal(&stored, &back).await);
+    let reseal = async || world.store.reseal(stored.id.shard, &world.old.name, &[(stored.clone(), back.clone())]).await;
+    refused(&world, reseal().await);
     assert_eq!(world.load(&fresh.id()).await.revision, stored.revision);
     assert_eq!(world.store.count_held_everywhere(&world.old.name).await.unwrap(), 0);
 
     world.store.restore(&world.old.name).await.unwrap();
-    assert!(matches!(world.store.reseal(&stored, &back).await.unwrap(), Saved::Written(_)));
+    assert!(matches!(reseal().await.unwrap()[..], [Saved::Written(_)]));
 }
 
 async fn a_record_under_a_retired_version_is_marked_and_moved_and_only_not_sealed_under_it_again(world: World) {

@@ -198,7 +198,7 @@ impl World {
     /// Re-seals under the new key version what was read, whatever is stored by now.
     pub(super) async fn reseal(&self, record: &Record) -> Saved {
         let sealed = record.seal_anew(&self.old.key, &self.new.name, &self.new.key).unwrap();
-        self.store.reseal(record, &sealed).await.unwrap()
+        self.store.reseal(record.id.shard, &self.new.name, &[(record.clone(), sealed)]).await.unwrap()[0]
     }
 }
 

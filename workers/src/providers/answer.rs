@@ -84,7 +84,11 @@ pub(super) fn words(
 
 /// What is not plain goes first, so that nothing hides what was sent.
 fn clean(text: &str, max: usize, sent: &[&str]) -> String {
-    http::scrubbed(&plain(text), sent).chars().take(max).collect()
+    let mut clean = http::scrubbed(plain(text), sent);
+    if let Some((end, _)) = clean.char_indices().nth(max) {
+        clean.truncate(end);
+    }
+    clean
 }
 
 #[cfg(test)]

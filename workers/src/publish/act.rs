@@ -1,11 +1,13 @@
 //! One request to the provider, under a claim and a mark of its own, and what its answer means for the job.
 
+use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Duration;
 
 use sealpost_schemas::{Code, FailureReport, PublishJob, PublishResult};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Claim, Sending};
 use sealpost_shared::records::Outcome;
+use secrecy::SecretString;
 
 use super::Publish;
 use super::results::{answer, busy, failed, published, unknown};
@@ -19,8 +21,7 @@ const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(30);
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Publish {
-    /// Sends the request, unless the claim is over by then. An access token that the platform refuses means one newer
-    /// token and one more request.
+    /// Has a token, marks the request, and sends it.
     pub(super) async fn act(
         &self,
         job: &PublishJob,
@@ -28,32 +29,61 @@ impl Publish {
         claim: Claim,
         tokens: &mut Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
-        let (mut claim, mut token) = (claim, tokens.token().await);
+        let token = tokens.token().await;
+        match self.marked(job, claim.under(tokens.consent), token).await? {
+            Continue(marked) => self.send(job, request, marked, tokens).await,
+            Break(result) => Ok(result),
+        }
+    }
+
+    /// Sends the marked request, unless the claim is over by then. An access token that the platform refuses means one newer
+    /// token and one more request.
+    pub(super) async fn send(
+        &self,
+        job: &PublishJob,
+        request: &Request<'_>,
+        (mut sending, mut token): (Sending, SecretString),
+        tokens: &mut Tokens<'_>,
+    ) -> Result<PublishResult, Failure> {
         let mut refused = false;
         loop {
-            let token_now = match token {
-                Ok(Ok(token)) => token,
-                Ok(Err(report)) => return self.declined(job, report, &claim).await,
-                Err(failure) => {
-                    self.ledger.give_up(&claim).await;
-                    return Err(failure);
-                }
-            };
-            claim.consent = tokens.consent;
-            let Some(sending) = self.ledger.sending(&claim).await? else { return Err(busy(job, LOOK_AGAIN)) };
             if !self.ledger.in_time(&sending) {
                 self.ledger.unsent(&sending).await?;
                 return Err(busy(job, LOOK_AGAIN));
             }
-            match publish(&self.http, request, &token_now).await {
+            match publish(&self.http, request, &token).await {
                 Ok(post) => return self.published(job, post, &sending).await,
                 Err(PublishError::TokenRefused { .. }) if !refused => {
                     refused = true;
                     let taken_back = self.ledger.take_back(&sending).await?;
-                    claim = taken_back.ok_or_else(|| busy(job, LOOK_AGAIN))?;
-                    token = tokens.newer().await;
+                    let claim = taken_back.ok_or_else(|| busy(job, LOOK_AGAIN))?;
+                    let newer = Box::pin(tokens.newer()).await;
+                    match self.marked(job, claim.under(tokens.consent), newer).await? {
+                        Continue(marked) => (sending, token) = marked,
+                        Break(result) => return Ok(result),
+                    }
                 }
-                Err(error) => return self.not_published(job, request, &sending, &error).await,
+                Err(error) => return Box::pin(self.not_published(job, request, &sending, &error)).await,
+            }
+        }
+    }
+
+    /// The mark of a request with this token; without one, what that means for the job.
+    async fn marked(
+        &self,
+        job: &PublishJob,
+        claim: Claim,
+        token: Result<Result<SecretString, FailureReport>, Failure>,
+    ) -> Result<ControlFlow<PublishResult, (Sending, SecretString)>, Failure> {
+        match token {
+            Ok(Ok(token)) => {
+                let sending = self.ledger.sending(&claim).await?;
+                sending.map(|sending| Continue((sending, token))).ok_or_else(|| busy(job, LOOK_AGAIN))
+            }
+            Ok(Err(report)) => self.declined(job, report, &claim).await.map(Break),
+            Err(failure) => {
+                self.ledger.give_up(&claim).await;
+                Err(failure)
             }
         }
     }

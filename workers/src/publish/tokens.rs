@@ -14,7 +14,7 @@ pub(super) struct Tokens<'a> {
     step: &'a Publish,
     job: &'a PublishJob,
     oauth: &'a OAuthProvider,
-    /// The record, as it was read with the ledger; for the first token.
+    /// The record, as it was read before the ledger; for the first token.
     seen: Option<Seen>,
     events: &'a mut Vec<Answer>,
     /// The token set of the last token.
@@ -32,6 +32,11 @@ impl<'a> Tokens<'a> {
         events: &'a mut Vec<Answer>,
     ) -> Self {
         Self { step, job, oauth, seen, events, generation: None, consent: None }
+    }
+
+    /// Where a token of this token set is in use already.
+    pub(super) fn after(self, generation: Uuid) -> Self {
+        Self { generation: Some(generation), ..self }
     }
 
     /// A token that should be good, or why there is none.

@@ -95,13 +95,13 @@ impl RotateShard {
             mode,
             counts,
         };
-        let mut news = vec![Answer::of(&done)];
+        let mut news = vec![Answer::of(done)];
         if let Some(counts) = store.finish_shard(tick, (shard.shard, shards), counts).await? {
             let id = ids::follow_up(None, tick, RotationDone::NAME, "");
-            news.push(Answer::of(&RotationDone { id, tick, mode, shards, counts }));
+            news.push(Answer::of(RotationDone { id, tick, mode, shards, counts }));
             for key in self.keeper.emptied().await? {
                 let id = ids::follow_up(None, uuid::Uuid::nil(), KeyEmpty::NAME, &key.to_string());
-                news.push(Answer::of(&KeyEmpty { id, key: key.id.to_string(), version: key.version.to_string() }));
+                news.push(Answer::of(KeyEmpty { id, key: key.id.to_string(), version: key.version.to_string() }));
             }
         }
         Ok(news.into_iter().flatten().collect())

@@ -8,7 +8,6 @@ use sealpost_schemas::{Answer, Code, FailureReport};
 use sealpost_shared::broker::{Delivery, Outgoing, PublishError, Route};
 use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::Failure;
-use serde_json::Value;
 
 use super::Runner;
 use super::reply_to::DIRECT_REPLY;
@@ -76,10 +75,12 @@ impl<C: Clock> Runner<C> {
 
     /// Sends the answer to whoever asked, and tells nobody else.
     pub(super) async fn answer(&self, delivery: &Delivery, encoding: Encoding, answer: &Answer) -> Option<()> {
-        let outgoing = outgoing(answer, encoding, &answer.reply, delivery);
         let reply_to = delivery.reply_to.as_ref().filter(|address| self.replies.refusal(address).is_none());
-        match (reply_to, outgoing) {
-            (Some(reply_to), Some(outgoing)) => self.reply(delivery, reply_to, &outgoing).await,
+        // the messages of the contract all encode
+        match reply_to.map(|reply_to| (reply_to, answer.reply(encoding))) {
+            Some((reply_to, Ok(body))) => {
+                self.reply(delivery, reply_to, &outgoing(answer, encoding, body, delivery)).await
+            }
             _ => Some(()),
         }
     }
@@ -109,7 +110,7 @@ impl<C: Clock> Runner<C> {
     }
 
     async fn event(&self, event: &Answer, delivery: &Delivery) -> Option<()> {
-        let Some(outgoing) = outgoing(event, Encoding::Json, &event.event, delivery) else { return Some(()) };
+        let outgoing = outgoing(event, Encoding::Json, event.event.clone(), delivery);
         loop {
             let sent = self.broker.event(event.topic, &outgoing).await;
             published("event", label(&sent));
@@ -174,9 +175,8 @@ pub(super) enum Place<'a> {
     },
 }
 
-fn outgoing(answer: &Answer, encoding: Encoding, body: &Value, delivery: &Delivery) -> Option<Outgoing> {
-    let body = encoding.encode(body).ok()?;
-    Some(Outgoing {
+fn outgoing(answer: &Answer, encoding: Encoding, body: Vec<u8>, delivery: &Delivery) -> Outgoing {
+    Outgoing {
         type_name: Some(answer.type_name.clone()),
         id: Some(answer.id.to_string()),
         content_type: Some(encoding.content_type().into()),
@@ -184,7 +184,7 @@ fn outgoing(answer: &Answer, encoding: Encoding, body: &Value, delivery: &Delive
         traceparent: delivery.traceparent.clone(),
         body: body.into(),
         ..Outgoing::default()
-    })
+    }
 }
 
 /// The metric label of how a publish ended.

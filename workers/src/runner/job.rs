@@ -134,7 +134,7 @@ async fn put_aside<M: Queued, C: Clock + Clone>(
         reason: report.message.clone(),
         at,
     };
-    let event = Answer::of(&event).ok();
+    let event = Answer::of(event).ok();
     let answer = if report.code == Code::NotAllowed {
         // it speaks of somebody else's owner, who shall not hear that his job failed
         if let Some(answer) = &answer {
@@ -151,7 +151,7 @@ async fn put_aside<M: Queued, C: Clock + Clone>(
 /// Runs the step; a panic in it is a failed attempt. What the panic said may hold a secret and is not repeated.
 async fn attempt<S: Step>(step: &S, input: &S::Input, at: Attempt) -> Result<Emission, Failure> {
     let defect = || Failure::retry(Code::StepPanicked, DEFECT);
-    let output = AssertUnwindSafe(step.run(input, at)).catch_unwind().await.map_err(|_| defect())??;
+    let output = AssertUnwindSafe(Box::pin(step.run(input, at))).catch_unwind().await.map_err(|_| defect())??;
     output.emission().map_err(|_| defect())
 }
 

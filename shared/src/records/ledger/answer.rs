@@ -101,7 +101,21 @@ pub enum Settled {
 
 pub(super) fn begun(reply: Value) -> Result<Begun, Trouble> {
     let mut parts = Parts::of(reply)?;
-    Ok(match parts.text("turn")?.as_str() {
+    let turn = parts.text("turn")?;
+    met(&turn, parts)
+}
+
+/// The number of the request that was marked, and whether it was claimed before; or why none was.
+pub(super) fn begun_sending(reply: Value) -> Result<Result<(u64, bool), Begun>, Trouble> {
+    let mut parts = Parts::of(reply)?;
+    match parts.text("turn")?.as_str() {
+        "send" => Ok(Ok((parts.number("sent")?, parts.number("again")? == 1))),
+        turn => met(turn, parts).map(Err),
+    }
+}
+
+fn met(turn: &str, mut parts: Parts) -> Result<Begun, Trouble> {
+    Ok(match turn {
         "act" => Begun::Act { epoch: parts.number("epoch")?, again: parts.number("again")? == 1 },
         "busy" => Begun::Busy(parts.millis("claim")?),
         "doubt" => Begun::Doubt {
@@ -119,6 +133,12 @@ pub(super) fn begun(reply: Value) -> Result<Begun, Trouble> {
 
 pub(super) fn settled(reply: Value) -> Result<Settled, Trouble> {
     Parts::of(reply).and_then(read)
+}
+
+/// After a word; `None`: as it was given.
+pub(super) fn after(reply: Value) -> Result<Option<Settled>, Trouble> {
+    let parts = Parts::of(reply)?;
+    if parts.0.as_slice().is_empty() { Ok(None) } else { read(parts).map(Some) }
 }
 
 fn read(mut parts: Parts) -> Result<Settled, Trouble> {

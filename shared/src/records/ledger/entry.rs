@@ -37,7 +37,7 @@ impl Store {
         fields.arg(entry(id)).arg(&["state", "outcome", "key_id", "key_version", "sealed", "sent", "first"]);
         let claim = redis::cmd("PTTL").arg(claim_of(id)).to_owned();
         let forget = redis::cmd("ZSCORE").arg(layout::forget(id.shard)).arg(id.key.to_string()).to_owned();
-        let asked = self.link().query_each::<Value>(&[fields, claim, forget]).await;
+        let asked = self.link().query_each::<Value>(vec![fields, claim, forget]).await;
         asked.and_then(read).map_err(|trouble| StoreError::new(format!("look at ledger entry {id}"), trouble))
     }
 }

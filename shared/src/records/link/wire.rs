@@ -105,14 +105,15 @@ impl Wire {
     }
 
     /// Sends many, each to the node that has its keys.
-    pub(super) async fn send_each(&mut self, cmds: &[Cmd]) -> RedisResult<Value> {
+    pub(super) async fn send_each(&mut self, cmds: Vec<Cmd>) -> RedisResult<Value> {
         let answers = match self {
             Self::Single(connection) => {
-                let mut pipeline = redis::Pipeline::with_capacity(cmds.len());
+                let number = cmds.len();
+                let mut pipeline = redis::Pipeline::with_capacity(number);
                 for cmd in cmds {
-                    pipeline.add_command(cmd.clone());
+                    pipeline.add_command(cmd);
                 }
-                connection.req_packed_commands(&pipeline, 0, cmds.len()).await?
+                connection.req_packed_commands(&pipeline, 0, number).await?
             }
             // a pipeline of the cluster's client goes to one slot
             Self::Cluster(connection) => {

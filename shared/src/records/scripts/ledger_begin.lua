@@ -1,13 +1,16 @@
 -- Begins one delivery's turn at a ledger entry: takes the claim where there is nothing but a claim that is over, and says
--- what there is otherwise. Forgets what may be forgotten in this shard, a few at a time.
+-- what there is otherwise. Marks a request as about to be sent in the same breath, if asked to: `ledger_sending.lua` with
+-- nothing in between. Forgets what may be forgotten in this shard, a few at a time.
 -- KEYS: entry, claim, forget, versions, owner's epoch.
 -- ARGV: random owner of the claim, its length in ms, fingerprint, how long an entry is kept in ms, the entry's name, the
--- start of the names of entries, the start of the names of held sets, the start of an entry's name there.
--- Returns {'act', epoch, 1 if it was claimed before} | {'busy', ms left} | {'doubt', ms left, ms since the first request, requests sent, epoch, consent}
+-- start of the names of entries, the start of the names of held sets, the start of an entry's name there, random id of the
+-- mark (empty: none is made), the consent that the request is sent under (may be empty).
+-- Returns {'act', epoch, 1 if it was claimed before} | {'send', number of the request, 1 if it was claimed before}
+-- | {'busy', ms left} | {'doubt', ms left, ms since the first request, requests sent, epoch, consent}
 -- | {'reused'} | {'settled', state, outcome, key id, key version, sealed}.
 local entry, claim, forget, versions, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local owner, length, fingerprint, kept, name = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local entries, held_prefix, member_prefix = ARGV[6], ARGV[7], ARGV[8]
+local entries, held_prefix, member_prefix, mark = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -23,7 +26,7 @@ for _, old in ipairs(redis.call('ZRANGEBYSCORE', forget, '-inf', now, 'LIMIT', 0
 end
 
 local e = redis.call('HMGET', entry, 'state', 'fingerprint', 'repeats', 'first', 'outcome', 'key_id', 'key_version',
-  'sealed', 'epoch', 'sent', 'consent')
+  'sealed', 'epoch', 'sent', 'consent', 'write')
 local state = e[1]
 if e[2] and e[2] ~= fingerprint then return {'reused'} end
 if state == 'done' or state == 'told' or state == 'conflict' then
@@ -33,6 +36,9 @@ end
 local holder = redis.call('GET', claim)
 local left = holder and redis.call('PTTL', claim) or 0
 local over = not holder or holder == owner -- our own: sent again, its answer was lost
+if mark ~= '' and holder == owner and state == 'sending' and e[12] == mark then
+  return {'send', tonumber(e[10]), 1}
+end
 if state == 'unknown' then return {'doubt', left, now - tonumber(e[4]), tonumber(e[10]), e[9] or '0', e[11] or ''} end
 if not over then return {'busy', left} end
 
@@ -48,5 +54,12 @@ if not state then
     'epoch', now_epoch)
 end
 redis.call('SET', claim, owner, 'PX', length)
-redis.call('ZADD', forget, now + kept, name)
-return {'act', e[9] or now_epoch, state and 1 or 0}
+local again = state and 1 or 0
+if mark == '' then
+  redis.call('ZADD', forget, now + kept, name)
+  return {'act', e[9] or now_epoch, again}
+end
+redis.call('HSETNX', entry, 'first', now)
+redis.call('HSET', entry, 'state', 'sending', 'write', mark, 'consent', ARGV[10])
+redis.call('ZREM', forget, name)
+return {'send', redis.call('HINCRBY', entry, 'sent', 1), again}

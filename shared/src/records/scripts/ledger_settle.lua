@@ -3,7 +3,8 @@
 -- ARGV: what is known ('happened', 'refused', 'lost', 'unsent', 'declined', 'given-up'), n, the claim's owner, whether the claim ends
 -- (1, 0), how long a settled entry is kept in ms, the entry's name, its name in held sets, the start of the
 -- names of held sets, key id, key version, sealed result (the last three only for 'happened', 'refused', 'declined').
--- Returns {state, outcome, key id, key version, sealed} as they are after it; an error when the version is retired.
+-- Returns {state, outcome, key id, key version, sealed} as they are after it, or nothing when it is done with the very result
+-- that was given; an error when the version is retired.
 local entry, claim, forget, versions, held = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[6]
 local what, n, owner, ends = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
 local kept, name, member, held_prefix = tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
@@ -57,4 +58,6 @@ elseif state == 'claimed' and repeats and redis.call('GET', claim) == owner then
   redis.call('HSET', entry, 'state', 'unknown')
 end
 if ends and redis.call('GET', claim) == owner then redis.call('DEL', claim) end
-return redis.call('HMGET', entry, 'state', 'outcome', 'key_id', 'key_version', 'sealed')
+local stands = redis.call('HMGET', entry, 'state', 'outcome', 'key_id', 'key_version', 'sealed')
+if stands[1] == 'done' and stands[5] == ARGV[11] then return {} end
+return stands

@@ -36,7 +36,7 @@ impl TokenKeeper {
                 failure.events
             }
         };
-        match self.reseal(walk, id).await {
+        match self.reseal(walk, vec![*id]).await.pop().unwrap_or_else(|| Ok(RotationCounts::default())) {
             // counted once
             Ok(more) if counts == RotationCounts::default() => counts = more,
             Ok(_) => {}
