@@ -18,6 +18,8 @@ mod usage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 pub use access::{Access, Ready, Seen};
 pub use consent::{Consented, Prepared};
 pub use import::Brought;
@@ -41,6 +43,8 @@ pub struct TokenKeeper {
     calls: TokenCalls,
     flights: Flights,
     id_tokens: IdTokens,
+    /// The right to seal a batch of records anew.
+    batches: Semaphore,
 }
 
 /// What token calls are made with.
@@ -58,7 +62,8 @@ impl TokenKeeper {
     #[must_use]
     pub fn new(store: Store, keys: Keys, key: KeyId, calls: TokenCalls) -> Self {
         let id_tokens = IdTokens::new(calls.http.clone(), calls.clock.clone());
-        Self { store, keys, key, calls, flights: Flights::default(), id_tokens }
+        let batches = Semaphore::new(sweep::BATCHES);
+        Self { store, keys, key, calls, flights: Flights::default(), id_tokens, batches }
     }
 
     /// What ID tokens are checked with, those of exchanges and those of refreshes.

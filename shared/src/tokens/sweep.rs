@@ -26,8 +26,12 @@ pub use position::Position;
 /// How many things of a page are at work at the same time: enough to fill the way to Redis.
 const AT_ONCE: usize = 16;
 
-/// How many records are sealed anew in one go. Other shards are walked meanwhile, and all of it is in memory.
-const BATCH: usize = 32;
+/// How many records are sealed anew in one go: so many that round trips do not count, and so few that nobody else waits for
+/// Redis for long.
+const BATCH: usize = 125;
+
+/// How many such batches of all shards are at work at the same time. All of it is in memory.
+pub(super) const BATCHES: usize = 8;
 
 /// How often a shard is walked when a walk missed something: a cursor does not outlive the Redis process that gave it.
 const WALKS: u8 = 3;
@@ -187,6 +191,8 @@ impl TokenKeeper {
             }
         }
         for batch in records.chunks(BATCH) {
+            // an error would mean that it was closed, and nobody does that
+            let _turn = self.batches.acquire().await;
             for one in self.reseal(walk, batch.to_vec()).await {
                 page.add(one.map(|counts| (counts, Vec::new())))?;
             }

@@ -45,7 +45,7 @@ impl<'a> Entry<'a> {
 
     async fn begin_sending(&self, claim: &ClaimOf, body: &[u8]) -> Result<(u64, bool), Begun> {
         let (store, place) = (&self.world.store, (&self.id, &self.owner));
-        store.ledger_begin_sending(place, &store.fingerprint(body), claim).await.unwrap()
+        store.ledger_begin_sending(place, &store.fingerprint(body), claim, None).await.unwrap()
     }
 
     async fn send(&self, claim: &ClaimOf) -> Option<u64> {
@@ -152,11 +152,11 @@ async fn a_workers_word_on_a_doubt_counts_only_while_nobody_acted_since(world: W
     let counts = async |sent| world.store.ledger_tell((&entry.id, Some(sent)), Outcome::Refused, said).await.unwrap();
     entry.begin(&first, b"body").await;
     entry.send(&first).await;
-    assert!(matches!(entry.say(&first, Word::Unsent(1)).await, Settled::Open));
+    assert!(matches!(entry.say(&first, Word::Unsent(1)).await, Some(Settled::Open)));
     entry.begin(&second, b"body").await;
     entry.send(&second).await;
     assert!(!counts(2).await, "its claim lives");
-    assert!(matches!(entry.say(&second, Word::Lost(2)).await, Settled::Unknown));
+    assert!(matches!(entry.say(&second, Word::Lost(2)).await, Some(Settled::Unknown)));
     assert!(!counts(1).await, "it is about the first request, and there was another");
     assert!(counts(2).await);
 }
@@ -168,9 +168,11 @@ async fn what_is_declined_in_doubt_yields_to_the_truth(world: World) {
     entry.say(&first, Word::Lost(1)).await;
     assert!(entry.repeat(&second, 1).await);
     let declined = Word::Declined(sealed(&world.old, b"no"));
-    assert!(matches!(entry.say(&second, declined).await, Settled::Done(Outcome::Refused, _, bytes) if bytes == b"no"));
+    assert!(
+        matches!(entry.say(&second, declined).await, Some(Settled::Done(Outcome::Refused, _, bytes)) if bytes == b"no")
+    );
     let stored = Word::Answered(1, Outcome::Happened, sealed(&world.old, b"yes"));
-    assert!(matches!(entry.say(&first, stored).await, Settled::Conflict(_, bytes) if bytes == b"yes"));
+    assert!(matches!(entry.say(&first, stored).await, Some(Settled::Conflict(_, bytes)) if bytes == b"yes"));
 }
 
 async fn a_result_moves_between_the_held_sets_when_it_is_sealed_anew(world: World) {

@@ -31,9 +31,9 @@ pub async fn measure(store: &Store, keys: &Keys, key: &KeyId) -> Infallible {
 
 async fn look(store: &Store, keys: &Keys, key: &KeyId) -> Result<(), String> {
     let used = usage(store, keys, key).await.map_err(|failure| failure.message)?;
+    let rotations = store.rotations().await.map_err(|error| error.to_string())?;
     let (latest, older) = latest_and_older(&used, key);
     metrics::sealed_under(latest, older);
-    let rotations = store.rotations().await.map_err(|error| error.to_string())?;
     for mode in [RotationMode::Rewrap, RotationMode::Refresh] {
         let running = rotations.iter().filter(|rotation| rotation.begin.mode == mode && rotation.ended.is_none());
         let left = running.map(|rotation| u32::from(store.shards().saturating_sub(rotation.shards_done))).sum();
