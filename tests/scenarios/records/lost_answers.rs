@@ -86,7 +86,7 @@ async fn a_claim_with_its_mark_whose_answer_is_lost_is_known_to_be_written_and_c
     let (id, fingerprint) = (world.store.entry("publish-job", &owner, ids::fresh()), world.store.fingerprint(b"body"));
     // Redis knows the script from here on, so that it is one command
     let other = world.store.entry("publish-job", &owner, ids::fresh());
-    world.store.ledger_begin_sending((&other, &owner), &fingerprint, &claim).await.unwrap().unwrap();
+    world.store.ledger_begin_sending((&other, &owner), &fingerprint, &claim, None).await.unwrap().unwrap();
     let entry = id.to_string().split_once('/').map(|(shard, name)| format!("{{sp:{shard}}}:ledger:{name}")).unwrap();
     proxy.set(Weather::CutAfter(0));
     let done = async {
@@ -94,7 +94,7 @@ async fn a_claim_with_its_mark_whose_answer_is_lost_is_known_to_be_written_and_c
         until("the mark is stored", LONG, marked).await;
         proxy.set(Weather::Fair);
     };
-    let (begun, ()) = tokio::join!(world.store.ledger_begin_sending((&id, &owner), &fingerprint, &claim), done);
+    let (begun, ()) = tokio::join!(world.store.ledger_begin_sending((&id, &owner), &fingerprint, &claim, None), done);
     assert!(matches!(begun, Ok(Ok((1, true)))), "its first answer was lost: {begun:?}");
     assert_eq!(world.raw.ask::<String>(&["HGET", &entry, "sent"]).await.unwrap(), "1");
 }
