@@ -35,9 +35,8 @@ pub async fn ticks(
     clock: &impl Clock,
     stop: &CancellationToken,
 ) -> Result<(), String> {
-    let key = metrics::mode_label(mode);
-    let problem = |error| format!("schedule.{key} = {cron:?}: {error}; write five fields, as in \"0 3 * * *\"");
-    let schedule: Cron = cron.parse().map_err(problem)?;
+    let (key, schedule) = (metrics::mode_label(mode), parsed(mode, cron)?);
+    let problem = |error| format!("schedule.{key} = {cron:?}: {error}; it names no time to come");
     loop {
         let now = clock.now().to_zoned(TimeZone::UTC);
         let next = schedule.find_next_occurrence(&now, false).map_err(problem)?.timestamp();
@@ -47,6 +46,15 @@ pub async fn ticks(
         }
         stop.run_until_cancelled(publish(broker, &tick(mode, next))).await;
     }
+}
+
+/// The cron expression of this mode's ticks.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn parsed(mode: RotationMode, cron: &str) -> Result<Cron, String> {
+    let key = metrics::mode_label(mode);
+    cron.parse().map_err(|error| format!("schedule.{key} = {cron:?}: {error}; write five fields, as in \"0 3 * * *\""))
 }
 
 /// The tick of this time, the same from every scheduler. One of mode `refresh` is for what is due by then.

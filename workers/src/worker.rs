@@ -67,9 +67,7 @@ struct Process {
 }
 
 impl Process {
-    async fn start(config: &Path) -> Result<Self, String> {
-        telemetry::start();
-        let config = Config::read(config)?;
+    async fn start(config: Config) -> Result<Self, String> {
         let keys = keys(&config)?;
         let index_key = keys.index_key().await.map_err(|e| e.to_string())?;
         let store = Store::new(store_config(&config)?, index_key).map_err(|e| e.to_string())?;
@@ -144,8 +142,14 @@ pub(crate) fn broker(config: &Config) -> Result<Broker, String> {
 /// # Errors
 /// In words, for what an operator must mend before it can start.
 pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
+    telemetry::start();
+    let config = Config::read(config)?;
+    // what only a person can mend comes before anything is connected
+    let catalogue = Arc::new(Catalogue::read(&config.providers)?);
+    for (provider, problem) in catalogue.unreadable_secrets() {
+        tracing::warn!(%provider, problem, "its token calls will fail");
+    }
     let process = Process::start(config).await?;
-    let catalogue = Arc::new(Catalogue::read(&process.config.providers)?);
     let key_id: KeyId = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
     let http: Client =
         http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
@@ -195,13 +199,18 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
 /// # Errors
 /// In words, for what an operator must mend before it can start.
 pub async fn schedule(config: &Path) -> Result<(), String> {
-    let process = Process::start(config).await?;
-    let Schedule { rewrap, refresh } = process.config.schedule.clone();
+    telemetry::start();
+    let config = Config::read(config)?;
+    let Schedule { rewrap, refresh } = config.schedule.clone();
     let wanted = [(RotationMode::Rewrap, rewrap), (RotationMode::Refresh, refresh)];
     let wanted: Vec<_> = wanted.into_iter().filter_map(|(mode, cron)| Some((mode, cron?))).collect();
     if wanted.is_empty() {
         return Err("neither schedule.rewrap nor schedule.refresh is set, so there is nothing to schedule".into());
     }
+    for (mode, cron) in &wanted {
+        schedule::parsed(*mode, cron)?;
+    }
+    let process = Process::start(config).await?;
     process.connected().await?;
     let ticks =
         wanted.iter().map(|(mode, cron)| schedule::ticks((*mode, cron), &process.broker, &SystemClock, &process.stop));

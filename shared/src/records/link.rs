@@ -98,6 +98,10 @@ impl Link {
 
     /// Sends many commands at once and waits for all answers, in their order. Their keys may lie in any slots.
     pub(super) async fn query_each<T: FromRedisValue>(&self, cmds: Vec<Cmd>) -> Result<Vec<T>, Trouble> {
+        // an empty batch is none that Redis would take
+        if cmds.is_empty() {
+            return Ok(Vec::new());
+        }
         read(self.bounded(async |wire| wire.send_each(cmds).await).await?)
     }
 

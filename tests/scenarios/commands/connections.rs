@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use redis::AsyncCommands;
 use sealpost_shared::records::Standing;
 use sealpost_tests::command::{Said, run};
-use sealpost_tests::pipeline::connection;
+use sealpost_tests::pipeline::{connection, publish_job};
 use sealpost_tests::{Pipeline, Setup};
 use serde_json::{Value, json};
 
@@ -91,6 +91,21 @@ async fn connections_are_listed_by_tenant_user_provider_and_standing() {
     assert!(said.stdout.matches("user-").count() == 5 && said.stdout.contains("there are more"), "{}", said.stdout);
     let said = run(&pipeline, &["connections", "list", "--user", "ada"]).await;
     assert!(!said.good && said.stderr.contains("--tenant"), "{}", said.stderr);
+}
+
+#[tokio::test]
+async fn owners_without_a_connection_are_no_hindrance() {
+    let pipeline = small().await;
+    let _worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    let nobody = ["connections", "list", "--tenant", "acme", "--user", "stranger"];
+    let said = run(&pipeline, &nobody).await;
+    assert!(said.good && said.stdout.contains("no connections"), "{}{}", said.stdout, said.stderr);
+    // what is known of a job lies beside the records
+    let job = publish_job("acme", "stranger", "never");
+    assert_eq!(pipeline.ask("publish-job.v1", &job).await["failure"]["code"], "no-connection");
+    assert_eq!(users(&run(&pipeline, &["connections", "list", "--json"]).await), ["ada"]);
+    assert!(run(&pipeline, &nobody).await.good);
 }
 
 #[tokio::test]

@@ -74,7 +74,7 @@ fn invite(stack: &Stack, console: &Console) {
          \n  the wall of posts   {}\
          \n  what is measured    http://{}/metrics\
          \n  for producers       export SEALPOST_AMQP_URL='{}'\
-         \n  for operators       sealpost connect practice --tenant acme --user grace --config {}\
+         \n  for operators       {} connect practice --tenant acme --user grace --config {}\
          \n  the logs            {}\
          \n\nexamples/producer.py says at its head how to be one; its authorization page here is {}/authorize.\
          \n\nCtrl-C ends all of it.",
@@ -82,6 +82,7 @@ fn invite(stack: &Stack, console: &Console) {
         stack.practice,
         stack.operations,
         stack.broker_url(),
+        std::env::current_exe().unwrap_or_else(|_| "sealpost".into()).display(),
         stack.config().display(),
         stack.config().with_file_name("").display(),
         stack.practice,

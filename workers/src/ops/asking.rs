@@ -76,6 +76,8 @@ pub(super) enum Ended {
     Stopped,
     /// No answer came for too long.
     NoAnswer,
+    /// The broker could not be reached, so that nothing was asked.
+    Unsent,
 }
 
 /// Why a connection to the broker is given up.
@@ -93,6 +95,8 @@ pub(super) struct Asking<'a, Q: Question> {
     patience: Duration,
     /// Where replies may go.
     replies: ReplyPrefixes,
+    /// Whether anything was sent yet.
+    asked: bool,
     /// When the last answer came, or the first could have.
     heard: Instant,
 }
@@ -106,7 +110,16 @@ impl<'a, Q: Question> Asking<'a, Q> {
     ) -> Self {
         let by_id = questions.iter().enumerate().map(|(at, question)| (question.id(), at)).collect();
         let answers = questions.iter().map(|_| None).collect();
-        Self { questions, by_id, answers, concurrency: concurrency.get(), patience, replies, heard: Instant::now() }
+        Self {
+            questions,
+            by_id,
+            answers,
+            concurrency: concurrency.get(),
+            patience,
+            replies,
+            asked: false,
+            heard: Instant::now(),
+        }
     }
 
     /// What was answered, question by question.
@@ -121,6 +134,7 @@ impl<'a, Q: Question> Asking<'a, Q> {
         tell: &mut dyn FnMut(News<'_, Q::Answer>),
         stop: &CancellationToken,
     ) -> Result<(), Ended> {
+        let mut told = String::new();
         loop {
             let session = self.session(broker, tell);
             let problem = match stop.run_until_cancelled(session).await {
@@ -130,11 +144,18 @@ impl<'a, Q: Question> Asking<'a, Q> {
                 Some(Err(Break::Lost(problem))) => problem,
             };
             if self.heard.elapsed() > self.patience {
-                return Err(Ended::NoAnswer);
+                return Err(self.without_answer());
             }
-            tell(News::Note(format!("{problem}; trying again")));
+            if told != problem {
+                tell(News::Note(format!("{problem}; trying again")));
+                told = problem;
+            }
             sleep(PAUSE).await;
         }
+    }
+
+    fn without_answer(&self) -> Ended {
+        if self.asked { Ended::NoAnswer } else { Ended::Unsent }
     }
 
     /// Asks over one connection.
@@ -144,7 +165,7 @@ impl<'a, Q: Question> Asking<'a, Q> {
         tell: &mut dyn FnMut(News<'_, Q::Answer>),
     ) -> Result<(), Break> {
         let connecting = timeout(self.patience, Producer::connect(url.clone(), named)).await;
-        let connected = connecting.map_err(|_| Break::For(Ended::NoAnswer))?;
+        let connected = connecting.map_err(|_| Break::For(self.without_answer()))?;
         let producer = connected.map_err(|error| Break::Lost(error.to_string()))?;
         let topics = self.questions.first().map(Question::topics).unwrap_or_default();
         let mut answers = producer.listen(topics).await.map_err(Break::Lost)?;
@@ -155,6 +176,8 @@ impl<'a, Q: Question> Asking<'a, Q> {
                 Some(&at) if open - unsent.len() < self.concurrency => {
                     let message = self.questions[at].message().map_err(Break::Lost)?;
                     let address = Some(answers.address()).filter(|to| self.replies.refusal(to).is_none());
+                    // whether or not it is confirmed, it may arrive
+                    self.asked = true;
                     send(&producer, &message, address).await.map_err(Break::Lost)?;
                     unsent.pop_front();
                 }

@@ -5,8 +5,9 @@ mod mask;
 mod replay;
 mod show;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
-use sealpost_schemas::queues;
+use sealpost_schemas::{Code, queues};
 use sealpost_shared::broker::{Broker, DeadLetter, DeadLetters};
 use sealpost_shared::config::Config;
 
@@ -28,11 +29,16 @@ pub enum Dead {
 #[derive(Debug, Args)]
 struct Filter {
     /// Only those with this code, as in `unknown-provider`.
-    #[arg(long)]
+    #[arg(long, hide_possible_values = true, value_parser = PossibleValuesParser::new(codes()))]
     code: Option<String>,
     /// Only those of this queue.
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(queues::ALL))]
+    #[arg(long, value_parser = PossibleValuesParser::new(queues::ALL))]
     queue: Option<String>,
+}
+
+/// Our own codes, and that of what nobody gave one.
+fn codes() -> impl Iterator<Item = &'static str> {
+    Code::ALL.iter().map(|code| code.as_str()).chain(["unknown"])
 }
 
 impl Filter {

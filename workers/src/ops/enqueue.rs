@@ -154,6 +154,9 @@ pub(super) fn show(asked: &Asked, answered: &Value, json: bool) -> Result<(), St
 fn without_answer(asked: &Asked, ended: Option<Ended>, seconds: u64) -> String {
     let id = asked.message.id;
     let why = match ended {
+        Some(Ended::Unsent) => {
+            return "nothing was sent: the broker cannot be reached (broker.url); sealpost check tells more".into();
+        }
         Some(Ended::Stopped) => "stopped before an answer came".into(),
         Some(Ended::NoAnswer) | None => format!("no answer within {seconds} s"),
     };

@@ -96,6 +96,7 @@ fn verdict(report: &Report<'_>) -> Result<(), String> {
     let (all, stored, open) = (report.lines.len(), report.stored(), report.unanswered());
     let ended = match report.ended {
         Some(Ended::Stopped) => "stopped: ",
+        Some(Ended::Unsent) => "the broker cannot be reached: ",
         Some(Ended::NoAnswer) => "no answer came for too long; is a worker running (sealpost work exchange)? ",
         None => "",
     };

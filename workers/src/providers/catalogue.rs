@@ -93,6 +93,11 @@ impl Catalogue {
         self.0.iter()
     }
 
+    /// The providers whose client secret cannot be read, and why.
+    pub fn unreadable_secrets(&self) -> impl Iterator<Item = (&ProviderId, String)> {
+        self.all().filter_map(|(id, provider)| Some((id, provider.oauth.client_secret().err()?)))
+    }
+
     /// The provider of this name.
     #[must_use]
     pub fn get(&self, id: &ProviderId) -> Option<&Provider> {

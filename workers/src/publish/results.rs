@@ -33,7 +33,7 @@ pub(super) fn published(job: &PublishJob, post: Publication) -> PublishResult {
 }
 
 pub(super) fn unknown(job: &PublishJob, message: &str) -> PublishResult {
-    let message = format!("{message}; look whether it was posted, and resolve the job");
+    let message = format!("{message}; look whether it was posted; if it was not, send it under a new id");
     metrics::outcome_unknown(Act::Publish);
     let report = FailureReport::new(Code::OutcomeUnknown, message, false);
     PublishResult { failure: Some(report), ..result(job, PublishOutcome::Unknown, Code::OutcomeUnknown.as_str()) }

@@ -5,11 +5,19 @@ use std::path::PathBuf;
 
 use crate::seal::KeyRef;
 
+fn hint(error: &io::Error) -> &'static str {
+    if error.kind() == io::ErrorKind::NotFound {
+        "; sealpost keys rotate makes a keyring where there is none"
+    } else {
+        ""
+    }
+}
+
 /// Why a keyring file was not made, read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyringError {
     /// The operating system refused.
-    #[error("{doing} keyring {}: {source}", path.display())]
+    #[error("{doing} keyring {}: {source}{}", path.display(), hint(source))]
     Io {
         /// "reading", "writing", …
         doing: &'static str,

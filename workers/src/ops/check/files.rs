@@ -35,10 +35,8 @@ pub(super) async fn check(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey
 fn secrets(config: &Config, catalogue: Option<&Catalogue>) -> Vec<String> {
     let ours = [("broker.url", &config.broker.url), ("store.url", &config.store.url)];
     let ours = ours.into_iter().filter_map(|(name, url)| Some(format!("{name}: {}", url.read().err()?)));
-    let theirs = catalogue.into_iter().flat_map(Catalogue::all).filter_map(|(id, provider)| {
-        let problem = provider.oauth.client_secret().err()?;
-        Some(format!("provider {id}: oauth.client_secret: {problem}"))
-    });
+    let theirs = catalogue.into_iter().flat_map(Catalogue::unreadable_secrets);
+    let theirs = theirs.map(|(id, problem)| format!("provider {id}: oauth.client_secret: {problem}"));
     ours.chain(theirs).collect()
 }
 
@@ -56,11 +54,7 @@ fn schedule(config: &Config) -> Vec<Finding> {
 async fn keyring(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey>>) {
     let keys = match worker::keys(config) {
         Ok(keys) => keys,
-        Err(problem) => {
-            let missing = !config.keys.file.exists();
-            let hint = if missing { "; sealpost keys rotate makes a keyring where there is none" } else { "" };
-            return (vec![Finding::wrong("keyring", format!("{problem}{hint}"))], None);
-        }
+        Err(problem) => return (vec![Finding::wrong("keyring", problem)], None),
     };
     let file = config.keys.file.display().to_string();
     let mut found = vec![Finding::good("keyring", format!("{file}, for its owner only; keep a copy of it"))];

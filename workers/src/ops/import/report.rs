@@ -85,6 +85,7 @@ impl Report<'_> {
         let ended = self.ended.map(|ended| match ended {
             Ended::Stopped => "stopped",
             Ended::NoAnswer => "no-answer",
+            Ended::Unsent => "unsent",
         });
         let groups: Vec<_> = self.groups().into_iter().map(one).collect();
         json!({"lines": self.lines.len(), "stored": self.stored(), "unanswered": self.unanswered(),
