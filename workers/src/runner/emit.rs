@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use sealpost_schemas::codec::Encoding;
 use sealpost_schemas::{Answer, Code, FailureReport};
@@ -12,11 +11,8 @@ use sealpost_shared::failure::Failure;
 
 use super::Runner;
 use super::reply_to::DIRECT_REPLY;
-use crate::step::{Emission, FollowUp};
+use crate::step::Emission;
 use sealpost_shared::metrics::published;
-
-/// How many follow-ups of one step are on their way at the same time.
-const AT_ONCE: usize = 16;
 
 /// Between tries to hand over what must not be lost.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -31,21 +27,20 @@ const PUT_OFF: Duration = Duration::from_secs(5);
 const REPLY_TRIES: u32 = 2;
 
 impl<C: Clock> Runner<C> {
-    /// Publishes a step's messages, each confirmed; a tick has one for every shard.
+    /// Publishes a step's messages, each confirmed.
     pub(super) async fn follow_ups(&self, delivery: &Delivery, emission: &Emission) -> Result<(), Failure> {
-        let one = |message: &FollowUp| {
+        for message in &emission.messages {
             let outgoing = Outgoing { traceparent: delivery.traceparent.clone(), ..message.outgoing() };
-            self.follow_up(delivery, Route::queue(message.queue), outgoing)
-        };
-        let all: Vec<_> = emission.messages.iter().map(one).collect();
-        stream::iter(all).buffer_unordered(AT_ONCE).try_collect().await
+            self.follow_up(delivery, &Route::queue(message.queue), &outgoing).await?;
+        }
+        Ok(())
     }
 
     /// A full queue is waited for: to begin again would send those before it again, and never come further.
-    async fn follow_up(&self, delivery: &Delivery, route: Route, outgoing: Outgoing) -> Result<(), Failure> {
+    async fn follow_up(&self, delivery: &Delivery, route: &Route, outgoing: &Outgoing) -> Result<(), Failure> {
         let began = self.clock.since_boot();
         loop {
-            let sent = self.broker.publish(&route, &outgoing).await;
+            let sent = self.broker.publish(route, outgoing).await;
             published("follow-up", label(&sent));
             let Err(error) = sent else { return Ok(()) };
             if !matches!(error, PublishError::Refused { .. }) {
