@@ -117,6 +117,8 @@ impl Trouble {
                 Self::NoPermission(text.into())
             }
             _ if says("NOAUTH") || says("WRONGPASS") => Self::Authentication,
+            // What it says to a long command of somebody whom it does not know yet.
+            _ if text.contains("unauthenticated multibulk") => Self::Authentication,
             _ if says("KEYRETIRED") => Self::KeyRetired(text.into()),
             _ if says("READONLY") => Self::ReadOnly,
             _ if says("OOM") => Self::OutOfMemory,

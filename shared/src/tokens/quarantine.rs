@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 use sealpost_schemas::events::ConnectionQuarantined;
-use sealpost_schemas::{Answer, Code, Connection};
+use sealpost_schemas::{Answer, Code, Connection, Message};
 use uuid::Uuid;
 
 use super::TokenKeeper;
 use crate::failure::Failure;
-use crate::records::{ContentError, Record, Saved, Standing};
+use crate::records::{ContentError, Record, RecordId, Saved, Standing};
 use crate::{ids, metrics};
 
 impl TokenKeeper {
@@ -29,13 +29,20 @@ impl TokenKeeper {
         }
         metrics::quarantined();
         tracing::error!(record = %record.id, key = %record.key(), %error, "record put into quarantine");
-        let event = ConnectionQuarantined {
-            id: ids::follow_up(None, Uuid::nil(), "connection-quarantined", &format!("{} {now}", record.id)),
-            connection: connection.cloned(),
-            record: record.id.to_string(),
-            code: Code::Quarantined,
-        };
         let message = format!("record {}: {error}; restore it from a backup, or ask for consent again", record.id);
-        Failure::reject(Code::Quarantined, message).with_events(Answer::of(event).ok())
+        Failure::reject(Code::Quarantined, message).with_events(event(&record.id, connection, now))
     }
+}
+
+/// The event of a record that is in quarantine since then: told once, or again under the same id by who cannot know whether
+/// it was told.
+pub(super) fn event(id: &RecordId, connection: Option<&Connection>, since: Timestamp) -> Option<Answer> {
+    let which = format!("{id} {}", since.as_millisecond());
+    let event = ConnectionQuarantined {
+        id: ids::follow_up(None, Uuid::nil(), ConnectionQuarantined::NAME, &which),
+        connection: connection.cloned(),
+        record: id.to_string(),
+        code: Code::Quarantined,
+    };
+    Answer::of(event).ok()
 }

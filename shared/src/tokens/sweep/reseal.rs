@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use sealpost_schemas::{Code, RotationCounts};
 
-use super::{TokenKeeper, Walk, resealed};
+use super::super::quarantine;
+use super::{Position, TokenKeeper, Walk, resealed};
 use crate::failure::Failure;
 use crate::keys::KeySource;
 use crate::records::{EntryId, Record, RecordId, Saved, Sealed, SealedResult, State, StoreError};
@@ -82,7 +83,12 @@ impl TokenKeeper {
             return Ok(None);
         }
         if record.metadata.standing.state == State::Quarantined {
-            return Err(Failure::reject(Code::Quarantined, format!("record {} is in quarantine", record.id)));
+            // whoever found it out in this rotation, in its first walk, may have died before it told
+            let first = !matches!(walk.sweep.from, Some(Position::Held(1.., ..)));
+            let since = Some(record.metadata.standing.since).filter(|since| first && Some(*since) >= walk.sweep.since);
+            let event = since.and_then(|since| quarantine::event(&record.id, None, since));
+            let message = format!("record {} is in quarantine", record.id);
+            return Err(Failure::reject(Code::Quarantined, message).with_events(event));
         }
         let old = match last.take() {
             Some((name, key)) if name == *record.key() => key,
