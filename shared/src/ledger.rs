@@ -118,7 +118,7 @@ impl<C: Clock> Ledger<C> {
             Begun::Act { epoch, again } => Turn::Act(Claim { entry, of, epoch, again, doubtful: false, consent: None }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
             Begun::Doubt { left, since, sent, epoch, consent } => {
-                Turn::Doubt(Doubt { entry, left, since, sent, epoch, consent })
+                Turn::Doubt(Doubt { entry, left, since, sent, consent, epoch })
             }
             Begun::Reused => Turn::Reused,
             Begun::Settled(settled) => Turn::Settled(self.standing(&entry, settled).await?),

@@ -183,8 +183,8 @@ impl TokenKeeper {
         let generation = record.metadata.generation;
         Ok(match (kept, &content.tokens.refresh_token) {
             (Some(token), _) if Some(generation) != wanted.refused && is_fresh(&record.metadata, now) => {
-                let consent = record.metadata.request;
-                Found::Settled(Access::Granted { token, generation, consent, events: Vec::new() })
+                let request = record.metadata.request;
+                Found::Settled(Access::Granted { token, generation, consent: request, events: Vec::new() })
             }
             (_, Some(_)) => Found::Stale(Box::new((record, content))),
             (_, None) => {

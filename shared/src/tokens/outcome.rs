@@ -74,8 +74,8 @@ impl TokenKeeper {
             let message = format!("refreshing record {id} at {}: {why}", attempt.wanted.connection.provider);
             return Err(Failure::retry(Code::TokenTypeUnsupported, message).with_events(events));
         }
-        let (token, generation, consent) = (answer.access_token, metadata.generation, metadata.request);
-        Ok(Access::Granted { token, generation, consent, events })
+        let (token, generation) = (answer.access_token, metadata.generation);
+        Ok(Access::Granted { token, generation, consent: metadata.request, events })
     }
 
     /// The record with the new tokens.
