@@ -1,4 +1,4 @@
-//! A record that does not open is marked once, told once, and left alone.
+//! A record that does not open is marked once, told under one id, and left alone.
 
 use jiff::Timestamp;
 use sealpost_schemas::events::ConnectionQuarantined;

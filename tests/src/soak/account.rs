@@ -80,7 +80,6 @@ pub(super) fn of(soak: &Soak, evidence: &Evidence, fallen: &[String]) -> Account
         ("jobs failed", jobs::told(evidence, "failed")),
         ("jobs unknown", jobs::told(evidence, "unknown")),
         ("jobs unknown at first, published in the end", jobs::cleared_up(evidence)),
-        ("jobs told unknown, whose late truth died untold", jobs::known_untold(evidence)),
         ("results, repeats included", heard.results),
         ("refreshes", connections::refreshes(evidence)),
         ("connections that ended", ended.len()),

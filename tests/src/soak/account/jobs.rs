@@ -85,26 +85,14 @@ fn is_one(endings: &[Ending]) -> bool {
     outcomes.len() <= 1 || outcomes == ["unknown", "published"]
 }
 
-/// A job that failed before anything was sent keeps no result: sent again it is tried again. A late truth may be written by
-/// a worker that dies before it tells it: the ledger knows then.
+/// A job that failed before anything was sent keeps no result: sent again it is tried again.
 fn agrees(entry: &Entry, told: &str) -> bool {
     match told {
         "published" => entry.state == "done" && entry.outcome == "happened",
         "failed" => entry.state == "claimed" || (entry.state == "done" && entry.outcome == "refused"),
-        "unknown" => entry.state == "unknown" || is_known(entry),
+        "unknown" => entry.state == "unknown",
         _ => false,
     }
-}
-
-fn is_known(entry: &Entry) -> bool {
-    entry.state == "done" && entry.outcome == "happened"
-}
-
-/// How many were told as unknown, and are known by the ledger to be posted.
-pub(super) fn known_untold(evidence: &Evidence) -> usize {
-    let so =
-        |job: &&Job| evidence.outcome(job) == "unknown" && is_known(&evidence.entry(job)) && evidence.posts(job) == 1;
-    evidence.jobs.iter().filter(so).count()
 }
 
 /// How many were told as unknown, and as published when that became known.
