@@ -9,8 +9,9 @@ use sealpost::publish::Publish;
 use sealpost::step::{Attempt, Step};
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::http;
+use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
 use sealpost_tests::pipeline::{SOON, attempt, exchange_request, properties, publish_job};
-use sealpost_tests::{Pipeline, until};
+use sealpost_tests::{Pipeline, Proxy, Weather, until};
 use serde_json::{Value, json};
 
 use super::world::{Entry, ledger, owner, pipeline};
@@ -44,6 +45,45 @@ async fn a_job_that_was_sent_is_told_as_it_was_also_when_the_catalogue_does_not_
     let never = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "never sent")).await;
     assert_eq!((&never["outcome"], &never["failure"]["code"]), (&"failed".into(), &"not-supported".into()));
     pipeline.dead_letter().await;
+}
+
+#[tokio::test]
+async fn who_stood_still_and_lost_its_broker_tells_what_it_posted_after_another_told_unknown() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let first = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    // so that Redis knows all the scripts
+    assert_eq!(pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "first")).await["outcome"], "published");
+    first.terminate();
+    first.ended().await;
+
+    // the third command writes that the post was made
+    let redis = Breakpoint::to_port(pipeline.rig.redis.port(), Side::Before, Then::Hold).await;
+    let broker = Proxy::to_port(url::Url::parse(pipeline.rig.amqp_url()).unwrap().port().unwrap()).await;
+    pipeline.write("redis.url", &redis.url());
+    pipeline.write("broker.url", &broker.url(pipeline.rig.amqp_url()));
+    let victim = pipeline.worker_with(&["publish"], &[]).await;
+    redis.arm(3);
+    let job = publish_job("acme", "ada", "once");
+    let correlation = pipeline.send("publish-job.v1", &job).await;
+    redis.reached().await;
+    victim.stop();
+    pipeline.write("redis.url", &pipeline.rig.redis_url());
+    pipeline.write("broker.url", pipeline.rig.amqp_url());
+    let other = pipeline.worker_with(&["publish"], &[]).await;
+    broker.set(Weather::Reset);
+    let told = pipeline.answer(&correlation).await.json();
+    assert_eq!(told["outcome"], "unknown", "{told}");
+    other.terminate();
+    other.ended().await;
+
+    broker.set(Weather::Fair);
+    redis.let_go();
+    victim.go_on();
+    let told = pipeline.answer(&correlation).await.json();
+    assert_eq!(told["outcome"], "published", "{told}");
+    while pipeline.event("publish.published").await.json()["job"] != job["id"] {}
+    assert_eq!(pipeline.sandbox.posts().await.len(), 2);
 }
 
 #[tokio::test]

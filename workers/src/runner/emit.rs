@@ -23,8 +23,13 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it is put off then.
 const PUT_OFF: Duration = Duration::from_secs(5);
 
-/// A reply that went out and was not confirmed is tried again this often: somebody else's forged address ends the connection, and with it this reply.
-const REPLY_TRIES: u32 = 2;
+/// What went out and was not confirmed is tried again this often: somebody else's forged address ends the connection, and
+/// with it this message.
+const TRIES: u32 = 2;
+
+/// How long a worker that lost its delivery goes on trying to tell: whoever got the message since may have told less than
+/// this one knows, that the outcome is unknown.
+const ORPHANED: Duration = Duration::from_secs(30);
 
 impl<C: Clock> Runner<C> {
     /// Publishes a step's messages, each confirmed.
@@ -86,16 +91,16 @@ impl<C: Clock> Runner<C> {
     }
 
     async fn reply(&self, delivery: &Delivery, to: &str, outgoing: &Outgoing) -> Option<()> {
-        let mut tries = 0;
+        let (began, mut tries) = (self.clock.since_boot(), 0);
         loop {
             let sent = self.broker.reply(to, outgoing).await;
             published("reply", label(&sent));
             match &sent {
-                Err(PublishError::NotSent { .. }) if self.may_wait(delivery) => {}
+                Err(PublishError::NotSent { .. }) if self.may_wait(delivery, began) => {}
                 Err(PublishError::NotSent { .. }) => return None,
                 Err(PublishError::Lost { .. } | PublishError::Unconfirmed { .. })
                     // at most once by the broker's design, and a forged one is best not tried again
-                    if tries < REPLY_TRIES && !to.starts_with(DIRECT_REPLY) =>
+                    if tries < TRIES && !to.starts_with(DIRECT_REPLY) =>
                 {
                     tries += 1;
                 }
@@ -111,25 +116,29 @@ impl<C: Clock> Runner<C> {
 
     async fn event(&self, event: &Answer, delivery: &Delivery) -> Option<()> {
         let outgoing = outgoing(event, Encoding::Json, event.event.clone(), delivery);
+        let (began, mut tries) = (self.clock.since_boot(), 0);
         loop {
             let sent = self.broker.event(event.topic, &outgoing).await;
             published("event", label(&sent));
             match sent {
-                Err(PublishError::NotSent { .. }) if self.may_wait(delivery) => tokio::time::sleep(PAUSE).await,
+                Err(PublishError::NotSent { .. }) if self.may_wait(delivery, began) => {}
                 Err(PublishError::NotSent { .. }) => return None,
+                Err(PublishError::Lost { .. } | PublishError::Unconfirmed { .. }) if tries < TRIES => tries += 1,
                 Err(error) => {
                     tracing::warn!(topic = event.topic, %error, "an event is given up");
                     return Some(());
                 }
                 Ok(()) => return Some(()),
             }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
     /// Whether to wait for a broker that takes nothing (it blocks publishers, or is gone): as long as the delivery is
-    /// ours. Without it, another delivery tells the same.
-    fn may_wait(&self, delivery: &Delivery) -> bool {
-        delivery.usable() && !self.stop.is_cancelled()
+    /// ours, and a while without it. What is told twice is told under the same id.
+    fn may_wait(&self, delivery: &Delivery, began: Duration) -> bool {
+        let orphaned = || self.clock.since_boot().saturating_sub(began) > ORPHANED;
+        !self.stop.is_cancelled() && (delivery.usable() || !orphaned())
     }
 
     /// Puts the message away, trying until the broker has it. `None`: the delivery is no longer ours, so that it is
