@@ -72,7 +72,8 @@ pub(super) struct Fate {
 }
 
 /// What befell a process (any worker, if `who` is none) while it had something in hand that was carried out at `at`: the
-/// blow that is nearest in time.
+/// blow that is nearest in time. Of a known process also that it stood still until just before, since it sends then what it
+/// had begun to.
 pub(super) fn fate(struck: &[Struck], who: Option<&str>, at: Timestamp) -> Option<Fate> {
     let (from, mut until) = (at - BEFORE, at + MOMENT);
     // while Redis is away, an answer is held in hand
@@ -82,7 +83,8 @@ pub(super) fn fate(struck: &[Struck], who: Option<&str>, at: Timestamp) -> Optio
         }
     }
     let of = |one: &&Struck| who.map_or(one.kind.starts_with("worker"), |who| one.who == who);
-    let meanwhile = struck.iter().filter(of).filter(|one| from < one.from && one.from < until);
+    let late = |one: &Struck| who.is_some() && one.kind == "worker stopped" && one.from < at && one.until > from;
+    let meanwhile = struck.iter().filter(of).filter(|one| (from < one.from && one.from < until) || late(one));
     let nearest = meanwhile.min_by_key(|one| one.from.duration_since(at).abs())?;
     let since = |time: Timestamp| time.duration_since(at).as_millis();
     let went_on = nearest.kind == "worker stopped";
@@ -130,6 +132,11 @@ mod tests {
             words(&[killed[0].clone(), stopped], Some("w2.1"), 100),
             "w2.1 stood still from 1000 to 12000 ms after it"
         );
+        let stopped = [struck("w2.1", "worker stopped", 91, 100)];
+        assert_eq!(words(&stopped, Some("w2.1"), 100), "w2.1 stood still from -9000 to 0 ms after it");
+        for (who, at) in [(Some("w2.1"), 101), (Some("w2.2"), 100), (None, 100)] {
+            assert_eq!(fate(&stopped, who, second(at)), None, "{who:?} {at}");
+        }
         assert_eq!(fate(&[struck("broker", "broker killed", 100, 101)], None, second(100)), None);
     }
 

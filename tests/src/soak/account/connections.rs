@@ -23,6 +23,7 @@ pub(super) struct Ended {
     refused: (Timestamp, String),
     /// The last answer that the platform gave, and to whom.
     answered: Option<(Timestamp, String)>,
+    /// What befell the one who was answered; or else that the one who was refused had stood still with a spent token.
     why: Option<Fate>,
 }
 
@@ -50,7 +51,10 @@ pub(super) fn ended(evidence: &Evidence) -> Vec<Ended> {
             user: calls[refused].user.clone().unwrap_or_default(),
             refused: (calls[refused].at, calls[refused].from().into()),
             answered: answered.map(|call| (call.at, call.from().into())),
-            why: answered.and_then(|call| fate(&evidence.struck, Some(call.from()), call.at)),
+            why: answered.and_then(|call| fate(&evidence.struck, Some(call.from()), call.at)).or_else(|| {
+                let refused = calls[refused];
+                fate(&evidence.struck, Some(refused.from()), refused.at).filter(|fate| fate.went_on)
+            }),
         })
     };
     families.into_values().filter_map(of).collect()

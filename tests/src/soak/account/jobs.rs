@@ -1,12 +1,18 @@
 //! Jobs: answered, with one ending, the same everywhere, posted once.
 
+use jiff::SignedDuration;
+
 use super::Check;
 use crate::soak::{
-    audit::{Entry, Evidence},
+    audit::{Call, Entry, Evidence},
     errands::{Job, text},
     log::fate,
     told::Ending,
+    world::user,
 };
+
+/// A request that was marked as sent is sent while its claim lasts.
+const SENT_WITHIN: SignedDuration = SignedDuration::from_secs(12);
 
 const NOTHING: &[Ending] = &[];
 
@@ -128,7 +134,15 @@ pub(super) fn failed_consents(evidence: &Evidence) -> (usize, Vec<String>) {
     let failed: Vec<_> = failed.filter(|one| !evidence.endings(one).is_empty()).collect();
     let unexplained = failed.iter().filter(|one| {
         let lost = evidence.endings(one).iter().all(|ending| ending.code == "exchange-outcome-lost");
-        let fate = evidence.entry(one).first.and_then(|marked| fate(&evidence.struck, None, marked));
+        let fate = evidence.entry(one).first.and_then(|marked| {
+            // the provider knows who sent it, if it came
+            let whose = user(one.connection);
+            let sent = |call: &&Call| {
+                call.kind == "authorization_code" && call.user.as_ref() == Some(&whose) && call.at >= marked
+            };
+            let call = evidence.calls.iter().filter(sent).find(|call| call.at < marked + SENT_WITHIN);
+            fate(&evidence.struck, call.map(Call::from), call.map_or(marked, |call| call.at))
+        });
         !lost || fate.is_none()
     });
     (failed.len(), unexplained.map(|one| evidence.words(one)).collect())
