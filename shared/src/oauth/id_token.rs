@@ -116,21 +116,34 @@ impl IdTokens {
     ) -> Result<Option<Account>, IdTokenError> {
         match token {
             _ if provider.jwks_url.is_none() => Ok(None),
-            Some(token) => self.verify(provider, token, nonce).await,
+            Some(token) => self.verify(provider, (token, self.clock.now()), nonce).await,
             None if nonce.is_some() || granted.iter().any(|scope| scope == "openid") => Err(IdTokenError::Missing),
             None => Ok(None),
         }
     }
 
-    async fn verify(
+    /// The same of what came with a refresh at that time: the token carries no nonce that anybody knows, and may be judged
+    /// long after it has expired.
+    ///
+    /// # Errors
+    /// [`IdTokenError`] names the check that failed.
+    pub async fn account_of_refresh(
         &self,
         provider: &OAuthProvider,
         token: &SecretString,
+        came: Timestamp,
+    ) -> Result<Option<Account>, IdTokenError> {
+        self.verify(provider, (token, came), None).await
+    }
+
+    async fn verify(
+        &self,
+        provider: &OAuthProvider,
+        (token, now): (&SecretString, Timestamp),
         nonce: Option<&SecretString>,
     ) -> Result<Option<Account>, IdTokenError> {
         let Some(url) = &provider.jwks_url else { return Ok(None) };
         let set = self.sets.get(url, true).await?;
-        let now = self.clock.now();
         match check(provider, token, nonce, (&set, now)) {
             // the provider may have new keys
             Err(IdTokenError::UnknownKey) => {

@@ -42,6 +42,9 @@ pub struct TokenSet {
     pub refresh_token: Option<SecretString>,
     /// The type of the access token, as the provider writes it.
     pub token_type: Option<String>,
+    /// The ID token that came with a refresh, until it is judged: no token is used before. It outlives the process that
+    /// was to judge it.
+    pub id_token: Option<SecretString>,
 }
 
 /// Why the sealed part was not made or not read.
@@ -96,6 +99,8 @@ struct Form<'a> {
     refresh_token: Option<&'a str>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     token_type: Option<String>,
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    id_token: Option<&'a str>,
 }
 
 impl Content {
@@ -111,6 +116,7 @@ impl Content {
             access_token: self.tokens.access_token.as_ref().map(ExposeSecret::expose_secret),
             refresh_token: self.tokens.refresh_token.as_ref().map(ExposeSecret::expose_secret),
             token_type: self.tokens.token_type.clone(),
+            id_token: self.tokens.id_token.as_ref().map(ExposeSecret::expose_secret),
         };
         wiped::to_bytes(&form).map_err(|_| ContentError::Form)
     }
@@ -124,6 +130,7 @@ impl Content {
                 access_token: form.access_token.map(SecretString::from),
                 refresh_token: form.refresh_token.map(SecretString::from),
                 token_type: form.token_type,
+                id_token: form.id_token.map(SecretString::from),
             },
         })
     }

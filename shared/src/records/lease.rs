@@ -57,6 +57,20 @@ impl Store {
         self.write_unmoved("mark", record, fields).await
     }
 
+    /// Writes why new consent is needed, and that the token set is another one from now on: what a refresh of it brings is not
+    /// saved any more. If the record is unmoved.
+    pub async fn end_generation(
+        &self,
+        record: &Record,
+        standing: &Standing,
+        generation: Uuid,
+    ) -> Result<Saved, StoreError> {
+        let mut fields = fields::of_end(standing);
+        fields.extend(fields::of_marker(None));
+        fields.push(("generation", generation.to_string().into()));
+        self.write_unmoved("end the tokens of", record, fields).await
+    }
+
     async fn write_unmoved(&self, doing: &str, record: &Record, fields: fields::Fields) -> Result<Saved, StoreError> {
         let (doing, expected) = (format!("{doing} record {}", record.id), Expected::Revision(record.revision));
         self.write(doing, &record.id, &record.tags.owner, record.key(), expected, fields).await

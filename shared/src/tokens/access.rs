@@ -112,7 +112,8 @@ impl TokenKeeper {
             return None;
         }
         let key = self.keys.get(record.key()).await.ok()?;
-        let token = record.open(&key).ok()?.tokens.access_token?;
+        let tokens = record.open(&key).ok()?.tokens;
+        let token = tokens.access_token.filter(|_| tokens.id_token.is_none())?;
         Some(Ready { token, generation: record.metadata.generation, consent: record.metadata.request })
     }
 
@@ -179,6 +180,9 @@ impl TokenKeeper {
         }
         let now = self.calls.clock.now();
         let content = self.open(&record, Some(&wanted.connection), now).await?;
+        if let Some(ended) = self.judge_subject(wanted, &content, &record.metadata).await? {
+            return Ok(Found::Settled(ended));
+        }
         let kept = content.tokens.access_token.clone().filter(|_| wanted.provider.keep_access_token);
         let generation = record.metadata.generation;
         Ok(match (kept, &content.tokens.refresh_token) {

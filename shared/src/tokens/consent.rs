@@ -189,6 +189,7 @@ fn content(prepared: &Prepared, consented: &Consented<'_>, known: Option<&Subjec
             access_token: tokens.kept_access_token(),
             refresh_token: tokens.refresh_token.clone(),
             token_type: tokens.token_type.clone(),
+            id_token: None, // it was judged before
         },
     })
 }

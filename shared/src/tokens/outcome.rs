@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::access::{self, Access};
 use super::refresh::Attempt;
+use super::subject::to_judge;
 use super::turn::put_off;
 use super::{TokenKeeper, superseded};
 use crate::failure::Failure;
@@ -21,13 +22,13 @@ use crate::oauth::TokenAnswer;
 use crate::records::{Content, Expected, Marker, Metadata, Saved, Standing, State, TokenSet};
 
 /// How long new tokens that cannot be saved are held on to: the provider has replaced the old ones already.
-pub(super) const HOLD_ON: Duration = Duration::from_mins(2);
+const HOLD_ON: Duration = Duration::from_mins(2);
 
 /// Between two attempts to save them.
-pub(super) const PAUSE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How often a record that moves is looked at again.
-const LOOKS: usize = 8;
+pub(super) const LOOKS: usize = 8;
 
 impl TokenKeeper {
     /// Saves new tokens, however late they came, if the token that they were had for is still stored.
@@ -58,7 +59,7 @@ impl TokenKeeper {
             // not revoked: that can take the family, and with it what is stored
             return self.adopt(attempt.wanted).await;
         }
-        if let Some(ended) = self.check_subject(attempt, &answer, metadata.generation).await? {
+        if let Some(ended) = self.judge_subject(attempt.wanted, &content, &metadata).await? {
             return Ok(ended);
         }
         let connection = attempt.wanted.connection.clone();
@@ -89,6 +90,7 @@ impl TokenKeeper {
                 // RFC 6749 §6: an answer without one leaves the old one good
                 refresh_token: answer.refresh_token.clone().or_else(|| tokens.refresh_token.clone()),
                 token_type: answer.token_type.clone().or_else(|| tokens.token_type.clone()),
+                id_token: to_judge(attempt, answer),
             },
             ..attempt.content.clone()
         };

@@ -1,8 +1,10 @@
 //! The ID token of a refresh: the new tokens are saved first and judged afterwards.
 
+use jiff::SignedDuration;
 use reqwest::Method;
 use sealpost_schemas::Code;
 use sealpost_shared::clock::{Clock, SystemClock};
+use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
 use sealpost_shared::records::State;
 use sealpost_tests::pipeline::{SOON, publish_job};
 use sealpost_tests::{Pipeline, until};
@@ -40,6 +42,47 @@ async fn another_accounts_tokens_end_the_connection_and_nothing_is_posted_with_t
     // the account that it is of is still known
     assert_eq!(connected(&pipeline, "ada", "ada").await, subject("ada", false));
     assert_eq!(record(&pipeline, "ada").await.unwrap().metadata.standing.state, State::Active);
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_before_the_verdict_leaves_it_to_the_next_one_also_when_the_id_token_has_expired() {
+    let pipeline = pipeline().await;
+    let first = pipeline.worker().await;
+    connected(&pipeline, "ada", "ada").await;
+    first.kill9().await;
+    // a worker that has no keys yet
+    let victim = pipeline.worker().await;
+    pipeline.sandbox.admin(Method::POST, "expire", Some(json!({"user": "ada"}))).await;
+    // it lives for five minutes, and five more are allowed for clocks that differ
+    pipeline.sandbox.spoil_id_token(json!({"claims": {"sub": "id-of-mallory"}, "shift": -595})).await;
+    pipeline.sandbox.fault(json!({"path": "/jwks", "kind": "hang"})).await;
+    pipeline.send("publish-job.v1", &publish_job("acme", "ada", "the victim's")).await;
+    until("the keys are asked for", SOON, async || pipeline.sandbox.stats().await["faults_fired"] == 1).await;
+    victim.kill9().await;
+    let expires = SystemClock.now() + SignedDuration::from_secs(6);
+    until("the ID token is no good any more", SOON, async || SystemClock.now() > expires).await;
+    assert_eq!(record(&pipeline, "ada").await.unwrap().metadata.standing.state, State::Active);
+
+    let other = pipeline.worker().await;
+    failed(&pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "the other's")).await, "subject-changed");
+    let event = pipeline.event("connection.needs-consent").await.json();
+    assert_eq!(event["code"], "subject-changed", "{event}");
+    assert_eq!(pipeline.sandbox.posts().await, Vec::<Value>::new());
+    assert_eq!(pipeline.sandbox.stats().await["token"]["refresh_token"], json!({"ok": 1}));
+    assert_eq!(other.metric("sealpost_id_tokens_unverified_total", &[]).await, 0);
+}
+
+#[tokio::test]
+async fn a_good_id_token_is_judged_once_and_not_kept() {
+    let pipeline = pipeline().await;
+    let _worker = pipeline.worker().await;
+    let answer = published_with(&pipeline, "ada", json!({})).await;
+    assert_eq!(answer["outcome"], "published", "{answer}");
+    let keys = Keys::Local(LocalKeys::open(&pipeline.keyring()).unwrap());
+    let record = record(&pipeline, "ada").await.unwrap();
+    let content = record.open(&keys.get(record.key()).await.unwrap()).unwrap();
+    assert!(content.tokens.access_token.is_some());
+    assert!(content.tokens.id_token.is_none());
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ on_both! {
     a_save_on_the_generation_asks_only_that_its_parent_is_stored
     a_marker_is_written_and_taken_away_and_nothing_else
     the_end_of_a_refresh_takes_the_marker_away_and_nothing_is_due_any_more
+    what_a_refresh_of_an_ended_token_set_brings_is_not_saved
 }
 
 async fn a_lease_has_one_holder_until_it_is_given_back_or_over(world: World) {
@@ -74,4 +75,16 @@ async fn the_end_of_a_refresh_takes_the_marker_away_and_nothing_is_due_any_more(
     let later = Timestamp::from_second(4_000_000_000).unwrap();
     let (due, _) = world.store.walk_due(record.id.shard, later, None, 1000).await.unwrap();
     assert!(!due.contains(&record.id));
+}
+
+async fn what_a_refresh_of_an_ended_token_set_brings_is_not_saved(world: World) {
+    let parent = world.saved("ada").await;
+    let standing = Standing::needs_consent(time(9), Code::SubjectChanged);
+    let ended = world.store.end_generation(&parent, &standing, ids::fresh()).await.unwrap();
+    assert!(matches!(ended, Saved::Written(_)));
+    let late = Expected::Generation(parent.metadata.generation);
+    assert_eq!(world.store.save(&world.draft("ada"), late).await.unwrap(), Saved::Moved);
+    assert_eq!(world.load(&parent.id).await.metadata.standing, standing);
+    let moved = world.store.end_generation(&parent, &standing, ids::fresh()).await.unwrap();
+    assert_eq!(moved, Saved::Moved, "it was read before");
 }

@@ -170,6 +170,7 @@ impl World {
                 access_token: Some(SecretString::from("access-1")),
                 refresh_token: Some(SecretString::from("refresh-1")),
                 token_type: Some("Bearer".into()),
+                id_token: None,
             },
         }
     }
