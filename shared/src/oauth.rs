@@ -7,10 +7,12 @@ mod consent;
 mod id_token;
 mod provider;
 mod refresh;
+mod revoke;
 mod token_call;
 
 pub use consent::Consent;
 pub use id_token::{Account, IdTokenError, IdTokens, JwksError};
 pub use provider::{ClientAuth, DeadToken, OAuthProvider, TokenRequest};
 pub use refresh::{RefreshError, refresh};
+pub use revoke::{RevokeError, TokenKind, revoke};
 pub use token_call::{CodeGrant, TokenAnswer, TokenError, exchange_code};

@@ -5,6 +5,7 @@ mod access;
 mod consent;
 mod flights;
 mod import;
+mod orphan;
 mod outcome;
 mod quarantine;
 mod refresh;

@@ -3,6 +3,7 @@
 
 mod answers;
 mod consents;
+mod deleted;
 mod expiry;
 mod meanwhile;
 mod peers;

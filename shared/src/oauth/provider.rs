@@ -45,6 +45,8 @@ pub struct OAuthProvider {
     pub authorize_url: Url,
     /// The token endpoint.
     pub token_url: Url,
+    /// The revocation endpoint (RFC 7009), where there is one.
+    pub revocation_url: Option<Url>,
     /// Our name at the provider.
     pub client_id: String,
     /// Where our secret at the provider is read from; none where `client_auth` is `none`.

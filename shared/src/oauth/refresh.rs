@@ -66,7 +66,7 @@ pub async fn refresh(
     (limit, now): (Duration, Timestamp),
 ) -> Result<TokenAnswer, RefreshError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose_secret())];
-    match send(authenticated(client, provider, secret, &form).timeout(limit)).await {
+    match send(authenticated(client, provider, secret, (&provider.token_url, &form)).timeout(limit)).await {
         Ok(answer) => {
             let basic = credentials(provider, secret);
             read(provider, &answer, &[token, secret, &basic].map(ExposeSecret::expose_secret), now)

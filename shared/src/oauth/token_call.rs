@@ -12,6 +12,7 @@ use reqwest::{Client, RequestBuilder};
 use sealpost_schemas::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use super::{ClientAuth, OAuthProvider, TokenRequest};
@@ -137,23 +138,23 @@ pub async fn exchange_code(
     ];
     let basic = credentials(provider, secret);
     let sent = [grant.code, grant.code_verifier, secret, &basic].map(ExposeSecret::expose_secret);
-    match send(authenticated(client, provider, secret, &form)).await {
+    match send(authenticated(client, provider, secret, (&provider.token_url, &form))).await {
         Ok(answer) => read(provider, &answer, &sent, now),
         Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
         Err(lost) => Err(TokenError::Lost(lost.to_string())),
     }
 }
 
-/// A request to the token endpoint from us.
+/// A request from us, with these fields, to the token endpoint or to one beside it.
 pub(super) fn authenticated(
     client: &Client,
     provider: &OAuthProvider,
     secret: &SecretString,
-    grant: &[(&str, &str)],
+    (url, fields): (&Url, &[(&str, &str)]),
 ) -> RequestBuilder {
-    let request = client.post(provider.token_url.clone()).header("accept", "application/json");
+    let request = client.post(url.clone()).header("accept", "application/json");
     let (id, secret) = (provider.client_id.as_str(), secret.expose_secret());
-    let mut fields: BTreeMap<&str, &str> = grant.iter().copied().collect();
+    let mut fields: BTreeMap<&str, &str> = fields.iter().copied().collect();
     let request = match provider.client_auth {
         ClientAuth::Basic => {
             let (id, secret) = basic(provider, secret);

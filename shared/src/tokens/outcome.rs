@@ -52,7 +52,7 @@ impl TokenKeeper {
             // also after an answer of Redis that was lost: the tokens that moved it may be these
             Saved::Moved => match self.store.load(&id).await? {
                 Some(record) => record.metadata.generation == metadata.generation,
-                None => return Ok(orphaned(attempt)),
+                None => return Ok(self.orphaned(attempt, &answer).await),
             },
         };
         if !ours {
@@ -182,12 +182,6 @@ pub fn meaning(said: &ProviderError) -> Code {
         Some("interaction_required" | "login_required" | "consent_required") => Code::InteractionRequired,
         _ => Code::InvalidGrant,
     }
-}
-
-/// New tokens of a connection that was deleted meanwhile: the record is not made again.
-fn orphaned(attempt: &Attempt<'_>) -> Access {
-    tracing::warn!(record = %attempt.record.id, "refreshed tokens of a deleted connection were dropped");
-    access::no_connection()
 }
 
 /// Whether this attempt wrote the marker. Its time is stored in milliseconds only.

@@ -7,7 +7,6 @@ use std::sync::{
 use std::time::Duration;
 
 use jiff::Timestamp;
-use redis::AsyncCommands;
 use sealpost_schemas::{Code, Connection};
 use sealpost_shared::{
     clock::{Clock, SystemClock},
@@ -106,22 +105,6 @@ async fn a_refusal_that_comes_after_another_attempt_was_begun_leaves_the_word_to
     assert_eq!(world.record("ada").await.metadata.standing.state, State::Active);
     let (keeper, provider) = (world.keeper(PATIENT).await, world.provider(""));
     assert_eq!(refused(keeper.access_token(&connection, &provider).await).0.code, Code::RefreshOutcomeLost);
-}
-
-#[tokio::test]
-async fn a_connection_that_was_deleted_meanwhile_stays_deleted() {
-    let world = World::start().await;
-    let connection = world.expired("ada").await;
-    let id = world.record("ada").await.id;
-    let key = format!("{{sp:{:03}}}:record:{}", id.shard, id.key);
-    let client = redis::Client::open(world.redis.url()).unwrap();
-    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
-    answers_late(&world).await;
-    let result = late(&world, &connection, async || {
-        let _: () = redis.clone().del(&key).await.unwrap();
-    });
-    assert_eq!(refused(result.await).0.code, Code::NoConnection);
-    assert!(!redis.exists::<_, bool>(&key).await.unwrap());
 }
 
 #[tokio::test]

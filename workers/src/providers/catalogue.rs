@@ -110,8 +110,9 @@ impl Provider {
         self.oauth.check()?;
         let urls = [("authorize_url", &self.oauth.authorize_url), ("token_url", &self.oauth.token_url)];
         let keys = self.oauth.jwks_url.iter().map(|url| ("jwks_url", url));
+        let revocation = self.oauth.revocation_url.iter().map(|url| ("revocation_url", url));
         let publishing = self.publish.urls();
-        for (field, url) in urls.into_iter().chain(keys).chain(publishing) {
+        for (field, url) in urls.into_iter().chain(keys).chain(revocation).chain(publishing) {
             if url.scheme() != "https" && !is_loopback(url) {
                 return Err(format!("{field} must be https (http only on loopback)"));
             }
@@ -189,11 +190,12 @@ mod tests {
     #[test]
     fn http_is_refused_in_every_address_but_on_loopback_and_so_is_a_password() {
         let all = "oauth = { authorize_url = 'https://a.example', token_url = 'https://t.example', client_id = 'c', \
-                   client_secret = { env = 'S' }, issuer = 'i', jwks_url = 'https://j.example' }\n\
+                   client_secret = { env = 'S' }, issuer = 'i', jwks_url = 'https://j.example', \
+                   revocation_url = 'https://v.example' }\n\
                    publish.post = { url = 'https://p.example/{key}', remote_id = '/id', \
                    find = { url = 'https://f.example', parameter = 'key', list = '/items' } }\n\
                    publish.raw = { base = 'https://r.example', allow = [] }\n";
-        for place in ["a", "t", "j", "p", "f", "r"] {
+        for place in ["a", "t", "j", "v", "p", "f", "r"] {
             let on = |host: &str| {
                 let text = all.replace(&format!("https://{place}.example"), &format!("http://{host}"));
                 toml::from_str::<Provider>(&text).unwrap().check()

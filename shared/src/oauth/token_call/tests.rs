@@ -16,7 +16,9 @@ fn answer(status: u16, body: &str) -> Result<super::TokenAnswer, TokenError> {
 fn sent(entry: &str) -> (String, String, String) {
     let client = crate::http::client(std::time::Duration::from_secs(1)).unwrap();
     let grant = [("grant_type", "refresh_token"), ("refresh_token", "r&=")];
-    let request = super::authenticated(&client, &provider(entry), &"s:&".into(), &grant).build().unwrap();
+    let provider = provider(entry);
+    let fields = (&provider.token_url, grant.as_slice());
+    let request = super::authenticated(&client, &provider, &"s:&".into(), fields).build().unwrap();
     let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let body = String::from_utf8(request.body().unwrap().as_bytes().unwrap().to_vec()).unwrap();
     (header("authorization"), header("content-type"), body)

@@ -1,0 +1,91 @@
+//! A connection that is deleted while its refresh is under way: it stays deleted, and what the refresh brings is revoked.
+
+use std::sync::Arc;
+
+use redis::AsyncCommands;
+use sealpost_schemas::Code;
+use sealpost_shared::clock::SystemClock;
+use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+
+use super::world::{PATIENT, World, granted, refused};
+
+/// The command to Redis that saves the new tokens: after two reads, the lease and the marker.
+const SAVE: u32 = 5;
+
+/// Deletes ada's record when the new tokens are in hand, at a platform with these lines in its entry. What it was asked to
+/// revoke then.
+async fn deleted(world: &World, lines: &str) -> Value {
+    let provider = world.provider(lines);
+    // Redis knows the scripts from here on, so that each is one command
+    granted(world.keeper(PATIENT).await.access_token(&world.expired("grace").await, &provider).await);
+    let connection = world.expired("ada").await;
+    let id = world.record("ada").await.id;
+    let key = format!("{{sp:{:03}}}:record:{}", id.shard, id.key);
+    let client = redis::Client::open(world.redis.url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let way = Breakpoint::to_port(world.redis.port(), Side::Before, Then::Hold).await;
+    let keeper = world.keeper_at(&way.url(), PATIENT, Arc::new(SystemClock)).await;
+    way.arm(SAVE);
+    let meanwhile = async {
+        way.reached().await;
+        let _: () = redis.clone().del(&key).await.unwrap();
+        way.let_go();
+    };
+    let (result, ()) = tokio::join!(keeper.access_token(&connection, &provider), meanwhile);
+    assert_eq!(refused(result).0.code, Code::NoConnection);
+    assert!(!redis.exists::<_, bool>(&key).await.unwrap());
+    world.sandbox.stats().await["revoke"].clone()
+}
+
+fn endpoint(world: &World) -> String {
+    format!("revocation_url = '{}/revoke'", world.sandbox.issuer())
+}
+
+#[tokio::test]
+async fn both_new_tokens_are_revoked_and_the_record_is_not_made_again() {
+    let world = World::start().await;
+    assert_eq!(deleted(&world, &endpoint(&world)).await, json!({"ok": 2}));
+}
+
+#[tokio::test]
+async fn a_revocation_that_fails_for_a_moment_is_tried_again() {
+    let world = World::start().await;
+    for fault in
+        [json!({"kind": "status", "status": 503}), json!({"kind": "drop"}), json!({"kind": "status", "status": 429})]
+    {
+        let mut fault = fault;
+        fault["path"] = "/revoke".into();
+        world.sandbox.fault(fault).await;
+    }
+    assert_eq!(deleted(&world, &endpoint(&world)).await, json!({"ok": 2}));
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_is_not_asked_again() {
+    let world = World::start().await;
+    world.sandbox.fault(json!({"path": "/revoke", "kind": "status", "status": 400, "n": 3})).await;
+    assert_eq!(deleted(&world, &endpoint(&world)).await, json!({}));
+    assert_eq!(world.sandbox.stats().await["faults_fired"], 2, "once a token");
+}
+
+#[tokio::test]
+async fn without_an_endpoint_the_record_stays_deleted_all_the_same() {
+    let world = World::start().await;
+    assert_eq!(deleted(&world, "").await, json!({}));
+}
+
+#[tokio::test]
+async fn where_the_answer_has_no_new_refresh_token_the_old_one_is_revoked() {
+    let world = World::start().await;
+    let other = world.tokens("other").await;
+    let body = json!({"access_token": other.access_token.expose_secret()}).to_string();
+    // for grace's refresh first, which makes no difference to her
+    for _ in 0..2 {
+        world.fault(json!({"kind": "status", "status": 200, "body": body})).await;
+    }
+    assert_eq!(deleted(&world, &endpoint(&world)).await, json!({"ok": 2}));
+    // what was revoked is ada's family, and the other's access token alone
+    assert!(!world.is_taken(other.access_token.expose_secret()).await);
+}
