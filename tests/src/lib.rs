@@ -32,7 +32,7 @@ mod peer;
 pub use broker::{Broker, Message, User};
 pub use own::Own;
 pub use pipeline::{Pipeline, Setup};
-pub use processes::processes_in;
+pub use processes::{freeze, processes_in};
 pub use proxy::{Proxy, Weather};
 pub use rig::Rig;
 pub use sandbox::Sandbox;

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sealpost::dev::child::Guarded;
 
 use crate::{
-    http,
+    freeze, http,
     machine::{binaries, unique},
     pipeline::{SOON, text_of},
     until,
@@ -115,8 +115,8 @@ impl Worker {
     }
 
     /// SIGSTOP: it holds still, and its connections stay.
-    pub fn stop(&self) {
-        self.process.sigstop();
+    pub async fn stop(&self) {
+        freeze(&self.process).await;
     }
 
     /// SIGCONT.

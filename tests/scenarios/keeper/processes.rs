@@ -79,7 +79,7 @@ async fn a_worker_that_is_stopped_past_its_lease_harms_nobody_when_it_goes_on() 
     pipeline.sandbox.fault(json!({"path": "/token", "kind": "hang"})).await;
     let first = pipeline.send("publish-job.v1", &publish_job("acme", "ada", "the stopped one's")).await;
     until("the provider hangs", SOON, async || pipeline.sandbox.stats().await["faults_fired"] == 1).await;
-    workers[0].stop();
+    workers[0].stop().await;
     let _other = pipeline.worker().await;
     let second = pipeline.send("publish-job.v1", &publish_job("acme", "ada", "the other's")).await;
     assert_eq!(pipeline.answer(&second).await.json()["outcome"], "published");

@@ -73,7 +73,7 @@ async fn stopped(command: u32, side: Side) -> ([String; 3], u64) {
     way.arm(command);
     let own = pipeline.send("publish-job.v1", &publish_job("acme", "ada", "the stopped one's")).await;
     way.reached().await;
-    victim.stop();
+    victim.stop().await;
     pipeline.write("redis.url", &pipeline.rig.redis_url());
     let _other = pipeline.worker_with(&["publish"], &[]).await;
     let others = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "the other's")).await;

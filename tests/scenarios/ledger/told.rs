@@ -67,7 +67,7 @@ async fn who_stood_still_and_lost_its_broker_tells_what_it_posted_after_another_
     let job = publish_job("acme", "ada", "once");
     let correlation = pipeline.send("publish-job.v1", &job).await;
     redis.reached().await;
-    victim.stop();
+    victim.stop().await;
     pipeline.write("redis.url", &pipeline.rig.redis_url());
     pipeline.write("broker.url", pipeline.rig.amqp_url());
     let other = pipeline.worker_with(&["publish"], &[]).await;

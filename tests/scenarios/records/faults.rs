@@ -8,7 +8,7 @@ use sealpost_shared::{
     failure::{Failure, Verdict},
     records::{Expected, Saved, Store, StoreError, StoreMode, Trouble},
 };
-use sealpost_tests::{Own, Proxy, Weather, until};
+use sealpost_tests::{Own, Proxy, Weather, freeze, until};
 
 use super::world::{LONG, Raw, World, config, hasty, index_key};
 
@@ -144,7 +144,7 @@ async fn a_redis_that_loads_its_data_says_so_and_then_serves() {
 async fn a_frozen_redis_fails_in_time_and_serves_afterwards() {
     let (redis, world) = own(&[]).await;
     let id = world.store.locate(&world.connection("ada"));
-    redis.process().sigstop();
+    freeze(redis.process()).await;
     let error = world.store.load(&id).await.unwrap_err();
     assert!(matches!(error.trouble, Trouble::NoReply { .. }), "{error}");
     retried(error);

@@ -4,7 +4,7 @@ use sealpost::dev::servers::redis::{Redis, RedisOptions};
 use sealpost_schemas::{Code, Owner};
 use sealpost_shared::ids;
 use sealpost_shared::records::{ClaimOf, Expected, Metadata, Record, Saved, Standing, StoreError, StoreMode, Trouble};
-use sealpost_tests::{Own, Proxy, Weather, until};
+use sealpost_tests::{Own, Proxy, Weather, freeze, until};
 
 use super::world::{LONG, Raw, World, config, hasty, metadata, number, time};
 
@@ -140,7 +140,7 @@ async fn a_write_that_arrives_late_is_done_whole_or_not_at_all() {
     let world = World::on(hasty(&redis.url()), Raw::single(&redis.url()).await);
     let record = world.saved("ada").await;
     // Frozen, it takes the write and does it when it goes on, long after the store gave up.
-    redis.process().sigstop();
+    freeze(redis.process()).await;
     let draft = world.draft_with("ada", Metadata { next_due: None, ..metadata() });
     let error = world.store.save(&draft, Expected::Revision(record.revision)).await.unwrap_err();
     assert!(matches!(error.trouble, Trouble::Unknown(_)), "{error}");

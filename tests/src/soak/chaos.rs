@@ -43,7 +43,7 @@ impl Place {
             let (name, from) = (self.name(), now());
             match blow.how {
                 How::Stopped => {
-                    self.worker.stop();
+                    self.worker.stop().await;
                     sleep(blow.lasts).await;
                     self.worker.go_on();
                 }
