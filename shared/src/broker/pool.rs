@@ -1,5 +1,6 @@
-//! Publishing with certainty. One publish in flight per channel, from a pool of confirm channels: with several, lapin
-//! hands a returned message to whichever confirmation resolves next.
+//! Publishing with certainty. Of what may be returned, one publish is in flight per channel, from a pool of confirm
+//! channels: with several, lapin hands a returned message to whichever confirmation resolves next. What is never returned
+//! shares one channel, where the broker takes and confirms many at once.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,11 +26,12 @@ pub(super) struct Pool {
     /// Whether messages say who sends them.
     named: bool,
     idle: Mutex<Vec<(u64, Channel)>>,
+    shared: Mutex<Option<(u64, Channel)>>,
     permits: Arc<Semaphore>,
 }
 
 /// What is written, and the channel that waits for its confirmation.
-type Written = (Channel, OwnedSemaphorePermit, lapin::Result<PublisherConfirm>);
+type Written = (Channel, Option<OwnedSemaphorePermit>, lapin::Result<PublisherConfirm>);
 
 /// A publish that is not written yet. Closing its channel before the frames are out would put them behind the close,
 /// which ends the connection; so when the caller leaves, it is written all the same.
@@ -45,7 +47,8 @@ impl Drop for Writing {
 
 impl Pool {
     pub(super) fn new(supervised: Supervised, within: Duration, named: bool) -> Self {
-        Self { supervised, within, named, idle: Mutex::default(), permits: Arc::new(Semaphore::new(CHANNELS)) }
+        let permits = Arc::new(Semaphore::new(CHANNELS));
+        Self { supervised, within, named, idle: Mutex::default(), shared: Mutex::default(), permits }
     }
 
     /// Publishes, and returns when the broker has it safely; where `mandatory`, in a queue.
@@ -60,18 +63,18 @@ impl Pool {
         let not_sent = |problem: String| PublishError::NotSent { to: to.to_string(), problem };
         let exchange = ShortString::try_new(to.exchange.as_ref()).map_err(|error| not_sent(error.to_string()))?;
         let key = ShortString::try_new(to.key.as_str()).map_err(|error| not_sent(error.to_string()))?;
-        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned())
-            .await
-            .map_err(|_| not_sent("every channel is waiting for a confirmation".to_owned()))?
-            .map_err(|error| not_sent(error.to_string()))?;
+        let permit = if mandatory { Some(self.permit(deadline).await.map_err(not_sent)?) } else { None };
         let link = self.link(deadline).await.map_err(not_sent)?;
         let properties = if self.named { link.signed(properties).map_err(not_sent)? } else { properties };
-        let channel = match self.take(&link) {
+        let channel = match if mandatory { self.take(&link) } else { self.share(&link) } {
             Some(channel) => channel,
-            None => timeout_at(deadline, confirm_channel(&link))
-                .await
-                .map_err(|_| not_sent("no channel was opened in time".to_owned()))?
-                .map_err(|error| not_sent(error.to_string()))?,
+            None => {
+                let opened = confirm_channel(&link, deadline).await.map_err(not_sent)?;
+                if !mandatory {
+                    *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Some((link.id, opened.clone()));
+                }
+                opened
+            }
         };
         let lost = |problem: String| PublishError::Lost { to: to.to_string(), problem };
         let unconfirmed = || PublishError::Unconfirmed {
@@ -87,7 +90,7 @@ impl Pool {
         let (channel, _permit, confirm) = timeout_at(deadline, future).await.map_err(|_| unconfirmed())?;
         writing.0 = None;
         let confirm = confirm.map_err(|error| lost(error.to_string()))?;
-        // From here on a drop closes the channel, so that a late confirmation cannot be taken for another's.
+        // From here on a drop closes a channel of the pool, so that a late confirmation cannot be taken for another's.
         let confirmation = timeout_at(deadline, confirm).await.map_err(|_| unconfirmed())?;
         let verdict = match confirmation {
             Ok(Confirmation::Ack(None)) => Ok(()),
@@ -105,8 +108,15 @@ impl Pool {
         if matches!(verdict, Err(PublishError::Unroutable { .. })) && to.is_own() {
             link.give_up(format!("{to} is gone"));
         }
-        self.put(link.id, channel);
+        if mandatory {
+            self.put(link.id, channel);
+        }
         verdict
+    }
+
+    async fn permit(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, String> {
+        let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await;
+        permit.map_err(|_| "every channel is waiting for a confirmation")?.map_err(|error| error.to_string())
     }
 
     /// A connection that takes messages, before the deadline.
@@ -131,6 +141,12 @@ impl Pool {
         None
     }
 
+    fn share(&self, link: &Link) -> Option<Channel> {
+        let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let usable = |(id, channel): &&(u64, Channel)| *id == link.id && channel.status().connected();
+        shared.as_ref().filter(usable).map(|(_, channel)| channel.clone())
+    }
+
     fn put(&self, id: u64, channel: Channel) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((id, channel));
     }
@@ -140,8 +156,11 @@ fn blocked(link: &Link) -> String {
     format!("{} blocks publishers: it is short of memory or disk", link.at)
 }
 
-async fn confirm_channel(link: &Link) -> lapin::Result<Channel> {
-    let channel = link.connection.create_channel().await?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
-    Ok(channel)
+async fn confirm_channel(link: &Link, deadline: Instant) -> Result<Channel, String> {
+    let opened = timeout_at(deadline, async {
+        let channel = link.connection.create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        lapin::Result::Ok(channel)
+    });
+    opened.await.map_err(|_| "no channel was opened in time")?.map_err(|error| error.to_string())
 }

@@ -48,18 +48,26 @@ if state == 'sending' or (state == 'claimed' and e[3] == '1') then
   return {'doubt', left, now - tonumber(e[4]), tonumber(e[10]), e[9] or '0', e[11] or ''}
 end
 
+redis.call('SET', claim, owner, 'PX', length)
+if state then
+  if mark == '' then
+    redis.call('ZADD', forget, now + kept, name)
+    return {'act', e[9] or '0', 1}
+  end
+  redis.call('HSETNX', entry, 'first', now)
+  redis.call('HSET', entry, 'state', 'sending', 'write', mark, 'consent', ARGV[10])
+  redis.call('ZREM', forget, name)
+  return {'send', redis.call('HINCRBY', entry, 'sent', 1), 1}
+end
+
+-- The first time everything is written at once: this is most of what Redis does for a job.
 local now_epoch = redis.call('GET', epoch) or '0'
-if not state then
+if mark == '' then
   redis.call('HSET', entry, 'format', 1, 'state', 'claimed', 'fingerprint', fingerprint, 'sent', 0, 'repeats', 0,
     'epoch', now_epoch)
-end
-redis.call('SET', claim, owner, 'PX', length)
-local again = state and 1 or 0
-if mark == '' then
   redis.call('ZADD', forget, now + kept, name)
-  return {'act', e[9] or now_epoch, again}
+  return {'act', now_epoch, 0}
 end
-redis.call('HSETNX', entry, 'first', now)
-redis.call('HSET', entry, 'state', 'sending', 'write', mark, 'consent', ARGV[10])
-redis.call('ZREM', forget, name)
-return {'send', redis.call('HINCRBY', entry, 'sent', 1), again}
+redis.call('HSET', entry, 'format', 1, 'state', 'sending', 'fingerprint', fingerprint, 'sent', 1, 'repeats', 0,
+  'epoch', now_epoch, 'first', now, 'write', mark, 'consent', ARGV[10])
+return {'send', 1, 0}

@@ -12,6 +12,7 @@ local after = ARGV[10] and ARGV[9] .. ':' .. ARGV[10]
 if after and redis.call('SISMEMBER', KEYS[5], after) == 1 then return redis.error_reply('KEYRETIRED ' .. after) end
 local e = redis.call('HMGET', entry, 'state', 'sent', 'repeats', 'outcome', 'key_id', 'key_version')
 local state, newest, repeats, told = e[1], n == tonumber(e[2]), e[3] == '1', e[4]
+local ours = false -- whether the entry is done with this very result
 
 local function keep()
   local time = redis.call('TIME')
@@ -33,6 +34,7 @@ local function settle(to)
   redis.call('SADD', held, member)
   redis.call('SADD', versions, after)
   keep()
+  ours = to == 'done'
 end
 
 -- That a post exists always counts. A refusal says something of the job only if it answers the newest request and no
@@ -58,6 +60,7 @@ elseif state == 'claimed' and repeats and redis.call('GET', claim) == owner then
   redis.call('HSET', entry, 'state', 'unknown')
 end
 if ends and redis.call('GET', claim) == owner then redis.call('DEL', claim) end
+if ours then return {} end
 local stands = redis.call('HMGET', entry, 'state', 'outcome', 'key_id', 'key_version', 'sealed')
 if stands[1] == 'done' and stands[5] == ARGV[11] then return {} end
 return stands
