@@ -2,7 +2,8 @@
 //! channels: with several, lapin hands a returned message to whichever confirmation resolves next. What is never returned
 //! shares one channel, where the broker takes and confirms many at once.
 
-use std::pin::Pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ pub(super) struct Pool {
     named: bool,
     idle: Mutex<Vec<(u64, Channel)>>,
     shared: Mutex<Option<(u64, Channel)>>,
+    /// lapin numbers a publish before it queues its frames: on a shared channel no other may come between, or each would
+    /// get the other's confirmation.
+    order: Arc<Mutex<()>>,
     permits: Arc<Semaphore>,
 }
 
@@ -48,7 +52,15 @@ impl Drop for Writing {
 impl Pool {
     pub(super) fn new(supervised: Supervised, within: Duration, named: bool) -> Self {
         let permits = Arc::new(Semaphore::new(CHANNELS));
-        Self { supervised, within, named, idle: Mutex::default(), shared: Mutex::default(), permits }
+        Self {
+            supervised,
+            within,
+            named,
+            idle: Mutex::default(),
+            shared: Mutex::default(),
+            order: Arc::default(),
+            permits,
+        }
     }
 
     /// Publishes, and returns when the broker has it safely; where `mandatory`, in a queue.
@@ -82,8 +94,16 @@ impl Pool {
             problem: if link.blocked() { blocked(&link) } else { format!("{} says nothing", link.at) },
         };
         let options = BasicPublishOptions { mandatory, ..Default::default() };
+        let order = Arc::clone(&self.order);
         let mut writing = Writing(Some(Box::pin(async move {
-            let confirm = channel.basic_publish(exchange, key, options, &body, properties).await;
+            let confirm = {
+                let mut write = pin!(channel.basic_publish(exchange, key, options, &body, properties));
+                let in_order = poll_fn(|context| {
+                    let _alone = order.lock().unwrap_or_else(PoisonError::into_inner);
+                    write.as_mut().poll(context)
+                });
+                in_order.await
+            };
             (channel, permit, confirm)
         })));
         let Some(future) = writing.0.as_mut() else { return Err(unconfirmed()) };

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions};
-use sealpost_shared::broker::{Outgoing, PublishError, Route};
+use lapin::options::{ExchangeDeleteOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use sealpost_shared::broker::{EVENTS, Outgoing, PublishError, Route};
 use sealpost_tests::Rig;
 use serde_json::json;
 
@@ -51,6 +52,36 @@ async fn a_full_queue_refuses_and_what_was_confirmed_is_there() {
     let kept = rig.broker.drain(JOBS).await;
     assert_eq!(kept.len(), confirmed);
     assert!(kept.iter().all(|message| *message.properties.delivery_mode() == Some(2)), "persistent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn among_events_told_at_once_a_full_listeners_are_refused_and_no_others() {
+    let rig = Rig::start().await;
+    let broker = connect(rig.amqp_url()).await;
+    let channel = rig.broker.channel().await;
+    for (queue, limit) in [("full", 1), ("roomy", 1000)] {
+        let mut table = FieldTable::default();
+        table.insert("x-max-length".into(), AMQPValue::LongInt(limit));
+        table.insert("x-overflow".into(), AMQPValue::LongString("reject-publish".into()));
+        channel.queue_declare(queue.into(), QueueDeclareOptions::durable(), table).await.unwrap();
+        let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+        channel.queue_bind(queue.into(), EVENTS.into(), queue.into(), options, none).await.unwrap();
+    }
+    broker.event("full", &message("the only one")).await.unwrap();
+    let events = (0..300).map(|number| {
+        let broker = broker.clone();
+        tokio::spawn(async move {
+            let topic = if number % 3 == 0 { "full" } else { "roomy" };
+            match (topic, broker.event(topic, &message(&number.to_string())).await) {
+                ("full", Err(PublishError::Refused { .. })) | ("roomy", Ok(())) => {}
+                (_, verdict) => panic!("event {number} for {topic}: {verdict:?}"),
+            }
+        })
+    });
+    for event in events.collect::<Vec<_>>() {
+        event.await.unwrap();
+    }
+    assert_eq!((rig.broker.depth("full").await, rig.broker.depth("roomy").await), (1, 200));
 }
 
 #[tokio::test]
