@@ -78,15 +78,15 @@ impl Pool {
         let permit = if mandatory { Some(self.permit(deadline).await.map_err(not_sent)?) } else { None };
         let link = self.link(deadline).await.map_err(not_sent)?;
         let properties = if self.named { link.signed(properties).map_err(not_sent)? } else { properties };
-        let channel = match if mandatory { self.take(&link) } else { self.share(&link) } {
-            Some(channel) => channel,
-            None => {
-                let opened = confirm_channel(&link, deadline).await.map_err(not_sent)?;
-                if !mandatory {
-                    *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Some((link.id, opened.clone()));
-                }
-                opened
+        let known = if mandatory { self.take(&link) } else { self.share(&link) };
+        let channel = if let Some(channel) = known {
+            channel
+        } else {
+            let opened = confirm_channel(&link, deadline).await.map_err(not_sent)?;
+            if !mandatory {
+                *self.shared.lock().unwrap_or_else(PoisonError::into_inner) = Some((link.id, opened.clone()));
             }
+            opened
         };
         let lost = |problem: String| PublishError::Lost { to: to.to_string(), problem };
         let unconfirmed = || PublishError::Unconfirmed {
