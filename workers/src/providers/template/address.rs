@@ -86,9 +86,6 @@ impl Address {
     /// The address of a request. A parameter whose field is absent is left out, `{to}` comes once for each recipient; a
     /// segment cannot be left out.
     pub(in super::super) fn fill(&self, words: &Words<'_>) -> Result<Url, RequestError> {
-        if self.path.is_empty() && self.query.is_empty() {
-            return Ok(self.sample.clone());
-        }
         let url = self.filled(words)?;
         if self.is_followed_by(&url) {
             Ok(url)
