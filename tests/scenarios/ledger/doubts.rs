@@ -77,6 +77,20 @@ async fn where_posts_can_be_looked_up_it_is_found_or_sent_anew() {
 }
 
 #[tokio::test]
+async fn a_look_up_whose_access_token_is_refused_is_made_again_with_a_newer_one_and_only_once() {
+    for (refusals, outcome) in [(1, "published"), (2, "unknown")] {
+        let pipeline = pipeline(Entry::Findable, None).await;
+        let _worker = pipeline.worker().await;
+        let refused = json!({"path": "/api/posts", "method": "GET", "kind": "status", "status": 401, "n": refusals});
+        pipeline.sandbox.fault(refused).await;
+        let answer = lost(&pipeline, &publish_job("acme", "ada", "once"), "after").await;
+        assert_eq!(answer["outcome"], outcome, "{answer}");
+        let stats = pipeline.sandbox.stats().await;
+        assert_eq!((&stats["token"]["refresh_token"], pipeline.sandbox.posts().await.len()), (&json!({"ok": 1}), 1));
+    }
+}
+
+#[tokio::test]
 async fn an_operators_word_is_answered_from_then_on_and_cannot_be_said_twice() {
     let pipeline = pipeline(Entry::Plain, None).await;
     let _worker = pipeline.worker().await;

@@ -10,6 +10,7 @@ use url::Url;
 
 use super::answer;
 use super::call::Publication;
+use super::errors::{Meaning, meaning};
 use super::request::Request;
 
 /// How an entry says where its posts can be found again.
@@ -32,6 +33,8 @@ pub enum Found {
     Nothing,
     /// The answer proves neither.
     NoProof,
+    /// It proves neither either: the access token is no good.
+    TokenRefused,
 }
 
 /// Looks for the post of a request; `None` where its entry knows no way to.
@@ -45,6 +48,9 @@ pub async fn find(client: &Client, request: &Request<'_>, access_token: &SecretS
     };
     let Ok(answer) = answered else { return Some(Found::NoProof) };
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    if matches!(meaning(&request.api.errors, &answer, &body), Meaning::TokenExpired) {
+        return Some(Found::TokenRefused);
+    }
     let list = body.pointer(&find.list).and_then(Value::as_array).filter(|_| answer.status == 200);
     Some(match list.map(|list| list.first()) {
         None => Found::NoProof,

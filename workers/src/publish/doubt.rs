@@ -36,23 +36,30 @@ impl Publish {
         if !doubt.left.is_zero() {
             return Err(busy(job, doubt.left.min(LOOK_AGAIN)));
         }
-        let token = match tokens.token().await {
-            Ok(Ok(token)) => token,
-            Ok(Err(_)) => return no_proof(),
-            Err(failure) => return again(job, failure),
-        };
-        // consent was given anew, perhaps by another account: what that one has proves nothing, and its key is another
-        if doubt.consent.is_some_and(|consent| tokens.consent != Some(consent)) {
-            return no_proof();
-        }
-        let doubtful = match find(&self.http, request, &token).await {
-            Some(Found::Post(post)) => {
-                let standing = self.ledger.found(doubt, &published(job, post)).await;
-                return standing.map_or_else(|failure| again(job, failure), |standing| answer(job, standing));
+        let mut refused = false;
+        let doubtful = loop {
+            let token = if refused { Box::pin(tokens.newer()).await } else { tokens.token().await };
+            let token = match token {
+                Ok(Ok(token)) => token,
+                Ok(Err(_)) => return no_proof(),
+                Err(failure) => return again(job, failure),
+            };
+            // consent was given anew, perhaps by another account: what that one has proves nothing, and its key is another
+            if doubt.consent.is_some_and(|consent| tokens.consent != Some(consent)) {
+                return no_proof();
             }
-            Some(Found::Nothing) => false,
-            Some(Found::NoProof) if !repeatable => return Err(busy(job, LOOK_AGAIN)),
-            Some(Found::NoProof) | None => true,
+            match find(&self.http, request, &token).await {
+                Some(Found::Post(post)) => {
+                    let standing = self.ledger.found(doubt, &published(job, post)).await;
+                    return standing.map_or_else(|failure| again(job, failure), |standing| answer(job, standing));
+                }
+                Some(Found::Nothing) => break false,
+                // one newer token and one more look, as for the post itself
+                Some(Found::TokenRefused) if !refused => refused = true,
+                Some(Found::TokenRefused) if !repeatable => return no_proof(),
+                Some(Found::NoProof) if !repeatable => return Err(busy(job, LOOK_AGAIN)),
+                Some(Found::NoProof | Found::TokenRefused) | None => break true,
+            }
         };
         // a new act, with a claim and a mark of its own
         let Some(claim) = self.ledger.repeat(doubt, doubtful).await? else { return Err(busy(job, LOOK_AGAIN)) };
