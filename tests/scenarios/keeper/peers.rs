@@ -3,5 +3,6 @@
 
 mod django;
 mod oidc_provider;
+mod points;
 mod stage;
 mod zitadel;
