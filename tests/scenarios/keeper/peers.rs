@@ -5,4 +5,5 @@ mod django;
 mod oidc_provider;
 mod points;
 mod stage;
+mod stopped;
 mod zitadel;
