@@ -3,5 +3,7 @@
 
 mod django;
 mod oidc_provider;
+mod points;
 mod stage;
+mod stopped;
 mod zitadel;

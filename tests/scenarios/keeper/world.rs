@@ -40,10 +40,20 @@ impl World {
         let world = Self { redis, sandbox, folder: folder("keeper") };
         LocalKeys::create(&world.keyring()).unwrap();
         world.rotate_key();
-        let secret = world.folder.join("client.secret");
+        world.secret("client.secret");
+        world
+    }
+
+    /// A file of the world's own, which need not be there yet.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A file with the client secret of every platform.
+    pub(super) fn secret(&self, name: &str) {
+        let secret = self.file(name);
         fs::write(&secret, "sealpost-secret").unwrap();
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
-        world
     }
 
     pub(super) fn keyring(&self) -> PathBuf {

@@ -39,12 +39,7 @@ impl Stage {
         let setup = Setup { prefetch: 16, http_limit, ..Setup::default() };
         let (pipeline, tap) =
             tokio::join!(Pipeline::start_with(setup), Wiretap::to_port(port, "grant_type=refresh_token"));
-        let by_tap = |field: &str, slash| format!("{field} = \"{}{slash}\"", tap.origin());
-        let mut text = entry(name, &tap.origin());
-        for slash in ["", "/"] {
-            text = text.replace(&by_tap("issuer", slash), &format!("issuer = \"{issuer}\""));
-        }
-        pipeline.write("providers.toml", &text);
+        pipeline.write("providers.toml", &entry_at(name, issuer, &tap.origin()));
         pipeline.write(&format!("{name}.secret"), "sealpost-secret");
         Self { pipeline, tap, name }
     }
@@ -149,6 +144,15 @@ impl Stage {
         assert_eq!((&answer["outcome"], &answer["failure"]["code"]), (&json!("failed"), &code), "{answer}");
         assert_eq!(self.pipeline.event("connection.needs-consent").await.json()["code"], code);
     }
+}
+
+/// The example's entry of this name, for a server that calls itself `issuer` and is reached at `origin`.
+pub(super) fn entry_at(name: &str, issuer: &str, origin: &str) -> String {
+    let mut text = entry(name, origin);
+    for slash in ["", "/"] {
+        text = text.replace(&format!("issuer = \"{origin}{slash}\""), &format!("issuer = \"{issuer}\""));
+    }
+    text
 }
 
 /// The texts of these posts, in order.

@@ -14,8 +14,8 @@ async fn stage(http_limit: u64) -> (Stage, ZitadelPeer) {
 }
 
 /// Who the user is, asked as a job.
-fn who(stage: &Stage) -> Value {
-    let mut job = stage.post("ada", "");
+pub(super) fn who(stage: &Stage, user: &str) -> Value {
+    let mut job = stage.post(user, "");
     job["content"] = json!({"type": "raw", "method": "GET", "path": "/userinfo", "accept": ["email", "name"]});
     job
 }
@@ -26,7 +26,7 @@ async fn sixty_four_jobs_in_four_workers_at_the_moment_of_expiry_make_one_refres
     let workers = stage.workers(4).await;
     stage.connect("ada", async |url| peer.consent(url).await).await;
     stage.say_expired("ada").await;
-    let answers = stage.sixty_four(|_| who(&stage)).await;
+    let answers = stage.sixty_four(|_| who(&stage, "ada")).await;
     // what the entry does not list stays here, and what the job did not ask for
     let response = json!({"email": "test-user@zitadel.ch"});
     assert!(answers.iter().all(|answer| answer["remote"] == json!({"response": response})), "{}", answers[0]);
@@ -42,7 +42,7 @@ async fn jobs_whose_access_token_dies_under_them_use_the_one_that_ended_it() {
     let old = stage.record("ada").await.metadata.generation;
     let connection = stage.connection("ada");
     let refresh = async { keeper.newer_than(old, &connection, &oauth).await.map_err(|failure| failure.message) };
-    let (_, refreshed) = tokio::join!(stage.sixty_four(|_| who(&stage)), refresh);
+    let (_, refreshed) = tokio::join!(stage.sixty_four(|_| who(&stage, "ada")), refresh);
     refreshed.unwrap();
     assert_eq!(stage.tap.heard(), 1);
     assert_ne!(stage.record("ada").await.metadata.generation, old);
@@ -54,6 +54,6 @@ async fn a_worker_that_is_killed_before_the_answer_leaves_a_connection_that_says
     let worker = stage.pipeline.worker().await;
     stage.connect("ada", async |url| peer.consent(url).await).await;
     stage.say_expired("ada").await;
-    let (_other, answer) = stage.killed_before_the_answer(worker, &who(&stage)).await;
+    let (_other, answer) = stage.killed_before_the_answer(worker, &who(&stage, "ada")).await;
     stage.says_that_it_was_lost(&answer).await;
 }
