@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A producer in Python: sends one request to Sealpost, waits for the reply, and prints it as JSON.
 
+    python3 -m venv producer && . producer/bin/activate
     pip install pika==1.4.4 msgpack==1.2.4
     export SEALPOST_AMQP_URL='amqp://user:password@127.0.0.1:5672/%2f'
 

@@ -73,7 +73,11 @@ fn main() -> ExitCode {
         // without a runtime: it is only there to end another program
         Command::Guard(args) => return guard::run(&args),
         Command::Completion { shell } => {
-            generate(shell, &mut Cli::command(), "sealpost", &mut std::io::stdout());
+            // what nobody should type is not offered
+            let all = Cli::command();
+            let shown = all.get_subcommands().filter(|command| !command.is_hide_set()).cloned();
+            let mut shown = clap::Command::new("sealpost").version(env!("CARGO_PKG_VERSION")).subcommands(shown);
+            generate(shell, &mut shown, "sealpost", &mut std::io::stdout());
             return ExitCode::SUCCESS;
         }
         command => command,

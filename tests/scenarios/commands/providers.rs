@@ -37,6 +37,7 @@ async fn a_shell_completes_every_command() {
         for word in ["connections", "enqueue", "replay", "no-wait"] {
             assert!(said.stdout.contains(word), "{shell} does not know {word}");
         }
+        assert!(!said.stdout.contains("guard"), "{shell} offers what is hidden");
     }
     assert!(!run(&pipeline, &["completion", "cmd"]).await.good);
 }

@@ -48,6 +48,10 @@ async fn a_retry_carries_its_attempt_and_origin_and_nothing_of_the_producers_own
     }
     assert_eq!(waiting.routing_key, RETRIES);
     assert_eq!(waiting.json(), request);
+    // what alerts are about
+    assert_eq!(worker.metric("sealpost_attempts_failed_total", &["invalid-client"]).await, 1);
+    let calls = ["provider=\"practice\"", "authorization_code", "invalid-client"];
+    assert_eq!(worker.metric("sealpost_token_calls_total", &calls).await, 1);
 
     pipeline.write("client.secret", "sealpost-secret\n");
     pipeline.rig.broker.publish_raw(RETRIES, &waiting.body, waiting.properties).await;
@@ -60,8 +64,10 @@ async fn a_job_whose_attempts_are_exhausted_is_put_aside_and_its_producer_is_tol
     let pipeline = with_a_wrong_secret().await;
     let worker = pipeline.worker().await;
     let request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    let mut headers = attempt(12);
+    headers.insert("x-mine".into(), AMQPValue::LongString("a producer's".into()));
     let properties = properties("exchange-request.v1", request["id"].as_str().unwrap())
-        .with_headers(attempt(12))
+        .with_headers(headers)
         .with_correlation_id("the-last".into());
     pipeline.rig.broker.publish_raw(RETRIES, request.to_string().as_bytes(), properties).await;
 
@@ -72,6 +78,7 @@ async fn a_job_whose_attempts_are_exhausted_is_put_aside_and_its_producer_is_tol
     assert_eq!(dead.json(), request);
     assert_eq!(dead.header("sealpost-code").as_deref(), Some("attempts-exhausted"));
     assert_eq!(dead.header("sealpost-origin").as_deref(), Some("exchange-requests"));
+    assert_eq!(dead.header("x-mine"), None);
     let reason = dead.header("sealpost-reason").unwrap();
     assert!(reason.contains("12 attempts") && reason.contains("invalid-client"), "{reason}");
     assert!(reason.contains("check client_id and client_secret"), "{reason}");

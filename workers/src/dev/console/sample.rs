@@ -108,7 +108,8 @@ async fn dead_letters(board: &Board, world: &World) -> Result<(), String> {
     }
     board.change(|view| view.dead.stale = false);
     let letters = world.broker.dead_letters(MAX_LETTERS).await.map_err(|e| e.to_string())?;
-    let letters = letters.iter().map(letter).collect();
+    // newest first
+    let letters = letters.iter().rev().map(letter).collect();
     board.change_if(|view| replace(&mut view.dead.letters, letters));
     Ok(())
 }
