@@ -28,6 +28,8 @@ pub struct Attempt {
     pub number: u32,
     /// When it began.
     pub now: Timestamp,
+    /// Whether the message was delivered before, to a worker that may have died with it.
+    pub redelivered: bool,
 }
 
 /// What a step returns, in the general form that the runner publishes.

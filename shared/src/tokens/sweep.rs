@@ -4,6 +4,7 @@
 //! A sweep runs beside publishing: a refresh takes the lease as every refresh does, a re-seal asks for the unmoved
 //! revision, and whoever loses looks again.
 
+mod needy;
 mod position;
 mod renew;
 mod reseal;
@@ -58,6 +59,8 @@ pub struct Sweep<'a, P> {
     pub provider: P,
     /// The time of now.
     pub now: Timestamp,
+    /// Whether another worker may have died on this page before it told what it found out.
+    pub again: bool,
 }
 
 /// What one page of a sweep did.
@@ -96,9 +99,18 @@ impl TokenKeeper {
         if sweep.mode == RotationMode::Rewrap {
             versions.retain(|version| *version != walk.newest);
         }
-        match (sweep.mode, sweep.due_before) {
+        let untold = if sweep.again && sweep.mode == RotationMode::Refresh {
+            self.found_needy(&walk).await?
+        } else {
+            Vec::new()
+        };
+        let page = match (sweep.mode, sweep.due_before) {
             (RotationMode::Refresh, Some(before)) => self.due(&walk, before).await,
             (RotationMode::Refresh, None) | (RotationMode::Rewrap, _) => self.held(&walk, &versions).await,
+        };
+        match page {
+            Ok(page) => Ok(Page { events: untold.into_iter().chain(page.events).collect(), ..page }),
+            Err(failure) => Err(failure.with_events(untold)),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Rotations of mode `refresh`: tokens are refreshed ahead of time, and what cannot be is sealed anew all the same.
 
 use jiff::{SignedDuration, Timestamp};
-use sealpost_tests::pipeline::{SOON, publish_job, rotation_tick};
+use sealpost_shared::records::State;
+use sealpost_tests::pipeline::{SOON, connection, publish_job, rotation_tick};
 use sealpost_tests::{Pipeline, Setup, until};
 use serde_json::{Value, json};
 
@@ -66,6 +67,40 @@ async fn what_is_due_is_refreshed_once_and_what_is_not_is_left_alone() {
     assert_eq!(rotated(&pipeline, &refresh_tick(Some(SignedDuration::from_secs(-60)))).await["refreshed"], 0);
     assert_eq!(refreshes(&pipeline).await, 6);
     assert_eq!(pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "still")).await["outcome"], "published");
+}
+
+#[tokio::test]
+async fn what_a_worker_found_out_before_it_died_is_told_by_the_next_one() {
+    let pipeline = Pipeline::start_with(Setup { shards: 1, http_limit: 3, ..Setup::default() }).await;
+    let victim = pipeline.worker().await;
+    for user in ["ada", "bob"] {
+        pipeline.connect(user).await;
+        pipeline.sandbox.admin(reqwest::Method::POST, "revoke", Some(json!({"user": user}))).await;
+    }
+    // one of the two is found out while the other's answer is waited for, and nothing is told before both are done
+    pipeline.sandbox.fault(json!({"path": "/token", "kind": "hang"})).await;
+    pipeline.send("rotation-tick.v1", &refresh_tick(Some(SignedDuration::from_hours(24)))).await;
+    let store = pipeline.store().await;
+    until("one is found out", SOON, async || {
+        for user in ["ada", "bob"] {
+            let record = store.load(&store.locate(&connection("acme", user))).await.unwrap().unwrap();
+            if record.metadata.standing.state == State::NeedsConsent {
+                return true;
+            }
+        }
+        false
+    })
+    .await;
+    victim.kill9().await;
+    assert!(pipeline.events("connection.needs-consent").await.is_empty(), "nobody was told yet");
+    let _worker = pipeline.worker().await;
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let user = pipeline.event("connection.needs-consent").await.json()["connection"]["user"].clone();
+        if !told.contains(&user) {
+            told.push(user);
+        }
+    }
 }
 
 #[tokio::test]

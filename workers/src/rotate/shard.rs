@@ -79,6 +79,7 @@ impl RotateShard {
             left_behind: shard.counts.failed,
             provider,
             now: at.now,
+            again: at.redelivered,
         })
     }
 

@@ -56,7 +56,8 @@ async fn known<S: Step, C: Clock + Clone>(
     } else if !S::JUDGES_DEADLINE && input.deadline().is_some_and(|deadline| deadline < now) {
         Ok(too_late(input))
     } else {
-        match attempt(step, input, Attempt { number: delivery.attempt, now }).await {
+        let at = Attempt { number: delivery.attempt, now, redelivered: delivery.redelivered };
+        match attempt(step, input, at).await {
             Ok(emission) => match runner.follow_ups(delivery, &emission).await {
                 Ok(()) => Ok(emission),
                 // what happened is told all the same
