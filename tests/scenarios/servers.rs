@@ -128,7 +128,18 @@ async fn a_cluster_spreads_its_keys_and_replaces_a_dead_master() {
     for number in 0..50 {
         let _: () = connection.set(format!("key-{number}"), number).await.unwrap();
     }
-    // The first three are the masters, as long as nothing happened.
+    // The first three are the masters, as long as nothing happened. What a replica does not have yet dies with its master.
+    let master = connect(&cluster.nodes[0].url()).await;
+    until("its replica has everything", LONG, async || {
+        let mut info = master.clone();
+        let info: String = redis::cmd("INFO").arg("replication").query_async(&mut info).await.unwrap();
+        let number = |text: &str| text.split([',', '\r']).next().and_then(|digits| digits.parse::<u64>().ok());
+        let after = |name: &str| info.split_once(name).and_then(|(_, rest)| number(rest));
+        info.contains("state=online")
+            && after(",offset=").is_some()
+            && after(",offset=") == after("master_repl_offset:")
+    })
+    .await;
     cluster.nodes[0].kill9().await;
     let survivors = cluster.urls().split_off(1);
     until("every key can be read again", LONG, async || {
