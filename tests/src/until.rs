@@ -24,12 +24,20 @@ impl<T> Met for Option<T> {
     }
 }
 
+/// How long a question may take that was asked in time.
+const GRACE: Duration = Duration::from_secs(30);
+
 /// Asks `condition` again and again until it is met, and returns what it found. Panics with the sentence `what` when
-/// `within` is over.
+/// `within` is over, also in the middle of a question that nobody answers.
 pub async fn until<M: Met, F: Future<Output = M>>(what: &str, within: Duration, condition: impl Fn() -> F) -> M::Found {
     let start = Instant::now();
     loop {
-        if let Some(found) = condition().await.found() {
+        // The last question may still be answered: a condition is not called unmet only because it was asked late.
+        let patience = within.saturating_sub(start.elapsed()) + GRACE;
+        let Ok(answer) = tokio::time::timeout(patience, condition()).await else {
+            panic!("after {within:?} still not: {what} (the last time that it was asked, nothing answered)")
+        };
+        if let Some(found) = answer.found() {
             return found;
         }
         assert!(start.elapsed() < within, "after {within:?} still not: {what}");

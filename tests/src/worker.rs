@@ -133,7 +133,7 @@ impl Worker {
     /// SIGKILL, and waits for it.
     pub async fn kill9(&self) {
         self.process.kill9();
-        self.process.exited().await;
+        self.ended().await;
     }
 
     /// Whether it still runs.
