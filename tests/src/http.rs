@@ -19,5 +19,10 @@ pub(crate) fn client() -> Client {
 #[expect(clippy::disallowed_methods, reason = "the tests' own client, which must not share mistakes with ours")]
 pub(crate) fn browser() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client")
+    Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("an HTTP client")
 }
