@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use secrecy::{SecretBox, SecretString};
+use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
@@ -119,7 +119,7 @@ pub struct Schedule {
 pub enum SecretSource {
     /// An environment variable.
     Env(String),
-    /// A file; one line break at its end is not part of it.
+    /// A file; a line break at its end is not part of it.
     File(PathBuf),
 }
 
@@ -185,22 +185,24 @@ impl SecretSource {
     /// In words that name the variable or file.
     pub fn read(&self) -> Result<SecretString, String> {
         match self {
-            Self::Env(name) => std::env::var(name)
-                .map(SecretString::from)
-                .map_err(|_| format!("the environment variable {name} is not set, or is not text")),
+            Self::Env(name) => {
+                let text = std::env::var(name)
+                    .map_err(|_| format!("the environment variable {name} is not set, or is not text"))?;
+                filled(text).ok_or_else(|| format!("the environment variable {name} is empty"))
+            }
             Self::File(path) => {
                 let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-                let text = SecretBox::new(Box::new(text));
-                Ok(trimmed(&text))
+                filled(text).ok_or_else(|| format!("{} is empty, and should hold a secret", path.display()))
             }
         }
     }
 }
 
-fn trimmed(text: &SecretBox<String>) -> SecretString {
-    use secrecy::ExposeSecret;
-    let text = text.expose_secret();
-    text.strip_suffix('\n').unwrap_or(text).into()
+/// The secret without the line break that an editor or a shell put behind it; `None`: there is none.
+fn filled(text: String) -> Option<SecretString> {
+    let text = SecretBox::new(Box::new(text));
+    let secret = text.expose_secret().trim_end_matches(['\r', '\n']);
+    (!secret.is_empty()).then(|| secret.into())
 }
 
 fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
@@ -236,3 +238,24 @@ fn default_grace() -> u64 {
 
 #[cfg(test)]
 mod fuzz;
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::SecretSource;
+
+    #[test]
+    fn a_secret_ends_before_its_line_break_and_an_empty_one_is_none() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (text, secret) in
+            [("x", Some("x")), ("x\n", Some("x")), ("x \r\n", Some("x ")), ("", None), ("\r\n", None)]
+        {
+            std::fs::write(file.path(), text).unwrap();
+            let read = SecretSource::File(file.path().into()).read();
+            let name = file.path().display().to_string();
+            assert_eq!(read.as_ref().ok().map(ExposeSecret::expose_secret), secret, "{text:?}");
+            assert!(read.err().is_none_or(|problem| problem.contains(&name)));
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Ids of messages: fresh ones, and those derived from what they follow.
 
-use sealpost_schemas::{Connection, Owner};
+use sealpost_schemas::{Connection, Owner, RotationScope};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -24,6 +24,17 @@ pub fn follow_up(owner: Option<&Owner>, message: Uuid, name: &str, outcome: &str
         text.extend_from_slice(part.as_bytes());
     }
     Uuid::new_v5(&message, &text)
+}
+
+/// The rotation that a tick of this scope begins. What is not about everything is never taken for what is, whatever id its
+/// tick has: who may have one tenant's records rotated can guess the id of the scheduled tick.
+#[must_use]
+pub fn rotation(tick: Uuid, scope: &RotationScope) -> Uuid {
+    let RotationScope { tenant, provider } = scope;
+    if tenant.is_none() && provider.is_none() {
+        return tick;
+    }
+    follow_up(None, tick, "rotation", &serde_json::json!([tenant, provider]).to_string())
 }
 
 /// The id of the request that brings this refresh token in: the same for the same connection, token and scopes, wherever

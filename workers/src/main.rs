@@ -1,5 +1,6 @@
 //! The one binary.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -10,6 +11,7 @@ use sealpost::dev::guard::{self, GuardArgs};
 use sealpost::ops::import::ImportArgs;
 use sealpost::ops::{self, Common, Ops};
 use sealpost::worker::{self, StepName};
+use sealpost_shared::plain::plain;
 use tokio::runtime::{Builder, Runtime};
 
 /// A job is many small pieces of memory, made on one thread and let go on another, which costs the system's allocator a sixth
@@ -111,8 +113,9 @@ async fn run(command: Command) -> Result<(), String> {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "a command tells why it ends")]
+/// Tells why a command ends. What others said in it steers no terminal, and that nobody listens any more is no defect.
 fn complain(problem: &str) -> ExitCode {
-    eprintln!("sealpost: {problem}");
+    let lines: Vec<_> = problem.lines().map(plain).collect();
+    let _ = writeln!(std::io::stderr(), "sealpost: {}", lines.join("\n"));
     ExitCode::FAILURE
 }

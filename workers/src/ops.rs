@@ -23,9 +23,14 @@ use clap::{Args, Subcommand};
 /// What every command is told.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// The configuration file.
-    #[arg(long, value_name = "FILE", env = "SEALPOST_CONFIG", default_value = "sealpost.toml")]
+    /// The configuration file; by default what `SEALPOST_CONFIG` names.
+    // not by clap's `env`, which shows an option that has a value there as one that must be given
+    #[arg(long, value_name = "FILE", default_value_os_t = configuration())]
     pub config: PathBuf,
+}
+
+fn configuration() -> PathBuf {
+    std::env::var_os("SEALPOST_CONFIG").map_or_else(|| "sealpost.toml".into(), PathBuf::from)
 }
 
 /// The commands that look after a pipeline.

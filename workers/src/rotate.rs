@@ -28,8 +28,9 @@ impl Step for Rotate {
 
     async fn run(&self, tick: &RotationTick, at: Attempt) -> Result<Shards, Failure> {
         self.keeper.begin_rotation(tick, at.now).await?;
+        let rotation = ids::rotation(tick.id, &tick.scope);
         let shard = |shard| RotationShard {
-            id: shard_id(tick.id, shard, None),
+            id: shard_id(rotation, shard, None),
             tick: tick.id,
             shard,
             mode: tick.mode,
@@ -50,6 +51,6 @@ impl FollowUps for Shards {
     }
 }
 
-fn shard_id(tick: uuid::Uuid, shard: u16, cursor: Option<&str>) -> uuid::Uuid {
-    ids::follow_up(None, tick, RotationShard::NAME, &format!("{shard} {}", cursor.unwrap_or_default()))
+fn shard_id(rotation: uuid::Uuid, shard: u16, cursor: Option<&str>) -> uuid::Uuid {
+    ids::follow_up(None, rotation, RotationShard::NAME, &format!("{shard} {}", cursor.unwrap_or_default()))
 }

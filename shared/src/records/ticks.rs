@@ -34,7 +34,7 @@ pub struct RotationBegin {
 /// A rotation as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rotation {
-    /// The id of its tick.
+    /// Its id, as [`crate::ids::rotation`] makes it of its tick's.
     pub tick: Uuid,
     /// How it began.
     pub begin: RotationBegin,

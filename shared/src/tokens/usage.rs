@@ -5,6 +5,7 @@ use sealpost_schemas::{RotationMode, RotationTick};
 
 use super::TokenKeeper;
 use crate::failure::Failure;
+use crate::ids;
 use crate::keys::{KeyError, KeySource, Keys, VersionInfo};
 use crate::records::{Holding, RotationBegin, Store};
 use crate::seal::{KeyId, KeyRef};
@@ -72,6 +73,6 @@ impl TokenKeeper {
             && tick.scope.provider.is_none()
             && (tick.mode == RotationMode::Rewrap || tick.due_before.is_none());
         let begin = RotationBegin { mode: tick.mode, everything, began: now, older };
-        Ok(self.store.begin_rotation(tick.id, &begin).await?)
+        Ok(self.store.begin_rotation(ids::rotation(tick.id, &tick.scope), &begin).await?)
     }
 }

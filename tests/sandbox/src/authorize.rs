@@ -32,6 +32,8 @@ struct Asked {
     scopes: Scopes,
     challenge: String,
     nonce: Option<String>,
+    /// The user whom the app has in mind (`login_hint`).
+    hint: Option<String>,
 }
 
 /// Where an answer goes, and with which state.
@@ -75,7 +77,7 @@ async fn decide(State(app): State<Arc<App>>, fields: Result<Fields, Refusal>) ->
 }
 
 fn allow(app: &App, asked: Asked, user: String) -> Result<Response, Wrong> {
-    let Asked { back, redirect_uri, scopes, challenge, nonce } = asked;
+    let Asked { back, redirect_uri, scopes, challenge, nonce, .. } = asked;
     let mut state = app.state();
     let expires_at = now() + SignedDuration::from_secs(state.settings.code_ttl.into());
     let challenge = Some(challenge);
@@ -99,7 +101,8 @@ fn check(app: &App, fields: &Fields) -> Result<Asked, Wrong> {
     match terms(fields) {
         Ok((scopes, challenge)) => {
             let nonce = fields.get("nonce").map(str::to_owned);
-            Ok(Asked { back, redirect_uri, scopes, challenge, nonce })
+            let hint = fields.get("login_hint").filter(|hint| hint.chars().count() <= LONGEST_NAME);
+            Ok(Asked { back, redirect_uri, scopes, challenge, nonce, hint: hint.map(str::to_owned) })
         }
         Err(refusal) => Err(Wrong::Redirect(back, refusal)),
     }

@@ -68,6 +68,32 @@ async fn a_rotation_of_all_tenants_is_for_those_alone_who_may_act_for_all() {
 }
 
 #[tokio::test]
+async fn a_rotation_of_one_tenant_is_not_taken_for_one_of_all_whose_tick_has_the_same_id() {
+    let world = World::start().await;
+    let (pipeline, _worker) = (&world.pipeline, world.pipeline.worker_with(&["rotate", "rotate-shard"], &[]).await);
+    pipeline.seed(3).await;
+    pipeline.seed_for("globex", 4).await;
+    pipeline.rotate_key();
+    let all = rotation_tick();
+    let mut own = all.clone();
+    own["scope"] = json!({"tenant": "acme"});
+    let mut heard = Vec::new();
+    for (user, tick) in [(&world.alice, own), (&world.root, all)] {
+        let properties = user.signed("rotation-tick.v1", &tick);
+        user.publish(("", "rotation-ticks"), tick.to_string().as_bytes(), properties).await.unwrap();
+        let done = pipeline.event("rotation.done").await.json();
+        heard.push((done["id"].clone(), done["counts"]["resealed"].clone()));
+    }
+    assert_eq!((&heard[0].1, &heard[1].1), (&json!(3), &json!(4)));
+    assert_ne!(heard[0].0, heard[1].0);
+    let known = pipeline.store().await.rotations().await.unwrap();
+    let mut known: Vec<_> =
+        known.iter().map(|rotation| (rotation.begin.everything, rotation.counts.resealed)).collect();
+    known.sort_unstable();
+    assert_eq!(known, [(false, 3), (true, 4)]);
+}
+
+#[tokio::test]
 async fn what_sealpost_sends_itself_is_allowed_where_it_says_so() {
     let world = World::start().await;
     let (pipeline, _worker) = (&world.pipeline, world.pipeline.worker().await);

@@ -90,11 +90,11 @@ impl Walk {
         Ok(letter)
     }
 
-    /// Gives back what is held.
-    pub(super) async fn end(self) -> Result<(), String> {
+    /// Gives back what is held. What went wrong on the way is told, and not that it could not be ended after that.
+    pub(super) async fn end<T>(self, walked: Result<T, String>) -> Result<T, String> {
         self.progress.end();
         let closed = self.letters.close().await.map_err(|error| error.to_string());
         self.broker.close().await;
-        closed
+        walked.and_then(|found| closed.map(|()| found))
     }
 }

@@ -120,7 +120,8 @@ fn entry<R: Announced + DeserializeOwned>(kind: &'static str, looked: Looked<R>)
 }
 
 fn text(known: &Known) -> String {
-    let mut tables: Vec<_> = known.ledger.iter().map(|entry| facts(&rows(entry)).to_string()).collect();
+    let mut tables: Vec<_> =
+        known.ledger.iter().map(|entry| facts(&rows(entry, known.dead.has_some())).to_string()).collect();
     if known.ledger.is_empty() {
         tables.push("the ledger does not know it".into());
     }
@@ -128,8 +129,9 @@ fn text(known: &Known) -> String {
     tables.join("\n")
 }
 
-fn rows(entry: &Entry) -> Vec<(&'static str, String)> {
-    let mut rows = vec![("kind", entry.kind.into()), ("state", format!("{}: {}", entry.state, meaning(entry)))];
+fn rows(entry: &Entry, put_aside: bool) -> Vec<(&'static str, String)> {
+    let mut rows =
+        vec![("kind", entry.kind.into()), ("state", format!("{}: {}", entry.state, meaning(entry, put_aside)))];
     rows.push(("requests sent", entry.sent.to_string()));
     let now = SystemClock.now();
     rows.extend(entry.first_sent_at.map(|at| ("first sent", format!("{} ({} ago)", time(at), span(at, now)))));
@@ -140,13 +142,15 @@ fn rows(entry: &Entry) -> Vec<(&'static str, String)> {
     rows
 }
 
-fn meaning(entry: &Entry) -> &'static str {
+fn meaning(entry: &Entry, put_aside: bool) -> &'static str {
     match (entry.state.as_str(), entry.claimed_for.is_some()) {
         ("claimed", true) => "a worker is at it; nothing was sent",
-        ("claimed", false) => {
-            "it was begun, and what was sent, if anything, was not carried out; it waits for another try, or was put aside"
+        ("claimed", false) if put_aside => {
+            "what was sent, if anything, was not carried out; it was put aside: see below"
         }
+        ("claimed", false) => "what was sent, if anything, was not carried out; it waits for another try",
         ("sending", true) => "a worker is at it, and a request is under way",
+        ("sending", false) if put_aside => "a request was sent, and its worker is gone; a replay looks into it",
         ("sending", false) => "a request was sent, and its worker is gone; the next delivery looks into it",
         ("unknown", _) => "a request was sent, and nothing proves how it ended; look whether it was carried out",
         ("done", _) => "it is settled, and answered so whenever it comes again",

@@ -88,6 +88,7 @@ impl RotateShard {
     async fn finished(&self, shard: &RotationShard, counts: RotationCounts) -> Result<Vec<Answer>, Failure> {
         metrics::shard_done();
         let (store, tick, mode) = (self.keeper.store(), shard.tick, shard.mode);
+        let rotation = ids::rotation(tick, &shard.scope);
         let shards = store.shards();
         let done = RotationShardDone {
             id: ids::follow_up(None, shard.id, RotationShardDone::NAME, ""),
@@ -97,8 +98,8 @@ impl RotateShard {
             counts,
         };
         let mut news = vec![Answer::of(done)];
-        if let Some(counts) = store.finish_shard(tick, (shard.shard, shards), counts).await? {
-            let id = ids::follow_up(None, tick, RotationDone::NAME, "");
+        if let Some(counts) = store.finish_shard(rotation, (shard.shard, shards), counts).await? {
+            let id = ids::follow_up(None, rotation, RotationDone::NAME, "");
             news.push(Answer::of(RotationDone { id, tick, mode, shards, counts }));
             for key in self.keeper.emptied().await? {
                 let id = ids::follow_up(None, uuid::Uuid::nil(), KeyEmpty::NAME, &key.to_string());
@@ -110,7 +111,7 @@ impl RotateShard {
 }
 
 fn continued(shard: &RotationShard, counts: RotationCounts, cursor: String) -> RotationShard {
-    let id = shard_id(shard.tick, shard.shard, Some(&cursor));
+    let id = shard_id(ids::rotation(shard.tick, &shard.scope), shard.shard, Some(&cursor));
     RotationShard { id, counts, cursor: Some(cursor), ..shard.clone() }
 }
 

@@ -24,8 +24,10 @@ pub(super) fn page(client: &Client, asked: &Asked) -> Response {
     for scope in asked.scopes.iter() {
         let _ = writeln!(scopes, "<li>{}</li>", scope.in_words());
     }
-    for (index, user) in USERS.iter().enumerate() {
-        let checked = if index == 0 { " checked" } else { "" };
+    let hinted = asked.hint.as_deref().unwrap_or(USERS[0]);
+    let other = if USERS.contains(&hinted) { String::new() } else { escape(hinted).to_string() };
+    for user in USERS {
+        let checked = if user == hinted { " checked" } else { "" };
         let avatar = avatar(user);
         let _ = writeln!(
             users,
@@ -43,7 +45,7 @@ pub(super) fn page(client: &Client, asked: &Asked) -> Response {
 <fieldset><legend>Continue as</legend>
 <div class="users">
 {users}</div>
-<input class="other" name="other_user" maxlength="64" placeholder="or another user name" aria-label="another user name" autocomplete="off">
+<input class="other" name="other_user" value="{other}" maxlength="64" placeholder="or another user name" aria-label="another user name" autocomplete="off">
 </fieldset>
 <div class="choice"><button class="allow" name="decision" value="allow">Allow</button><button name="decision" value="deny">Deny</button></div>
 <p class="soft fine">You will go back to <code>{destination}:{port}</code> on this machine. Nothing here is real: no password, no account.</p>

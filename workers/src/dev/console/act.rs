@@ -106,7 +106,10 @@ pub(super) async fn act(act: Act, board: Board, world: Arc<World>) -> Result<Val
 async fn connect(user: &str, board: Board, world: Arc<World>) -> Result<Value, String> {
     let connection = connection(user.trim())?;
     let landing = Landing::begin(world.player.oauth()).await?;
-    let url = landing.url().to_string();
+    let mut url = landing.url().clone();
+    // whom the page proposes (OpenID Connect Core §3.1.2.1)
+    url.query_pairs_mut().append_pair("login_hint", connection.user.as_str());
+    let url = url.to_string();
     tokio::spawn(async move {
         let Ok(Ok((brought, visitor))) = timeout(CONSENT_WITHIN, landing.arrival()).await else { return };
         let result = match brought {
@@ -170,7 +173,6 @@ async fn rotate(board: &Board, world: &World) -> Result<Value, String> {
 }
 
 async fn replay(id: &str, board: &Board, world: &World) -> Result<Value, String> {
-    let is_it = |found: Option<&String>| found.is_some_and(|found| found == id);
     if let Ok(job) = id.parse() {
         board.change(|view| {
             if let Some(job) = view.job(job) {
@@ -179,7 +181,7 @@ async fn replay(id: &str, board: &Board, world: &World) -> Result<Value, String>
             }
         });
     }
-    let replayed = world.broker.replay(super::sample::MAX_LETTERS, |letter| is_it(letter.message.id.as_ref())).await;
+    let replayed = world.broker.replay(super::sample::MAX_LETTERS, |letter| letter.name() == id).await;
     match replayed.map_err(|e| e.to_string())? {
         0 => Err("it is not there any more, or nothing says which queue it belongs to".into()),
         replayed => Ok(json!({"replayed": replayed})),

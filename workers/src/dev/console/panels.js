@@ -93,9 +93,12 @@ const letter = ({ id, what, code, reason, origin, at }) => el("div.item", { "dat
     el("button.small", { onclick: (event) => ask("replay", { id }, event.currentTarget) }, "Replay")),
   el("p.why", reason));
 
+/** The class of a topic's first word; anybody may publish an event under a name that makes none. */
+const family = (topic) => (/^[a-z]+(?=[.-]|$)/.test(topic) ? `.${topic.split(/[.-]/)[0]}` : "");
+
 export function log(view) {
   part("log", view.log, (lines) => (lines.length ? lines.map(({ at, topic, text }) => el("li", { "data-topic": topic },
-    el("time", clock(at)), el(`span.topic.${topic.split(/[.-]/)[0]}`, topic), el("span.said-text", text))) : el("li.nothing", "Nothing was heard yet.")));
+    el("time", clock(at)), el(`span.topic${family(topic)}`, topic), el("span.said-text", text))) : el("li.nothing", "Nothing was heard yet.")));
 }
 
 export function processes(view) {

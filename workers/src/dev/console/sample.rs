@@ -150,7 +150,7 @@ fn megabytes(pid: i32) -> Option<u64> {
 /// Nothing of the body: there may be secrets in it.
 fn letter(dead: &DeadLetter) -> Letter {
     Letter {
-        id: dead.message.id.clone().unwrap_or_default(),
+        id: dead.name(),
         what: dead.message.type_name.clone().unwrap_or_default(),
         code: dead.code.clone(),
         reason: dead.reason.clone(),

@@ -185,7 +185,7 @@ fn standing(clear: &Clear) -> Cell {
         return Cell::new(clear.standing).fg(Color::Green);
     }
     let code = clear.code.map(|code| format!(": {code}")).unwrap_or_default();
-    Cell::new(format!("{} since {}{code}", clear.standing, time(clear.since))).fg(Color::Red)
+    Cell::new(format!("{}{code}", clear.standing)).fg(Color::Red)
 }
 
 /// Enough of a random version to tell it from others.

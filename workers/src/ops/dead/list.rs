@@ -83,8 +83,7 @@ pub(super) async fn run(args: &List) -> Result<(), String> {
     let mut walk = Walk::begin(&args.common).await?;
     // with --each and --json it is printed by now
     let listed = if args.each { each(args, &mut walk).await } else { groups(args, &mut walk).await };
-    walk.end().await?;
-    let listed = listed?;
+    let listed = walk.end(listed).await?;
     if listed.is_empty() { Ok(()) } else { print(&listed) }
 }
 

@@ -57,8 +57,9 @@ pub(super) async fn run(args: &Replay) -> Result<(), String> {
     let stop = stop_signal()?;
     let mut walk = Walk::begin(&args.common).await?;
     let mut outcome = Outcome { missing: args.ids.clone(), ..Outcome::default() };
-    outcome.ended = replay(args, &mut walk, &mut outcome, &stop).await.err();
-    walk.end().await?;
+    let walked = replay(args, &mut walk, &mut outcome, &stop).await;
+    // what was replayed until then is told
+    outcome.ended = walk.end(walked).await.err();
     tell(args, &outcome)?;
     verdict(&outcome)
 }

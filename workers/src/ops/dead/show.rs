@@ -25,8 +25,7 @@ pub struct Show {
 pub(super) async fn run(args: &Show) -> Result<(), String> {
     let mut walk = Walk::begin(&args.common).await?;
     let found = found(&mut walk, &args.id).await;
-    walk.end().await?;
-    let found = found?;
+    let found = walk.end(found).await?;
     if found.is_empty() {
         return Err(format!(
             "no dead letter has the id {:?}; sealpost dead list --each tells those there are",

@@ -41,6 +41,11 @@ impl DeadLetters {
         self.dead_letters.as_ref().is_some_and(Vec::is_empty)
     }
 
+    /// Whether it is known to be there.
+    pub(super) fn has_some(&self) -> bool {
+        self.dead_letters.as_ref().is_some_and(|letters| !letters.is_empty())
+    }
+
     pub(super) fn text(&self) -> String {
         let letters = match (&self.dead_letters, &self.dead_letters_problem) {
             (Some(letters), _) if letters.is_empty() => return "it is not among the dead letters".into(),
@@ -73,8 +78,7 @@ async fn found(config: &Config, id: &str, owner: &Owner) -> Result<Vec<Letter>, 
         Ok(())
     };
     let walked = walked.await;
-    walk.end().await?;
-    walked.map(|()| found)
+    walk.end(walked).await.map(|()| found)
 }
 
 /// Another owner's message may have the same id. One whose owner cannot be read may be this one's.

@@ -3,7 +3,7 @@
 use clap::Args;
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::LocalKeys;
+use sealpost_shared::keys::{KeyringError, LocalKeys};
 use serde_json::json;
 
 use crate::ops::{Common, screen};
@@ -23,7 +23,11 @@ pub(super) fn run(args: &Rotate) -> Result<(), String> {
     let keys = Config::read(&args.common.config)?.keys;
     let id = keys.key.parse().map_err(|error| format!("keys.key: {error}"))?;
     if !keys.file.exists() {
-        LocalKeys::create(&keys.file).map_err(|error| error.to_string())?;
+        match LocalKeys::create(&keys.file) {
+            // there are two of us, and the other was first
+            Ok(_) | Err(KeyringError::Exists { .. }) => {}
+            Err(error) => return Err(error.to_string()),
+        }
     }
     let version = LocalKeys::rotate(&keys.file, &id, SystemClock.now()).map_err(|error| error.to_string())?;
     if args.json {
