@@ -248,8 +248,7 @@ mod tests {
     #[test]
     fn a_secret_ends_before_its_line_break_and_an_empty_one_is_none() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for (text, secret) in
-            [("x", Some("x")), ("x\n", Some("x")), ("x \r\n", Some("x ")), ("", None), ("\r\n", None)]
+        for (text, secret) in [("x", Some("x")), ("x\n", Some("x")), ("x \r\n", Some("x ")), ("", None), ("\r\n", None)]
         {
             std::fs::write(file.path(), text).unwrap();
             let read = SecretSource::File(file.path().into()).read();

@@ -11,4 +11,5 @@ mod points;
 mod processes;
 mod quirks;
 mod stopped;
+mod untold;
 mod world;

@@ -111,7 +111,10 @@ impl Pool {
         writing.0 = None;
         let confirm = confirm.map_err(|error| lost(error.to_string()))?;
         // From here on a drop closes a channel of the pool, so that a late confirmation cannot be taken for another's.
-        let confirmation = timeout_at(deadline, confirm).await.map_err(|_| unconfirmed())?;
+        let Ok(confirmation) = timeout_at(deadline, confirm).await else {
+            self.unshare(link.id, &channel);
+            return Err(unconfirmed());
+        };
         let verdict = match confirmation {
             Ok(Confirmation::Ack(None)) => Ok(()),
             Ok(Confirmation::Ack(Some(_))) => Err(PublishError::Unroutable { to: to.to_string() }),
@@ -165,6 +168,14 @@ impl Pool {
         let shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         let usable = |(id, channel): &&(u64, Channel)| *id == link.id && channel.status().connected();
         shared.as_ref().filter(usable).map(|(_, channel)| channel.clone())
+    }
+
+    /// No more is published on a channel that owes a confirmation: while a listener's queue answers nothing, the broker lets
+    /// one channel get only so far ahead of it, and then reads nothing from the whole connection. It is closed by whoever
+    /// is the last to wait on it.
+    fn unshare(&self, id: u64, silent: &Channel) {
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.take_if(|(link, channel)| *link == id && channel.id() == silent.id());
     }
 
     fn put(&self, id: u64, channel: Channel) {

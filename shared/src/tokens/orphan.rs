@@ -8,11 +8,18 @@ use tokio::time::sleep;
 use super::TokenKeeper;
 use super::access::{self, Access};
 use super::refresh::Attempt;
-use crate::oauth::{self, RevokeError, TokenAnswer, TokenKind};
+use crate::oauth::{self, TokenAnswer, TokenKind};
 
 /// How often one token is revoked before a person must do it, and how long is waited between.
 const TRIES: u32 = 4;
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// What became of a token.
+enum End {
+    Revoked,
+    /// There is a connection again.
+    Left,
+}
 
 impl TokenKeeper {
     /// The record is not made again. Nobody knows these tokens after this, so they are revoked at the provider: the refresh
@@ -24,7 +31,12 @@ impl TokenKeeper {
         let (id, provider) = (attempt.record.id, &attempt.wanted.connection.provider);
         for (token, kind) in tokens.into_iter().chain([(&answer.access_token, TokenKind::Access)]) {
             match self.revoke(attempt, token, kind).await {
-                Ok(()) => tracing::info!(record = %id, %provider, ?kind, "a token of a deleted connection was revoked"),
+                Ok(End::Revoked) => {
+                    tracing::info!(record = %id, %provider, ?kind, "a token of a deleted connection was revoked");
+                }
+                Ok(End::Left) => {
+                    tracing::info!(record = %id, %provider, ?kind, "a token of a deleted connection is left: it was connected anew");
+                }
                 Err(why) => {
                     let advice = "it is good until it expires: end it in the user's account at the provider";
                     tracing::error!(record = %id, %provider, ?kind, why, advice, "a token of a deleted connection was not revoked");
@@ -34,15 +46,26 @@ impl TokenKeeper {
         access::no_connection()
     }
 
-    async fn revoke(&self, attempt: &Attempt<'_>, token: &SecretString, kind: TokenKind) -> Result<(), String> {
+    /// Asked before every try: a consent that was given meanwhile would end with the token where the provider ends the
+    /// whole grant of its user.
+    async fn revoke(&self, attempt: &Attempt<'_>, token: &SecretString, kind: TokenKind) -> Result<End, String> {
         let provider = &attempt.wanted.provider;
         let secret = provider.client_secret()?;
-        for _ in 1..TRIES {
-            match oauth::revoke(&self.calls.http, provider, &secret, (token, kind)).await {
-                Err(error) if error.may_pass() => sleep(PAUSE).await,
-                done => return done.map_err(|error: RevokeError| error.to_string()),
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (why, may_pass) = match self.store.load(&attempt.record.id).await {
+                Ok(Some(_)) => return Ok(End::Left),
+                Ok(None) => match oauth::revoke(&self.calls.http, provider, &secret, (token, kind)).await {
+                    Ok(()) => return Ok(End::Revoked),
+                    Err(error) => (error.to_string(), error.may_pass()),
+                },
+                Err(error) => (error.to_string(), true),
+            };
+            if !may_pass || tries == TRIES {
+                return Err(why);
             }
+            sleep(PAUSE).await;
         }
-        oauth::revoke(&self.calls.http, provider, &secret, (token, kind)).await.map_err(|error| error.to_string())
     }
 }

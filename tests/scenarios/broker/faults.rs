@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lapin::options::QueueDeleteOptions;
+use lapin::options::{QueueBindOptions, QueueDeleteOptions};
+use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Confirmation};
 use sealpost::dev::servers::rabbitmq::RabbitMqOptions;
-use sealpost_shared::broker::{Broker, BrokerConfig, BrokerError, PublishError, Route};
+use sealpost_shared::broker::{Broker, BrokerConfig, BrokerError, EVENTS, PublishError, Route};
 use sealpost_tests::{Own, Proxy, Rig, Weather, freeze, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -202,6 +203,34 @@ async fn while_the_broker_blocks_publishers_answers_go_on_and_publishing_waits()
     .await;
     assert_eq!(&*next(&mut deliveries).await.body, b"waits");
     assert!(broker.is_ready());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_whose_queue_answers_nothing_keeps_no_message_from_going_out() {
+    let rabbitmq = Own::rabbitmq(RabbitMqOptions::default()).await;
+    let broker = start(&rabbitmq.url(), Duration::from_secs(1));
+    works(&broker).await;
+    let listener = sealpost_tests::Broker::of(&rabbitmq);
+    let mut quorum = FieldTable::default();
+    quorum.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    listener.declare("stuck", quorum).await;
+    let (options, none) = (QueueBindOptions::default(), FieldTable::default());
+    listener.channel().await.queue_bind("stuck".into(), EVENTS.into(), "#".into(), options, none).await.unwrap();
+    let leader = "rabbit_misc:r(<<\"/\">>, queue, <<\"stuck\">>)";
+    let suspend =
+        format!("{{ok, Q}} = rabbit_amqqueue:lookup({leader}), sys:suspend(element(1, amqqueue:get_pid(Q))).");
+    rabbitmq.ctl(&["eval", &suspend]).await.unwrap();
+    // more than the broker takes of one channel that waits
+    for _ in 0..4 {
+        let events = (0..50).map(|number: i32| {
+            let broker = broker.clone();
+            tokio::spawn(async move { broker.event("x", &message(&number.to_string())).await })
+        });
+        for event in events.collect::<Vec<_>>() {
+            event.await.unwrap().unwrap_err();
+        }
+    }
+    until("a message goes out", SOON, async || broker.publish(&Route::queue(JOBS), &message("x")).await.is_ok()).await;
 }
 
 #[tokio::test]

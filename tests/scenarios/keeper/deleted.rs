@@ -6,6 +6,7 @@ use redis::AsyncCommands;
 use sealpost_schemas::Code;
 use sealpost_shared::clock::SystemClock;
 use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
+use sealpost_tests::{pipeline::SOON, until};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -17,6 +18,12 @@ const SAVE: u32 = 5;
 /// Deletes ada's record when the new tokens are in hand, at a platform with these lines in its entry. What it was asked to
 /// revoke then.
 async fn deleted(world: &World, lines: &str) -> Value {
+    assert!(!deleted_and(world, lines, async || {}).await);
+    world.sandbox.stats().await["revoke"].clone()
+}
+
+/// The same, and does something after that. Whether there is a record in the end.
+async fn deleted_and(world: &World, lines: &str, then: impl AsyncFnOnce()) -> bool {
     let provider = world.provider(lines);
     // Redis knows the scripts from here on, so that each is one command
     granted(world.keeper(PATIENT).await.access_token(&world.expired("grace").await, &provider).await);
@@ -32,11 +39,11 @@ async fn deleted(world: &World, lines: &str) -> Value {
         way.reached().await;
         let _: () = redis.clone().del(&key).await.unwrap();
         way.let_go();
+        then().await;
     };
     let (result, ()) = tokio::join!(keeper.access_token(&connection, &provider), meanwhile);
     assert_eq!(refused(result).0.code, Code::NoConnection);
-    assert!(!redis.exists::<_, bool>(&key).await.unwrap());
-    world.sandbox.stats().await["revoke"].clone()
+    redis.exists(&key).await.unwrap()
 }
 
 fn endpoint(world: &World) -> String {
@@ -88,4 +95,20 @@ async fn where_the_answer_has_no_new_refresh_token_the_old_one_is_revoked() {
     assert_eq!(deleted(&world, &endpoint(&world)).await, json!({"ok": 2}));
     // what was revoked is ada's family, and the other's access token alone
     assert!(!world.is_taken(other.access_token.expose_secret()).await);
+}
+
+#[tokio::test]
+async fn what_is_not_revoked_yet_is_left_as_soon_as_there_is_a_new_consent() {
+    let world = World::start().await;
+    let anew = world.tokens("ada").await;
+    world.sandbox.fault(json!({"path": "/revoke", "kind": "slow", "when": "after", "delay_ms": 60_000})).await;
+    let there = deleted_and(&world, &endpoint(&world), async || {
+        until("the first is being revoked", SOON, async || world.sandbox.stats().await["faults_fired"] == 1).await;
+        world.store("ada", &anew).await;
+        // what is held up until here goes on now
+        world.sandbox.admin(reqwest::Method::DELETE, "faults", None).await;
+    })
+    .await;
+    assert!(there);
+    assert_eq!(world.sandbox.stats().await["revoke"], json!({"ok": 1}));
 }

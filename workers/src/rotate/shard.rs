@@ -79,7 +79,8 @@ impl RotateShard {
             left_behind: shard.counts.failed,
             provider,
             now: at.now,
-            again: at.redelivered,
+            // one that the redelivery put off comes as a new message
+            again: at.redelivered || at.number > 1,
         })
     }
 

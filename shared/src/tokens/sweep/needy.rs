@@ -2,7 +2,7 @@
 
 use sealpost_schemas::Answer;
 
-use super::{TokenKeeper, Walk};
+use super::{TokenKeeper, Walk, of_the_record};
 use crate::failure::Failure;
 use crate::records::{Cursor, Held, Record, RecordId, State};
 use crate::tokens::told::needs_consent;
@@ -40,6 +40,11 @@ impl TokenKeeper {
                 // quarantined: that is what is told of it now
                 Err(failure) if !failure.events.is_empty() => {
                     events.extend(failure.events);
+                    continue;
+                }
+                // whose it is cannot be read: no reason to keep the walk from the others
+                Err(failure) if of_the_record(&failure) => {
+                    tracing::warn!(record = %record.id, code = failure.code.as_str(), reason = failure.message, "not told");
                     continue;
                 }
                 Err(failure) => return Err(failure.with_events(events)),

@@ -25,7 +25,7 @@ pub(super) fn page(client: &Client, asked: &Asked) -> Response {
         let _ = writeln!(scopes, "<li>{}</li>", scope.in_words());
     }
     let hinted = asked.hint.as_deref().unwrap_or(USERS[0]);
-    let other = if USERS.contains(&hinted) { String::new() } else { escape(hinted).to_string() };
+    let other = if USERS.contains(&hinted) { String::new() } else { escape(hinted) };
     for user in USERS {
         let checked = if user == hinted { " checked" } else { "" };
         let avatar = avatar(user);
