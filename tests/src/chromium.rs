@@ -88,6 +88,15 @@ impl Chromium {
         until(&format!("the page has {css}"), SOON, async || self.window.find(By::Css(css)).await.ok()).await
     }
 
+    /// Waits until the page has such an element with this attribute, and returns that. One that is just drawn anew has none.
+    pub async fn attribute(&self, css: &str, name: &str) -> String {
+        until(&format!("{css} has {name}"), SOON, async || {
+            let found = self.window.find(By::Css(css)).await.ok()?;
+            found.attr(name).await.ok()?
+        })
+        .await
+    }
+
     /// Waits until the page has none like this.
     pub async fn misses(&self, css: &str) {
         let what = format!("the page has no {css} any more");

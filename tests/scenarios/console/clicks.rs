@@ -115,7 +115,7 @@ async fn expire(browser: &Chromium) -> String {
 }
 
 async fn rotate(browser: &Chromium) {
-    let old = browser.sees("#versions [data-version]").await.attr("data-version").await.unwrap().unwrap();
+    let old = browser.attribute("#versions [data-version]", "data-version").await;
     browser.sees(&format!("[data-version='{old}']:not([data-held='0'])")).await;
     browser.click("#rotate").await;
     browser.reads("#sweep", "256 shards done").await;
