@@ -1,7 +1,7 @@
 //! `sealpost providers list`, and what else is asked of nobody.
 
 use sealpost_tests::Pipeline;
-use sealpost_tests::command::run;
+use sealpost_tests::command::{begin, end, run};
 use serde_json::json;
 
 use crate::ledger::world::{Entry, pipeline};
@@ -26,6 +26,15 @@ async fn providers_are_listed_with_what_they_take() {
     );
     pipeline.write("providers.toml", "");
     assert!(run(&pipeline, &["providers", "list"]).await.stdout.contains("no providers"));
+}
+
+#[tokio::test]
+async fn who_reads_no_further_is_told_of_no_failure() {
+    let pipeline = Pipeline::start().await;
+    let mut child = begin(&pipeline, &["providers", "list"], &[], "").await;
+    drop(child.stdout.take());
+    let said = end(child).await;
+    assert!(said.good && said.stderr.is_empty(), "{}", said.stderr);
 }
 
 #[tokio::test]

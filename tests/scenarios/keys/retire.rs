@@ -114,6 +114,18 @@ async fn what_was_retired_by_mistake_is_taken_back() {
 }
 
 #[tokio::test]
+async fn a_version_that_is_retired_and_taken_back_at_once_is_never_off_where_it_may_be_sealed_under() {
+    let pipeline = small().await;
+    let (old, _) = (pipeline.newest_version().await, pipeline.rotate_key());
+    for round in 0..15 {
+        let (retired, undone) = tokio::join!(retire(&pipeline, &old, &[]), retire(&pipeline, &old, &["--undo"]));
+        assert!(undone.good && (retired.good || retired.stderr.contains("took that back")), "{retired:?} {undone:?}");
+        let (on, in_shards) = (info(&pipeline, &old).await.enabled, retired_in(&pipeline, &old).await);
+        assert!(on || in_shards == 4, "round {round}: switched off, and retired in {in_shards} of 4 shards");
+    }
+}
+
+#[tokio::test]
 async fn the_latest_version_and_one_that_is_not_there_are_refused_and_nothing_is_changed() {
     let pipeline = small().await;
     let latest = pipeline.newest_version().await;

@@ -22,7 +22,7 @@ use self::lines::Line;
 use self::report::Report;
 use super::asking::{Asking, Ended, News, Said};
 use super::progress::Progress;
-use super::read;
+use super::{read, screen};
 use crate::providers::Catalogue;
 use crate::worker::stop_signal;
 
@@ -80,7 +80,7 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
         written.map_err(|error| format!("writing the report {}: {error}", path.display()))?;
     }
     let text = if args.json { report.json().to_string() } else { report.table() };
-    writeln!(std::io::stdout(), "{text}").map_err(|error| format!("printing the result: {error}"))?;
+    screen::print(&text)?;
     verdict(&report)
 }
 

@@ -1,6 +1,6 @@
 //! What commands print: tables for people, JSON for programs. Outside text is made plain before a person sees it.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use jiff::Timestamp;
@@ -8,9 +8,12 @@ use sealpost_shared::plain::plain;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Prints to stdout.
+/// Prints to stdout. Where nobody reads any more (`| head`), nothing is missing.
 pub(super) fn print(text: &str) -> Result<(), String> {
-    writeln!(std::io::stdout(), "{text}").map_err(|error| format!("printing the result: {error}"))
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(format!("printing the result: {error}")),
+        _ => Ok(()),
+    }
 }
 
 /// Prints one line of JSON.

@@ -42,12 +42,21 @@ pub(super) async fn run(args: &Retire) -> Result<(), String> {
     if args.undo {
         switch(true)?;
         store.restore(&key).await.map_err(|error| error.to_string())?;
+        // again: a retirement under way may have switched it off in between, and later ones see that it is taken back
+        switch(true)?;
         return told(args, &key, (false, held(&store, &key).await?), "is switched on, and may be sealed under again");
     }
     store.retire(&key).await.map_err(|error| error.to_string())?;
     match held(&store, &key).await? {
         0 => {
             switch(false)?;
+            let holding = store.holdings().await.map_err(|error| error.to_string())?.remove(&key).unwrap_or_default();
+            if holding.retired < store.shards() {
+                switch(true)?;
+                return Err(format!(
+                    "retiring {key}: somebody took that back meanwhile (--undo), and so it is switched on"
+                ));
+            }
             told(args, &key, (true, 0), "is retired: nothing is sealed under it, and it is switched off in the keyring")
         }
         held => {
