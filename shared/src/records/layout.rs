@@ -11,7 +11,6 @@
 //! {sp:017}:retired                              set: <key id>:<key version> under which nothing is sealed here any more
 //! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>" and "ledger:<entry>"
 //! {sp:017}:ledger:<entry>                       hash: what became of one job or request
-//! {sp:017}:ledger:<entry>:claim                 the random owner of a living claim, which expires
 //! {sp:017}:forget                               sorted set: ledger entries by the time they may be forgotten, in ms
 //! {sp:017}:epoch:<tag>                          counts the revocations of an owner
 //! {sp:017}:lease:<record>                       string: who may refresh it now, until it expires

@@ -2,7 +2,7 @@
 //!
 //! An entry lies in its owner's shard, so that an id is unique per owner. `claimed → sending → done`, and beside them:
 //! `unknown` (nobody is there to say how a request ended), `told` (an operator said it), `conflict` (and was wrong). The
-//! claim is a key of its own, which expires.
+//! claim is a name and a time by Redis's clock in the entry: a key of its own would cost every job three more writes.
 
 mod answer;
 mod entry;
@@ -118,7 +118,7 @@ impl Store {
         read: impl FnOnce(Value) -> Result<T, Trouble>,
     ) -> Result<T, StoreError> {
         let (versions, epoch) = (layout::versions(id.shard), self.epoch_of(owner));
-        let keys = [entry(id), claim_of(id), layout::forget(id.shard), versions, epoch];
+        let keys = [entry(id), layout::forget(id.shard), versions, epoch];
         let args = [
             claim.owner.to_string().into(),
             millis(claim.length),
@@ -146,7 +146,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let doubtful = if doubtful { "1" } else { "0" };
         let args = [claim.owner.to_string().into(), millis(claim.length), doubtful.into(), sent.to_string().into()];
-        self.number(&SCRIPTS.repeat, &[entry(id), claim_of(id)], &args, || format!("repeat ledger entry {id}"))
+        self.number(&SCRIPTS.repeat, &[entry(id)], &args, || format!("repeat ledger entry {id}"))
             .await
             .map(|taken| taken == 1)
     }
@@ -160,7 +160,7 @@ impl Store {
         claim: &ClaimOf,
         consent: Option<Uuid>,
     ) -> Result<Option<u64>, StoreError> {
-        let keys = [entry(id), claim_of(id), layout::forget(id.shard)];
+        let keys = [entry(id), layout::forget(id.shard)];
         let args = [
             claim.owner.to_string().into(),
             millis(claim.length),
@@ -268,22 +268,18 @@ impl Store {
 }
 
 /// The keys of a script that may store a result; the result goes to the end of its arguments.
-fn with_result(id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 6] {
+fn with_result(id: &EntryId, result: Option<SealedResult<'_>>, args: &mut Vec<Vec<u8>>) -> [String; 5] {
     let mut held = layout::versions(id.shard);
     if let Some(result) = result {
         held = layout::held(id.shard, result.key);
         args.extend([result.key.id.as_str().into(), result.key.version.as_str().into(), result.bytes.to_vec()]);
     }
     let [versions, retired] = [layout::versions(id.shard), layout::retired(id.shard)];
-    [entry(id), claim_of(id), layout::forget(id.shard), versions, retired, held]
+    [entry(id), layout::forget(id.shard), versions, retired, held]
 }
 
 fn entry(id: &EntryId) -> String {
     layout::entry(id.shard, &id.key.to_string())
-}
-
-fn claim_of(id: &EntryId) -> String {
-    entry(id) + ":claim"
 }
 
 fn consent_of(request: Option<Uuid>) -> Vec<u8> {

@@ -89,7 +89,7 @@ fn keys(pipeline: &Pipeline, pattern: &str) -> Vec<String> {
 }
 
 fn entries(pipeline: &Pipeline) -> Vec<String> {
-    keys(pipeline, "*:ledger:*").into_iter().filter(|key| !key.ends_with(":claim")).collect()
+    keys(pipeline, "*:ledger:*")
 }
 
 fn records(pipeline: &Pipeline) -> Vec<String> {

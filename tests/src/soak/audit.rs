@@ -69,7 +69,7 @@ pub(super) struct Evidence {
     /// By the connection's number.
     pub(super) records: Vec<Option<Metadata>>,
     pub(super) dead_letters: Vec<String>,
-    /// Leases, claims, messages, older key versions.
+    /// Leases, messages, older key versions.
     pub(super) left: Vec<String>,
 }
 
@@ -126,9 +126,7 @@ impl Evidence {
 async fn left_over(redis: &MultiplexedConnection, mail: &mut Mail, newest: &str) -> Vec<String> {
     let mut redis = redis.clone();
     let mut left: Vec<String> = Vec::new();
-    for pattern in ["*:lease:*", "*:claim"] {
-        left.extend(redis.keys::<_, Vec<String>>(pattern).await.expect("Redis"));
-    }
+    left.extend(redis.keys::<_, Vec<String>>("*:lease:*").await.expect("Redis"));
     for key in redis.keys::<_, Vec<String>>("*:versions").await.expect("Redis") {
         let versions: Vec<String> = redis.smembers(&key).await.expect("Redis");
         left.extend(versions.into_iter().filter(|version| version != newest).map(|old| format!("{key} {old}")));

@@ -11,7 +11,8 @@ use super::super::layout;
 use super::super::store::Store;
 use super::super::trouble::Trouble;
 use super::answer::{self, Settled};
-use super::{EntryId, claim_of, entry};
+use super::scripts::SCRIPTS;
+use super::{EntryId, entry};
 
 /// What an entry says.
 #[derive(Debug)]
@@ -33,36 +34,29 @@ pub struct Entry {
 impl Store {
     /// Reads an entry; `None` if there is none.
     pub async fn ledger_entry(&self, id: &EntryId) -> Result<Option<Entry>, StoreError> {
-        let mut fields = redis::cmd("HMGET");
-        fields.arg(entry(id)).arg(&["state", "outcome", "key_id", "key_version", "sealed", "sent", "first"]);
-        let claim = redis::cmd("PTTL").arg(claim_of(id)).to_owned();
-        let forget = redis::cmd("ZSCORE").arg(layout::forget(id.shard)).arg(id.key.to_string()).to_owned();
-        let asked = self.link().query_each::<Value>(vec![fields, claim, forget]).await;
+        let (keys, name) = ([entry(id), layout::forget(id.shard)], [id.key.to_string().into()]);
+        let asked = self.link().run::<Vec<Value>>(&SCRIPTS.look, &keys, &name).await;
         asked.and_then(read).map_err(|trouble| StoreError::new(format!("look at ledger entry {id}"), trouble))
     }
 }
 
-fn read(answers: Vec<Value>) -> Result<Option<Entry>, Trouble> {
+fn read(mut fields: Vec<Value>) -> Result<Option<Entry>, Trouble> {
     let malformed = |field| Trouble::from(RecordError::Malformed(field));
-    let [Value::Array(mut fields), claim, forget] = <[Value; 3]>::try_from(answers).map_err(|_| malformed("entry"))?
-    else {
-        return Err(malformed("entry"));
-    };
-    let (first, sent) = (number(fields.pop(), "first")?, number(fields.pop(), "sent")?);
+    let [forget, claim, first, sent] = [fields.pop(), fields.pop(), fields.pop(), fields.pop()];
+    let (claim, first, sent) = (number(claim, "claim")?, number(first, "first")?, number(sent, "sent")?);
     let Some(state) =
         fields.first().cloned().and_then(|state| Option::<String>::from_redis_value(state).ok().flatten())
     else {
         return Ok(None);
     };
-    let claim = number(Some(claim), "claim")?.and_then(|millis| u64::try_from(millis).ok());
+    let forget = Option::<f64>::from_redis_value(forget.unwrap_or(Value::Nil)).map_err(|_| malformed("forget"))?;
     let time = |millis: i64| Timestamp::from_millisecond(millis).ok();
-    let forget = Option::<f64>::from_redis_value(forget).map_err(|_| malformed("forget"))?;
     Ok(Some(Entry {
         state,
         settled: answer::settled(Value::Array(fields))?,
         sent: sent.and_then(|sent| u64::try_from(sent).ok()).unwrap_or_default(),
         first: first.and_then(time),
-        claim: claim.map(Duration::from_millis),
+        claim: claim.and_then(|millis| u64::try_from(millis).ok()).map(Duration::from_millis),
         kept_until: forget.map(whole).and_then(time),
     }))
 }

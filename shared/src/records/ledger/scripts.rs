@@ -11,6 +11,7 @@ pub(super) struct Scripts {
     pub(super) settle: Script,
     pub(super) tell: Script,
     pub(super) reseal: Script,
+    pub(super) look: Script,
 }
 
 pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
@@ -20,4 +21,5 @@ pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
     settle: Script::new(include_str!("../scripts/ledger_settle.lua")),
     tell: Script::new(include_str!("../scripts/ledger_tell.lua")),
     reseal: Script::new(include_str!("../scripts/ledger_reseal.lua")),
+    look: Script::new(include_str!("../scripts/ledger_look.lua")),
 });
