@@ -54,7 +54,7 @@ pub(crate) async fn serve(folder: &Path, seed: Option<&Path>) -> Result<(), Box<
     let [vault_port, tenant_port, identity_port, admin_port] =
         [&vault, &tenant, &identity, &admin].map(|listener| listener.local_addr().map(|address| address.port()));
     let places = Places::new(&folder, &directory, [vault_port?, tenant_port?, identity_port?, admin_port?]);
-    let key = tokio::task::spawn_blocking(keys::Key::new).await??;
+    let key = tokio::task::spawn_blocking(keys::Key::new).await?.map_err(|error| error.to_string())?;
     let world = Arc::new(World::new(places.clone(), directory, key));
 
     let told = serde_json::to_string(&places)?;

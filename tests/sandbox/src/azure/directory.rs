@@ -78,8 +78,10 @@ pub(crate) struct App {
 impl Default for Directory {
     fn default() -> Self {
         let texts = |all: &[&str]| all.iter().map(|&text| text.to_owned()).collect::<Vec<String>>();
-        let tenant = |id: &str, name: &str, users: &[&str]| Tenant { id: id.into(), name: name.into(), users: texts(users) };
-        let app = |client_id: &str, name: &str| App { client_id: client_id.into(), name: name.into(), ..App::default() };
+        let tenant =
+            |id: &str, name: &str, users: &[&str]| Tenant { id: id.into(), name: name.into(), users: texts(users) };
+        let app =
+            |client_id: &str, name: &str| App { client_id: client_id.into(), name: name.into(), ..App::default() };
         let api = |uri: &str, scopes: &[&str]| (Some(uri.to_owned()), texts(scopes));
         let mut apps = vec![
             app(SEALPOST, "Sealpost"),

@@ -36,7 +36,8 @@ pub(crate) fn router(world: &Arc<World>) -> Router {
 
 async fn token(State(world): State<Arc<World>>, headers: HeaderMap, Query(wanted): Query<Wanted>) -> Response {
     let answer = issued(&world, &headers, &wanted);
-    let line = Line { at: "identity".into(), operation: "token", of: wanted.resource, status: answer.status().as_u16() };
+    let line =
+        Line { at: "identity".into(), operation: "token", of: wanted.resource, status: answer.status().as_u16() };
     world.state().counts.count(line);
     answer
 }
@@ -52,7 +53,10 @@ fn issued(world: &World, headers: &HeaderMap, wanted: &Wanted) -> Response {
         return no(StatusCode::BAD_REQUEST, "The api-version is not 2019-08-01.");
     }
     if wanted.client_id.as_deref().is_some_and(|id| id != MANAGED) {
-        return no(StatusCode::BAD_REQUEST, "No User Assigned or Delegated Managed Identity found for specified ClientId.");
+        return no(
+            StatusCode::BAD_REQUEST,
+            "No User Assigned or Delegated Managed Identity found for specified ClientId.",
+        );
     }
     let state = &*world.state();
     let Some(resource) = state.directory.resource(&wanted.resource) else {

@@ -27,10 +27,7 @@ use super::world::World;
 const DOMAIN: &str = ".vault.azure.net";
 
 pub(crate) fn router(world: &Arc<World>) -> Router {
-    Router::new()
-        .fallback(answer)
-        .layer(from_fn_with_state(world.clone(), faults::at_vault))
-        .with_state(world.clone())
+    Router::new().fallback(answer).layer(from_fn_with_state(world.clone(), faults::at_vault)).with_state(world.clone())
 }
 
 /// The vault's name; none where the host is no vault's (RFC 9112 §3.2: a request names its host).
@@ -41,7 +38,13 @@ pub(crate) fn name_of(headers: &HeaderMap) -> Option<&str> {
     good.then_some(name)
 }
 
-async fn answer(State(world): State<Arc<World>>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(
+    State(world): State<Arc<World>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Some(vault) = name_of(&headers) else { return Refused::no_vault().into_response() };
     let asked = Asked::of(&method, &uri);
     let line = asked.as_ref().ok().map(|asked| (asked.operation.name(), asked.secret.clone().unwrap_or_default()));

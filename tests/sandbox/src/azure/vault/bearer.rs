@@ -21,7 +21,8 @@ pub(super) fn caller(state: &State, places: &Places, vault: &str, headers: &Head
     let tenant = state.directory.owner(vault);
     let no = |why: &str| Refused::unauthorized(&format!("{}/{tenant}", places.authority), why);
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let token =
+        value.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let Some((_, token)) = token else { return Err(no("AKV10000: Request is missing a Bearer or PoP token.")) };
     let jwt = Jwt::parse(token.trim()).ok_or_else(|| no("AKV10046: Unable to parse the token."))?;
     let named = jwt.header("kid");
@@ -34,7 +35,10 @@ pub(super) fn caller(state: &State, places: &Places, vault: &str, headers: &Head
         return Err(no(&format!("AKV10032: Invalid issuer. Expected {issuer}, found {}.", jwt.claim("iss"))));
     }
     if !vault_audiences().contains(&jwt.claim("aud").trim_end_matches('/')) {
-        return Err(no(&format!("AKV10022: Invalid audience. Expected https://vault.azure.net, found: {}.", jwt.claim("aud"))));
+        return Err(no(&format!(
+            "AKV10022: Invalid audience. Expected https://vault.azure.net, found: {}.",
+            jwt.claim("aud")
+        )));
     }
     if !jwt.is_timely(now().as_second()) {
         return Err(no("AKV10064: The token is expired or not yet valid."));

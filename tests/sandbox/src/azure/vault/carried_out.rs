@@ -88,5 +88,6 @@ pub(super) fn carry_out(
 
 fn read<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T, Refused> {
     // Not the parser's words: they may quote the value.
-    serde_json::from_slice(body).map_err(|_| Refused::bad_parameter("The request body is not what the operation wants."))
+    serde_json::from_slice(body)
+        .map_err(|_| Refused::bad_parameter("The request body is not what the operation wants."))
 }

@@ -96,7 +96,8 @@ impl Asked {
         let version = matches!(operation, Operation::GetVersion | Operation::Update).then(|| path.get(2)).flatten();
         let query = uri.query().unwrap_or_default().as_bytes();
         let field = |name: &str| form_urlencoded::parse(query).find(|(key, _)| key == name).map(|(_, value)| value);
-        let api_version = field("api-version").ok_or_else(|| Refused::bad_parameter("api-version must be specified"))?;
+        let api_version =
+            field("api-version").ok_or_else(|| Refused::bad_parameter("api-version must be specified"))?;
         if !is_api_version(&api_version) {
             return Err(Refused::bad_parameter(format!("The specified version ({api_version}) is not recognized.")));
         }
