@@ -6,6 +6,7 @@ mod on_behalf_of;
 mod sign_in;
 mod unwell;
 mod vault;
+mod vendors;
 
 use reqwest::Method;
 use sealpost_tests::Azure;

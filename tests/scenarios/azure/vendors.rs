@@ -1,0 +1,53 @@
+//! The practice servers in the hands of the vendor's own clients: if these are content, so is Azure's contract.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Command, Stdio};
+
+use sealpost_tests::{Azure, machine::workspace, python::python_venv};
+use serde_json::json;
+
+const PYTHON: [&str; 2] = ["azure-keyvault-secrets==4.12.0", "azure-identity==1.27.0"];
+
+/// Runs a client of the vendor's through its steps; two requests of it are throttled when it has recovered its secret.
+async fn content(azure: &Azure, mut command: Command, vault: &str, credential: &str) {
+    let places = azure.folder.join("places.json");
+    command.arg(places).args([vault, credential]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut child, line) = tokio::task::spawn_blocking(move || {
+        let mut child = command.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        (child, line)
+    })
+    .await
+    .unwrap();
+    if line.trim() != "recovered" {
+        ended(child).await;
+        panic!("it ended too soon");
+    }
+    let fired = azure.faults_fired().await;
+    let throttled = json!({"at": "vault", "vault": vault, "kind": "status", "status": 429, "n": 2,
+                           "headers": {"retry-after": "1"}});
+    azure.fault(throttled).await;
+    child.stdin.take().unwrap().write_all(b"\n").unwrap();
+    ended(child).await;
+    assert_eq!(azure.faults_fired().await - fired, 2, "{credential}: a throttled request is made again");
+    assert_eq!(azure.count(vault, "set", "dek").await, 3, "{credential}");
+}
+
+/// Waits for its end, with what it complained of.
+async fn ended(child: Child) {
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn the_vendors_python_client_is_content_with_each_credential() {
+    let azure = Azure::start().await;
+    azure.workload_token().await;
+    let python = tokio::task::spawn_blocking(|| python_venv(&PYTHON)).await.unwrap();
+    for (credential, vault) in [("secret", "by-secret"), ("identity", "by-identity"), ("workload", "by-workload")] {
+        let mut command = Command::new(&python);
+        command.arg("-B").arg(workspace().join("tests/peers/azure-sdk.py"));
+        content(&azure, command, vault, credential).await;
+    }
+}
