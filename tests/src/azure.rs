@@ -90,7 +90,6 @@ impl Azure {
     }
 
     /// A request of a client that trusts the CA and follows no redirect.
-    #[must_use]
     pub fn request(&self, method: Method, url: &str) -> RequestBuilder {
         self.http.request(method, url)
     }

@@ -13,6 +13,7 @@ pub mod django_peer;
 pub mod entries;
 pub mod machine;
 pub mod matrix_peer;
+pub mod node;
 pub mod oidc_peer;
 pub mod own;
 pub mod pipeline;

