@@ -9,7 +9,7 @@ import sys
 
 import urllib3.util.connection as connection
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
-from azure.identity import ClientSecretCredential, ManagedIdentityCredential, WorkloadIdentityCredential
+from azure.identity import CertificateCredential, ClientSecretCredential, ManagedIdentityCredential, WorkloadIdentityCredential
 from azure.keyvault.secrets import SecretClient
 
 places, vault, credential = json.load(open(sys.argv[1])), sys.argv[2], sys.argv[3]
@@ -29,6 +29,9 @@ if credential == "secret":
 elif credential == "identity":
     os.environ["IDENTITY_ENDPOINT"], os.environ["IDENTITY_HEADER"] = places["identity_endpoint"], places["identity_header"]
     proof = ManagedIdentityCredential()
+elif credential == "certificate":
+    file = os.path.join(os.path.dirname(sys.argv[1]), "client.pem")
+    proof = CertificateCredential(places["tenant"], places["client_id"], file, **common)
 else:
     file = places["federated_token_file"]
     proof = WorkloadIdentityCredential(

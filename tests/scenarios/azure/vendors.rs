@@ -3,10 +3,11 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 
+use reqwest::Method;
 use sealpost_tests::{Azure, machine::workspace, node, python::python_venv};
 use serde_json::json;
 
-const PYTHON: [&str; 2] = ["azure-keyvault-secrets==4.12.0", "azure-identity==1.27.0"];
+pub(super) const PYTHON: [&str; 2] = ["azure-keyvault-secrets==4.12.0", "azure-identity==1.27.0"];
 
 const JAVASCRIPT: [&str; 2] = ["@azure/keyvault-secrets@4.12.0", "@azure/identity@4.14.1"];
 const CREDENTIALS: [(&str, &str); 3] =
@@ -48,8 +49,11 @@ async fn ended(child: Child) {
 async fn the_vendors_python_client_is_content_with_each_credential() {
     let azure = Azure::start().await;
     azure.workload_token().await;
+    let made = azure.admin(Method::POST, "certificates", json!({})).await;
+    let both = ["certificate", "key"].map(|name| made[name].as_str().unwrap()).concat();
+    std::fs::write(azure.folder.join("client.pem"), both).unwrap();
     let python = tokio::task::spawn_blocking(|| python_venv(&PYTHON)).await.unwrap();
-    for (credential, vault) in CREDENTIALS {
+    for (credential, vault) in CREDENTIALS.into_iter().chain([("certificate", "by-certificate")]) {
         let mut command = Command::new(&python);
         command.arg("-B").arg(workspace().join("tests/peers/azure-sdk.py"));
         content(&azure, command, vault, credential).await;

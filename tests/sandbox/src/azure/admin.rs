@@ -14,6 +14,7 @@ use super::faults;
 use super::keys::{Certified, Key};
 use super::tenant::grants::Session;
 use super::tenant::refusal::Refused;
+use super::tenant::scope::Scope;
 use super::tenant::tokens::{extend, sign};
 use super::tenant::troubles::Trouble;
 use super::tenant::workload;
@@ -156,7 +157,7 @@ async fn token(Shared(world): OfWorld, Json(of): Json<OfToken>) -> Result<Json<V
         user: of.user,
         client_id: FRONT.into(),
         nonce: None,
-        scope: Default::default(),
+        scope: Scope::default(),
         met_challenge: false,
     };
     let id = object_id(&tenant, &session.user);

@@ -61,7 +61,7 @@ pub(crate) struct App {
     pub(crate) public: bool,
     /// Its name as a resource, and what can be asked of it.
     #[serde(default)]
-    pub(crate) app_id_uri: Option<String>,
+    pub(crate) uri: Option<String>,
     #[serde(default)]
     pub(crate) scopes: Vec<String>,
     /// Besides every loopback address.
@@ -93,12 +93,12 @@ impl Default for Directory {
         ];
         apps[0].secret = Some("practice-secret-of-sealpost".into());
         apps[0].federated_subject = Some("system:serviceaccount:sealpost:worker".into());
-        (apps[0].app_id_uri, apps[0].scopes) = api("api://sealpost", &["Connect"]);
+        (apps[0].uri, apps[0].scopes) = api("api://sealpost", &["Connect"]);
         apps[1].secret = Some("practice-secret-of-reader".into());
-        (apps[2].app_id_uri, apps[2].scopes) = api("api://wall", &["Posts.Read", "Posts.Write"]);
+        (apps[2].uri, apps[2].scopes) = api("api://wall", &["Posts.Read", "Posts.Write"]);
         apps[3].public = true;
-        (apps[4].app_id_uri, apps[4].scopes) = api("https://graph.microsoft.com", &["User.Read", "Mail.Send"]);
-        (apps[5].app_id_uri, apps[5].scopes) = api(VAULT[1], &["user_impersonation"]);
+        (apps[4].uri, apps[4].scopes) = api("https://graph.microsoft.com", &["User.Read", "Mail.Send"]);
+        (apps[5].uri, apps[5].scopes) = api(VAULT[1], &["user_impersonation"]);
         Self {
             tenants: vec![
                 tenant("7e4a0000-0000-4000-8000-00000000000a", "contoso", &["ada", "grace", "alan"]),
@@ -138,7 +138,7 @@ impl Directory {
     /// By its name as a resource, or its client id.
     pub(crate) fn resource(&self, name: &str) -> Option<&App> {
         let name = name.trim_end_matches('/');
-        self.apps.iter().find(|app| app.app_id_uri.as_deref() == Some(name) || app.client_id == name)
+        self.apps.iter().find(|app| app.uri.as_deref() == Some(name) || app.client_id == name)
     }
 }
 

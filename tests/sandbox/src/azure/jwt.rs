@@ -49,9 +49,11 @@ impl Jwt {
         UnparsedPublicKey::new(algorithm, public).verify(self.signed.as_bytes(), &self.signature).is_ok()
     }
 
-    /// Whether `at` (seconds) is within `nbf` (if it has one) and `exp` (which it must have).
+    /// Whether `at` (seconds) is within `nbf` (if it has one) and `exp` (which it must have). Both may have fractions
+    /// (RFC 7519 §2), as in the assertions of the vendor's Python client.
     pub(crate) fn is_timely(&self, at: i64) -> bool {
-        let begun = self.claims["nbf"].as_i64().is_none_or(|begins| begins <= at);
-        begun && self.claims["exp"].as_i64().is_some_and(|ends| ends > at)
+        #[expect(clippy::cast_possible_truncation, reason = "whole seconds are meant")]
+        let time = |name: &str| self.claims[name].as_f64().map(|seconds| seconds.floor() as i64);
+        time("nbf").is_none_or(|begins| begins <= at) && time("exp").is_some_and(|ends| ends > at)
     }
 }

@@ -8,7 +8,7 @@ mod endpoint;
 pub(crate) mod grants;
 mod obo;
 pub(crate) mod refusal;
-mod scope;
+pub(crate) mod scope;
 pub(crate) mod tokens;
 pub(crate) mod troubles;
 pub(crate) mod workload;

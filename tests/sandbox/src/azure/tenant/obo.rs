@@ -36,7 +36,7 @@ pub(super) fn session(
     if jwt.claim("iss") != world.places.issuer(tenant) {
         return no(50_013, "Assertion is not of this tenant.");
     }
-    if ![app.app_id_uri.as_deref(), Some(app.client_id.as_str())].contains(&Some(jwt.claim("aud"))) {
+    if ![app.uri.as_deref(), Some(app.client_id.as_str())].contains(&Some(jwt.claim("aud"))) {
         return no(500_131, "Assertion audience does not match the Client app presenting the assertion.");
     }
     if !jwt.is_timely(now().as_second()) {

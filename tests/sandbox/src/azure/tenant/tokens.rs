@@ -94,7 +94,7 @@ fn issue(
     let (at, life) = (now().as_second(), state.settings.access_ttl);
     let expires_on = at + i64::from(life);
     // The vault's tokens name it by its address, others' by client id, as in v2.0 tokens.
-    let uri = resource.app_id_uri.as_deref().unwrap_or(&resource.client_id);
+    let uri = resource.uri.as_deref().unwrap_or(&resource.client_id);
     let mut claims = json!({
         "aud": uri, "iss": world.places.issuer(tenant), "iat": at, "nbf": at, "exp": expires_on, "tid": tenant,
         "ver": "2.0", "uti": Uuid::new_v4(),

@@ -58,7 +58,7 @@ impl Base<'_> {
     /// creation, which Key Vault does not promise either.
     pub(super) fn page<'a>(&self, asked: &Asked, path: &str, all: impl Iterator<Item = (&'a str, Value)>) -> Value {
         let mut all: Vec<_> = all.filter(|(key, _)| asked.after.as_deref().is_none_or(|after| *key > after)).collect();
-        all.sort_by(|(one, _), (other, _)| one.cmp(other));
+        all.sort_by_key(|(key, _)| *key);
         let rest = all.split_off(asked.page.min(all.len()));
         let last = all.last().filter(|_| !rest.is_empty());
         let next = last.map(|(key, _)| {

@@ -141,7 +141,7 @@ impl Settable {
             return Err(Refused::bad_parameter(format!("More than {MOST_TAGS} tags.")));
         }
         for (name, value) in tags {
-            if name.len() > 256 || !value.as_str().is_some_and(|value| value.len() <= 256) {
+            if name.len() > 256 || value.as_str().is_none_or(|value| value.len() > 256) {
                 return Err(Refused::bad_parameter("A tag's name and value are texts of at most 256 characters."));
             }
         }
