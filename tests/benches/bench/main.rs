@@ -36,9 +36,6 @@ fn main() {
             let runs = number("SEALPOST_BENCH_RUNS", RUNS);
             let (jobs, records) = (number("SEALPOST_BENCH_JOBS", 20_000), number("SEALPOST_BENCH_RECORDS", 200_000));
             let (bare, ours, idle) = publish::compare(jobs, runs).await;
-            if std::env::var("NO_WALK").is_ok() {
-                return;
-            }
             let (rewrite, walk, growth) = walk::compare(records, runs.min(3)).await;
             let report = Report { bare, ours, rewrite, walk, idle_rss_mb: idle, walk_rss_mb: growth };
             println!("{}", report.table());

@@ -24,6 +24,7 @@ on_both! {
     a_workers_word_on_a_doubt_counts_only_while_nobody_acted_since
     what_is_declined_in_doubt_yields_to_the_truth
     a_result_moves_between_the_held_sets_when_it_is_sealed_anew
+    what_may_be_forgotten_is_forgotten_with_its_place_in_the_held_set
 }
 
 /// Long enough that nothing expires meanwhile, where nothing is to.
@@ -254,4 +255,23 @@ async fn a_result_moves_between_the_held_sets_when_it_is_sealed_anew(world: Worl
     assert_eq!((entry.held(&world.old).await, entry.held(&world.new).await), (vec![], vec![Held::Entry(entry.id)]));
     let again = entry.begin(&claim(HOLDS), b"body").await;
     assert!(matches!(again, Begun::Settled(Settled::Done(_, key, bytes)) if key == world.new.name && bytes == b"new"));
+}
+
+async fn what_may_be_forgotten_is_forgotten_with_its_place_in_the_held_set(world: World) {
+    let (old, young) = (Entry::of(&world), Entry::of(&world));
+    for (entry, under) in [(&old, &world.old), (&young, &world.new)] {
+        let claim = claim(HOLDS);
+        entry.begin(&claim, b"body").await;
+        entry.send(&claim).await;
+        entry.say(&claim, Word::Answered(1, Outcome::Happened, sealed(under, b"told"))).await;
+    }
+    let shard = world.store.locate(&world.connection("ada")).shard;
+    world.raw.tell(&["ZADD", &format!("{{sp:{shard:03}}}:forget"), "1", &old.id.key.to_string()]).await;
+    until("the old one is forgotten", LONG, async || {
+        Entry::of(&world).begin(&claim(HOLDS), b"body").await;
+        world.store.ledger_entry(&old.id).await.unwrap().is_none()
+    })
+    .await;
+    assert!(old.held(&world.old).await.is_empty());
+    assert_eq!(young.held(&world.new).await, [Held::Entry(young.id)]);
 }

@@ -6,7 +6,6 @@ use uuid::Uuid;
 use super::super::content::{Content, ContentError};
 use super::super::locate::RecordId;
 use super::super::record::Sealed;
-use crate::ids;
 use crate::seal::{Key, KeyRef};
 
 /// What a record must be for a request to be marked at once.
@@ -46,10 +45,10 @@ pub struct Ready {
 
 impl ReadyIf<'_> {
     /// The mark's part of the script's arguments.
-    pub(super) fn args(&self) -> [Vec<u8>; 5] {
-        let (mark, now) = (ids::fresh().to_string(), self.now.as_millisecond().to_string());
+    pub(super) fn args(&self) -> [Vec<u8>; 4] {
+        let now = self.now.as_millisecond().to_string();
         let (id, version) = (self.key.id.as_str().into(), self.key.version.as_str().into());
-        [mark.into(), now.into(), self.skew.as_millis().to_string().into(), id, version]
+        [now.into(), self.skew.as_millis().to_string().into(), id, version]
     }
 
     pub(super) fn met(&self, generation: Uuid, consent: Option<Uuid>, bytes: Vec<u8>) -> Ready {

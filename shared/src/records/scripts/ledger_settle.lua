@@ -37,7 +37,7 @@ local function settle(to)
     'claim', release and '' or e[7] or '')
   release = false
   redis.call('SADD', held, member)
-  redis.call('SADD', versions, after)
+  if redis.call('SCARD', held) == 1 then redis.call('SADD', versions, after) end
   keep()
   ours = to == 'done'
 end
