@@ -10,6 +10,9 @@ use lapin::Channel;
 use lapin::options::BasicAckOptions;
 use tokio::task::yield_now;
 
+/// How often an ack lets others go first, to go with it: many end together, on one answer of Redis or one confirmation.
+const TURNS: usize = 3;
+
 /// What was done of a channel's deliveries.
 pub(super) struct Acks {
     channel: Channel,
@@ -39,7 +42,9 @@ impl Acks {
         if !self.change(|done| done.begin(tag)) {
             return true;
         }
-        yield_now().await; // many end together: on one answer of Redis, on one confirmation
+        for _ in 0..TURNS {
+            yield_now().await;
+        }
         loop {
             let Some((tag, multiple)) = self.change(Done::next) else { return true };
             if self.channel.basic_ack(tag, BasicAckOptions { multiple }).await.is_err() {

@@ -37,6 +37,12 @@ pub(crate) async fn connect(redis: &str) -> MultiplexedConnection {
     redis::Client::open(redis).unwrap().get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }
 
+/// A rewrite of the append-only file falls into whichever run is under way, and is of what both wrote: not here.
+pub(crate) async fn never_rewrite(redis: &mut MultiplexedConnection) {
+    let setting = redis::cmd("CONFIG").arg(&["SET", "auto-aof-rewrite-percentage", "0"]).to_owned();
+    setting.query_async::<()>(redis).await.unwrap();
+}
+
 fn version(record: &[u8]) -> u64 {
     u64::from_be_bytes(record[..8].try_into().unwrap())
 }

@@ -56,9 +56,7 @@ async fn prepare(pipeline: &Pipeline, jobs: usize) {
     let (key, name, place) = bare::sealing();
     let sealed = seal(&key, &name, &place, &[b'p'; bare::RECORD]).unwrap();
     let mut redis = bare::connect(&pipeline.rig.redis_url()).await;
-    // a rewrite of the append-only file falls into whichever run is under way, and is of what both wrote
-    let rewriting = redis::cmd("CONFIG").arg(&["SET", "auto-aof-rewrite-percentage", "0"]).to_owned();
-    rewriting.query_async::<()>(&mut redis).await.unwrap();
+    bare::never_rewrite(&mut redis).await;
     for from in (0..jobs).step_by(1000) {
         let mut pipe = redis::pipe();
         for number in from..(from + 1000).min(jobs) {
