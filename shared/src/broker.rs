@@ -2,6 +2,7 @@
 //!
 //! The only place with lapin. Knows how messages travel; refuses to know what is in them, and what a step is.
 
+mod acks;
 mod consume;
 mod dead;
 mod depth;

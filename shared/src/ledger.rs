@@ -30,13 +30,15 @@ use uuid::Uuid;
 
 pub use crate::records::LEDGER_KEPT as KEPT;
 pub use look::Looked;
-pub use turn::{Claim, Doubt, Newest, Sending, Standing, Turn};
+pub use turn::{Begin, Claim, Doubt, Newest, Sending, Standing, Turn, UsableIf};
 
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::ids;
 use crate::keys::{KeyError, KeySource, Keys};
-use crate::records::{Begun, ClaimOf, EntryId, Fingerprint, Outcome, SealedResult, Store, Word};
+use crate::records::{
+    Begun, ClaimOf, EntryId, Fingerprint, Marked, Outcome, ReadyIf, SealedResult, Store, StoreError, Trouble, Word,
+};
 use crate::seal::{Key, KeyId, KeyRef};
 
 /// What must be left of a claim beside the call's own limit when the call begins.
@@ -84,9 +86,8 @@ impl<C: Clock> Ledger<C> {
         self.turn(entry, of, begun).await
     }
 
-    /// [`Self::begin`] and [`Self::sending`] with nothing in between, where all that a request needs is at hand: one round trip
-    /// instead of two. Also whether the message was claimed before. `Err`: the turn, where it is not to act, or there is no
-    /// key yet to seal the result with.
+    /// [`Self::begin`], the record's read and [`Self::sending`] in one round trip, where the record can be used as it is.
+    /// `Err`: the turn, where it is not to act, the record is another, or there is no key yet to seal the result with.
     ///
     /// # Errors
     /// As of [`Self::begin`].
@@ -94,15 +95,23 @@ impl<C: Clock> Ledger<C> {
         &self,
         owner: &Owner,
         id: Uuid,
-        (message, consent): (&M, Option<Uuid>),
-    ) -> Result<Result<(Sending, bool), Turn<R>>, Failure> {
+        message: &M,
+        usable: &UsableIf,
+    ) -> Result<Result<Begin, Turn<R>>, Failure> {
         let Ok(key) = self.newest().await else { return self.begin(owner, id, message).await.map(Err) };
         let (entry, fingerprint) = self.entry_of(owner, id, message)?;
-        let (of, began) = (self.claim(), self.clock.since_boot());
-        match self.store.ledger_begin_sending((&entry, owner), &fingerprint, &of, consent).await? {
-            Ok((number, again)) => {
-                let until = began + of.length;
-                Ok(Ok((Sending { entry, owner: of.owner, number, until, key, doubtful: false }, again)))
+        let (of, start) = (self.claim(), self.clock.since_boot());
+        let UsableIf { record, now, skew } = *usable;
+        let wanted = ReadyIf { record, now, skew, key: &key.0 };
+        let begun = self.store.ledger_begin_sending((&entry, owner), &fingerprint, &of, &wanted).await;
+        if let Err(StoreError { trouble: Trouble::Unknown(_), .. }) = &begun {
+            tokio::spawn(never_sent(self.store.clone(), entry, of.owner));
+        }
+        match begun? {
+            Ok(Marked { number, again, ready }) => {
+                let (until, ready) = (start + of.length, ready.map(|ready| (ready, Arc::clone(&key.1))));
+                let sending = Sending { entry, owner: of.owner, number, until, key, doubtful: false };
+                Ok(Ok(Begin { sending, again, ready }))
             }
             Err(met) => self.turn(entry, of, met).await.map(Err),
         }
@@ -343,4 +352,16 @@ impl<C: Clock> Ledger<C> {
         let (version, key) = self.keys.latest(&self.key).await?;
         Ok((KeyRef { id: self.key.clone(), version }, key))
     }
+}
+
+/// A slow Redis may have marked a request, and its answer came too late. That nothing was sent is known here and nowhere
+/// else: without this word the outcome would be unknown.
+async fn never_sent(store: Store, entry: EntryId, owner: Uuid) {
+    for _ in 0..SETTLES {
+        sleep(PAUSE).await;
+        if store.ledger_settle(&entry, owner, Word::NeverSent, true).await.is_ok() {
+            return;
+        }
+    }
+    tracing::warn!(%entry, "whether a request was marked is not known; if it was, its outcome is told as unknown");
 }

@@ -43,7 +43,8 @@ pub use holders::TokenLease;
 pub use lease::Lease;
 pub use ledger::KEPT as LEDGER_KEPT;
 pub use ledger::{
-    Begun, ClaimOf, Entry, EntryId, Fingerprint, Outcome, ResealError, SealedResult, Settled, StoredResult, Word,
+    Begun, ClaimOf, Entry, EntryId, Fingerprint, Marked, Outcome, Ready, ReadyIf, ResealError, SealedResult, Settled,
+    StoredResult, Word,
 };
 pub use link::{Inspection, inspect};
 pub use locate::{RecordId, Tag, Tags};

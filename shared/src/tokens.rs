@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
-pub use access::{Access, Ready, Seen};
+pub use access::{Access, Usable};
 pub use consent::{Consented, Prepared};
 pub use import::Brought;
 pub use outcome::meaning;

@@ -15,7 +15,7 @@ use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
 use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::OAuthProvider;
-use sealpost_shared::tokens::{Ready, TokenKeeper};
+use sealpost_shared::tokens::TokenKeeper;
 
 use self::doubt::again;
 use self::results::{answer, busy, failed};
@@ -55,24 +55,20 @@ impl Step for Publish {
 impl Publish {
     /// What this delivery has to do; what happens to the connection on the way goes into `events`.
     async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
-        let (job_as_known, connection, request) = (decoded(job), job.connection(), self.request(job));
+        let (job_as_known, request) = (decoded(job), self.request(job));
         let late = job.deadline.is_some_and(|deadline| deadline < at.now);
-        let seen = match self.keeper.see(&connection).await {
-            Ok(seen) => seen,
-            // it may have been posted
-            Err(failure) => return again(job, failure),
-        };
-        let ready = match (&seen, &request) {
-            (Some(seen), Ok((_, oauth))) if !late => self.keeper.ready(seen, oauth).await,
+        let usable = match &request {
+            Ok((_, oauth)) if !late => self.keeper.usable_if(&job.connection(), oauth),
             _ => None,
         };
-        let begun = match (ready, &request) {
-            // claim and mark cost one round trip
-            (Some(Ready { token, generation, consent }), Ok((request, oauth))) => {
-                match self.ledger.begin_sending(&job.owner, job.id, (&*job_as_known, consent)).await {
-                    Ok(Ok((sending, before))) => {
-                        let mut tokens = Tokens::of(self, job, oauth, None, events).after(generation);
-                        let result = self.send(job, request, (sending, token), &mut tokens).await?;
+        let begun = match (usable, &request) {
+            // record, claim and mark cost one round trip
+            (Some(usable), Ok((request, oauth))) => {
+                match self.ledger.begin_sending(&job.owner, job.id, &*job_as_known, &usable).await {
+                    Ok(Ok(begin)) => {
+                        let before = begin.again;
+                        let tokens = Tokens::of(self, job, oauth, events);
+                        let result = self.marked_already(job, request, begin, tokens).await?;
                         return self.told(job, before, result, events).await;
                     }
                     Ok(Err(turn)) => Ok(turn),
@@ -97,12 +93,12 @@ impl Publish {
             }
             // what is rare does not make every job larger
             (Turn::Act(claim), Ok((request, oauth))) => {
-                Box::pin(self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, seen, events))).await
+                Box::pin(self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, events))).await
             }
             (Turn::Settled(standing), _) => answer(job, standing),
             (Turn::Doubt(_), Err(failure)) => again(job, failure),
             (Turn::Doubt(doubt), Ok((request, oauth))) => {
-                Box::pin(self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, seen, events))).await
+                Box::pin(self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, events))).await
             }
             (Turn::Busy(after), _) => Err(busy(job, after)),
             (Turn::Reused, _) => {

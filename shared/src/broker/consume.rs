@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::acks::Acks;
 use super::link::{Link, Supervised};
 use super::message::{self, Body, Outgoing};
 use super::topology;
@@ -43,15 +44,16 @@ pub struct Delivery {
     pub sender: Sender,
     /// The body. `Debug` shows its length only.
     pub body: Body,
+    tag: u64,
     acker: lapin::Acker,
-    /// A channel closes when nobody holds it, and the answer could not be sent.
-    _channel: Channel,
+    /// With its channel, which closes when nobody holds it, and the answer could not be sent.
+    acks: Arc<Acks>,
 }
 
 impl Delivery {
     fn of(
         (queue, again): (&'static str, bool),
-        channel: &Channel,
+        acks: &Arc<Acks>,
         gate: &Gate,
         delivery: lapin::message::Delivery,
     ) -> Self {
@@ -69,8 +71,9 @@ impl Delivery {
             traceparent: message.traceparent,
             sender: message.sender,
             body: message.body,
+            tag: delivery.delivery_tag,
             acker: delivery.acker,
-            _channel: channel.clone(),
+            acks: Arc::clone(acks),
         }
     }
 
@@ -99,7 +102,7 @@ impl Delivery {
 
     /// Tells the broker that the message is done. `false`: this was not sent, and the message will come again.
     pub async fn ack(self) -> bool {
-        matches!(self.acker.ack(BasicAckOptions::default()).await, Ok(true))
+        self.usable() && self.acks.ack(self.tag).await
     }
 
     /// Gives a message back that was not begun, at shutdown. Never as a way to retry: it comes again at once.
@@ -179,6 +182,7 @@ async fn session(
     };
     let opened = tokio::time::timeout(ANSWER_WITHIN, opening).await.map_err(|_| "no answer from the broker")?;
     let (channel, mut consumers) = opened.map_err(|error| error.to_string())?;
+    let acks = Arc::new(Acks::of(channel.clone()));
     loop {
         let [first, retries] = &mut consumers;
         let (delivery, again) = tokio::select! {
@@ -193,7 +197,7 @@ async fn session(
                 break;
             }
             place = sender.reserve() => match place {
-                Ok(place) => place.send(Delivery::of((queue, again), &channel, gate, delivery)),
+                Ok(place) => place.send(Delivery::of((queue, again), &acks, gate, delivery)),
                 Err(_) => break,
             }
         }

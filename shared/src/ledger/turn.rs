@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::records::{ClaimOf, EntryId};
+use crate::records::{ClaimOf, EntryId, Ready, RecordId};
 use crate::seal::{Key, KeyRef};
 
 /// What a delivery is to do.
@@ -32,6 +33,27 @@ pub enum Standing<R> {
     Unknown,
     /// Somebody is to act, or acts.
     Open,
+}
+
+/// When a record can be used as it is; see [`crate::records::ReadyIf`].
+#[derive(Clone, Copy, Debug)]
+pub struct UsableIf {
+    /// The record.
+    pub record: RecordId,
+    /// The time by the caller's clock.
+    pub now: Timestamp,
+    /// How long before its end an access token counts as expired.
+    pub skew: SignedDuration,
+}
+
+/// A request that is marked as sent already, since all that it needs is at hand.
+pub struct Begin {
+    /// The mark.
+    pub sending: Sending,
+    /// Whether the message was claimed before: as of [`Claim::again`].
+    pub again: bool,
+    /// The record, and the key that opens it; `None`: it is another one by now, and the mark is to be taken back.
+    pub ready: Option<(Ready, Arc<Key>)>,
 }
 
 /// The right to act, while the claim lives.

@@ -6,6 +6,7 @@
 
 mod answer;
 mod entry;
+mod marked;
 mod reseal;
 mod scripts;
 
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 pub use self::answer::{Begun, Outcome, Settled, Word};
 pub use self::entry::Entry;
+pub use self::marked::{Marked, Ready, ReadyIf};
 pub use self::reseal::{ResealError, StoredResult};
 use self::scripts::SCRIPTS;
 use super::error::StoreError;
@@ -93,33 +95,31 @@ impl Store {
         fingerprint: &Fingerprint,
         claim: &ClaimOf,
     ) -> Result<Begun, StoreError> {
-        self.begin(place, fingerprint, claim, [const { Vec::new() }; 2], answer::begun).await
+        self.begin(place, (fingerprint, claim), None, answer::begun).await
     }
 
-    /// The same, and [`Self::ledger_sending`] with it, where the delivery is to act: the number of the request, and whether the
-    /// entry was claimed before. `Err`: what was met otherwise.
+    /// The same, and where the delivery is to act and the record is as wanted, it is read and [`Self::ledger_sending`] is
+    /// done with it. `Err`: what was met otherwise.
     pub async fn ledger_begin_sending(
         &self,
         place: (&EntryId, &Owner),
         fingerprint: &Fingerprint,
         claim: &ClaimOf,
-        consent: Option<Uuid>,
-    ) -> Result<Result<(u64, bool), Begun>, StoreError> {
-        let mark = [ids::fresh().to_string().into(), consent_of(consent)];
-        self.begin(place, fingerprint, claim, mark, answer::begun_sending).await
+        wanted: &ReadyIf<'_>,
+    ) -> Result<Result<Marked, Begun>, StoreError> {
+        self.begin(place, (fingerprint, claim), Some(wanted), |reply| answer::begun_sending(reply, wanted)).await
     }
 
     async fn begin<T>(
         &self,
         (id, owner): (&EntryId, &Owner),
-        fingerprint: &Fingerprint,
-        claim: &ClaimOf,
-        [mark, consent]: [Vec<u8>; 2],
+        (fingerprint, claim): (&Fingerprint, &ClaimOf),
+        wanted: Option<&ReadyIf<'_>>,
         read: impl FnOnce(Value) -> Result<T, Trouble>,
     ) -> Result<T, StoreError> {
         let (versions, epoch) = (layout::versions(id.shard), self.epoch_of(owner));
-        let keys = [entry(id), layout::forget(id.shard), versions, epoch];
-        let args = [
+        let mut keys = vec![entry(id), layout::forget(id.shard), versions, epoch];
+        let mut args: Vec<Vec<u8>> = vec![
             claim.owner.to_string().into(),
             millis(claim.length),
             hex::encode(fingerprint.0).into(),
@@ -128,9 +128,11 @@ impl Store {
             layout::entries_prefix(id.shard).into(),
             layout::held_prefix(id.shard).into(),
             layout::entry_member("").into(),
-            mark,
-            consent,
         ];
+        if let Some(wanted) = wanted {
+            keys.push(layout::record(&wanted.record));
+            args.extend(wanted.args());
+        }
         let reply = self.settled(&SCRIPTS.begin, &keys, &args).await;
         reply.and_then(read).map_err(|trouble| StoreError::new(format!("begin at ledger entry {id}"), trouble))
     }

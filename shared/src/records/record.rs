@@ -119,6 +119,10 @@ impl Sealed {
     pub fn key(&self) -> &KeyRef {
         &self.key
     }
+
+    pub(super) fn open(&self, id: &RecordId, key: &Key) -> Result<Content, ContentError> {
+        Content::from_bytes(&seal::open(key, &self.key, &place(id), &self.bytes)?)
+    }
 }
 
 impl fmt::Debug for Sealed {
@@ -193,7 +197,7 @@ impl Record {
 
     /// Opens the sealed part with the key that [`Self::key`] names.
     pub fn open(&self, key: &Key) -> Result<Content, ContentError> {
-        Content::from_bytes(&seal::open(key, &self.sealed.key, &place(&self.id), &self.sealed.bytes)?)
+        self.sealed.open(&self.id, key)
     }
 
     /// The same sealed part under another key, for [`super::Store::reseal`]. What is inside is not read, so it may also

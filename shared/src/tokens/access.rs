@@ -11,9 +11,11 @@ use uuid::Uuid;
 use super::TokenKeeper;
 use crate::failure::Failure;
 use crate::keys::KeySource;
+use crate::ledger::UsableIf;
 use crate::metrics;
 use crate::oauth::OAuthProvider;
-use crate::records::{Content, Metadata, Record, Standing, State, Trouble};
+use crate::records::{Content, Metadata, Ready, Record, Standing, State};
+use crate::seal::Key;
 
 /// An access token that expires sooner than this counts as expired: clocks differ, and a request takes its time. Of one
 /// that lives shortly, a quarter of its life.
@@ -56,11 +58,8 @@ pub(super) struct Wanted {
     pub(super) refused: Option<Uuid>,
 }
 
-/// A record as it was read a moment ago, together with something else.
-pub struct Seen(Option<Record>);
-
 /// An access token that can be used as it is, and where it comes from; as of [`Access::Granted`].
-pub struct Ready {
+pub struct Usable {
     /// The token.
     pub token: SecretString,
     /// The token set.
@@ -90,43 +89,20 @@ impl TokenKeeper {
         self.obtain(wanted, found).await
     }
 
-    /// Reads a connection's record ahead of [`Self::ready`] and [`Self::access_token_of`]. `None`: it could not be read.
-    ///
-    /// # Errors
-    /// If Redis does not answer, so that there is no use in asking it something else.
-    pub async fn see(&self, connection: &Connection) -> Result<Option<Seen>, Failure> {
-        match self.store.load(&self.store.locate(connection)).await {
-            Ok(record) => Ok(Some(Seen(record))),
-            Err(error) if matches!(error.trouble, Trouble::NoReply { .. } | Trouble::Unreachable { .. }) => {
-                Err(error.into())
-            }
-            Err(_) => Ok(None),
-        }
+    /// When the record of a connection can be used as it is, without being judged; `None`: never.
+    #[must_use]
+    pub fn usable_if(&self, connection: &Connection, provider: &OAuthProvider) -> Option<UsableIf> {
+        let record = self.store.locate(connection);
+        provider.keep_access_token.then(|| UsableIf { record, now: self.calls.clock.now(), skew: SKEW })
     }
 
-    /// The access token of what was seen, if it can be used as it is. Whatever stands against
-    /// that, nothing is done about it: [`Self::access_token_of`] does.
-    pub async fn ready(&self, seen: &Seen, provider: &OAuthProvider) -> Option<Ready> {
-        let record = seen.0.as_ref().filter(|record| record.metadata.standing.state == State::Active)?;
-        if !provider.keep_access_token || !is_fresh(&record.metadata, self.calls.clock.now()) {
-            return None;
-        }
-        let key = self.keys.get(record.key()).await.ok()?;
-        let tokens = record.open(&key).ok()?.tokens;
+    /// The access token of such a record. Whatever stands against that, nothing is done about it:
+    /// [`Self::access_token`] does.
+    #[must_use]
+    pub fn usable(&self, record: &Ready, key: &Key) -> Option<Usable> {
+        let tokens = record.open(key).ok()?.tokens;
         let token = tokens.access_token.filter(|_| tokens.id_token.is_none())?;
-        Some(Ready { token, generation: record.metadata.generation, consent: record.metadata.request })
-    }
-
-    /// [`Self::access_token`] without the read. What was seen must be no older than the wish.
-    pub async fn access_token_of(
-        self: &Arc<Self>,
-        seen: Seen,
-        connection: &Connection,
-        provider: &OAuthProvider,
-    ) -> Result<Access, Failure> {
-        let wanted = Wanted { connection: connection.clone(), provider: provider.clone(), refused: None };
-        let found = self.judge(&wanted, seen.0).await?;
-        self.obtain(wanted, found).await
+        Some(Usable { token, generation: record.generation, consent: record.consent })
     }
 
     /// The same, of a newer token set than this one, whose access token the platform refused although it should be
@@ -165,10 +141,6 @@ impl TokenKeeper {
     /// Reads what is stored.
     pub(super) async fn look(&self, wanted: &Wanted) -> Result<Found, Failure> {
         let record = self.store.load(&self.store.locate(&wanted.connection)).await?;
-        self.judge(wanted, record).await
-    }
-
-    async fn judge(&self, wanted: &Wanted, record: Option<Record>) -> Result<Found, Failure> {
         let Some(record) = record else { return Ok(Found::Settled(no_connection())) };
         match record.metadata.standing.state {
             State::Active => {}
@@ -233,6 +205,7 @@ impl TokenKeeper {
     }
 }
 
+/// As `ledger_begin.lua` has it.
 fn is_fresh(metadata: &Metadata, now: Timestamp) -> bool {
     let Some(expires_at) = metadata.access_expires_at else { return true };
     let life = expires_at.duration_since(metadata.refreshed_at);

@@ -7,7 +7,7 @@ use lapin::options::{
     BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions,
 };
 use lapin::types::FieldTable;
-use lapin::{BasicProperties, Connection, ConnectionProperties};
+use lapin::{Connection, ConnectionProperties};
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use sealpost_shared::seal::{Key, KeyRef, Place, Purpose, RecordKey, open, seal};
@@ -16,6 +16,8 @@ use sealpost_shared::seal::{Key, KeyRef, Place, Purpose, RecordKey, open, seal};
 pub(crate) const JOBS: &str = "bare-jobs";
 /// Where its results go.
 pub(crate) const RESULTS: &str = "bare-results";
+/// By which topic.
+pub(crate) const TOPIC: &str = "bare.done";
 /// How many deliveries it holds.
 pub(crate) const PREFETCH: u16 = 64;
 /// Its records have the size of a sealed record's own.
@@ -35,6 +37,12 @@ pub(crate) async fn connect(redis: &str) -> MultiplexedConnection {
     redis::Client::open(redis).unwrap().get_multiplexed_async_connection_with_config(&config).await.unwrap()
 }
 
+/// A rewrite of the append-only file falls into whichever run is under way, and is of what both wrote: not here.
+pub(crate) async fn never_rewrite(redis: &mut MultiplexedConnection) {
+    let setting = redis::cmd("CONFIG").arg(&["SET", "auto-aof-rewrite-percentage", "0"]).to_owned();
+    setting.query_async::<()>(redis).await.unwrap();
+}
+
 fn version(record: &[u8]) -> u64 {
     u64::from_be_bytes(record[..8].try_into().unwrap())
 }
@@ -45,7 +53,8 @@ pub(crate) fn sealing() -> (Key, KeyRef, Place) {
     (Key::from_bytes(&[9; 32]), name, Place { purpose: Purpose::Record, record: RecordKey::from_bytes([7; 32]) })
 }
 
-/// Consume, read the record, open it, post, seal it, write it, publish, ack.
+/// Consume, read the record, open it, post, seal it, write it, publish, ack. A result has the size and the properties of a
+/// job, and goes where ours go.
 pub(crate) async fn publish(amqp: &str, redis: &str, url: &str) {
     let connection = Connection::connect(amqp, ConnectionProperties::default()).await.unwrap();
     let (input, output) = (connection.create_channel().await.unwrap(), connection.create_channel().await.unwrap());
@@ -65,7 +74,8 @@ pub(crate) async fn publish(amqp: &str, redis: &str, url: &str) {
         let (sealing, url) = (sealing.clone(), url.to_owned());
         tokio::spawn(async move {
             let (key, name, place) = &*sealing;
-            let at = format!("bare:{}", std::str::from_utf8(&job.data).unwrap().split(' ').next().unwrap());
+            let number = job.properties.correlation_id().as_ref().unwrap();
+            let at = format!("bare:{number}");
             let stored: Vec<u8> = redis.get(&at).await.unwrap();
             let plain = open(key, name, place, &stored[8..]).unwrap();
             let answer = http.post(url).body(plain.to_vec()).send().await.unwrap();
@@ -74,9 +84,10 @@ pub(crate) async fn publish(amqp: &str, redis: &str, url: &str) {
             let anew = record(version(&stored) + 1, &seal(key, name, place, &plain).unwrap());
             let written: u8 = script.key(&at).arg(&stored[..8]).arg(anew).invoke_async(&mut redis).await.unwrap();
             assert_eq!(written, 1);
-            let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-            let properties = BasicProperties::default().with_delivery_mode(2);
-            let sent = output.basic_publish("".into(), RESULTS.into(), options, &job.data, properties).await.unwrap();
+            let options = BasicPublishOptions::default();
+            let properties = job.properties.clone();
+            let sent = output.basic_publish("sealpost.events".into(), TOPIC.into(), options, &job.data, properties);
+            let sent = sent.await.unwrap();
             assert!(sent.await.unwrap().is_ack());
             job.acker.ack(BasicAckOptions::default()).await.unwrap();
         });

@@ -56,6 +56,7 @@ async fn prepare(pipeline: &Pipeline, jobs: usize) {
     let (key, name, place) = bare::sealing();
     let sealed = seal(&key, &name, &place, &[b'p'; bare::RECORD]).unwrap();
     let mut redis = bare::connect(&pipeline.rig.redis_url()).await;
+    bare::never_rewrite(&mut redis).await;
     for from in (0..jobs).step_by(1000) {
         let mut pipe = redis::pipe();
         for number in from..(from + 1000).min(jobs) {
@@ -72,13 +73,14 @@ async fn prepare(pipeline: &Pipeline, jobs: usize) {
     // an event goes to one queue, as a bare result does
     let events = "sealpost.events";
     let (options, table) = (QueueBindOptions::default(), FieldTable::default());
-    channel.queue_bind(RESULTS.into(), events.into(), "publish.#".into(), options, table.clone()).await.unwrap();
+    for (queue, topic) in [(RESULTS, "publish.#"), (bare::RESULTS, bare::TOPIC)] {
+        channel.queue_bind(queue.into(), events.into(), topic.into(), options, table.clone()).await.unwrap();
+    }
     channel.queue_unbind(EVENTS.into(), events.into(), "#".into(), table).await.unwrap();
 }
 
 async fn of_bare(pipeline: &Pipeline, platform: &str, jobs: usize) -> Run {
-    let body = |number: usize| format!("{number} {}", "x".repeat(300)).into_bytes();
-    fill(pipeline, bare::JOBS, jobs, |number| (body(number), BasicProperties::default())).await;
+    fill(pipeline, bare::JOBS, jobs, job).await;
     let (amqp, redis, url) = (pipeline.rig.amqp_url(), pipeline.rig.redis_url(), format!("{platform}/api/posts"));
     let mut worker = Role::start(&["publish", amqp, &redis, &url]);
     assert_eq!(worker.says(), "ready");
@@ -87,18 +89,21 @@ async fn of_bare(pipeline: &Pipeline, platform: &str, jobs: usize) -> Run {
 
 async fn of_ours(pipeline: &Pipeline, jobs: usize) -> Run {
     // the pipeline declares its queues when a worker starts
-    let body = |number: usize| {
-        let job = publish_job("acme", &format!("user-{number}"), &"x".repeat(100));
-        let id = job["id"].as_str().unwrap().to_owned();
-        let properties = BasicProperties::default()
-            .with_type("publish-job.v1".into())
-            .with_content_type("application/json".into())
-            .with_message_id(id.into());
-        (serde_json::to_vec(&job).unwrap(), properties)
-    };
-    fill(pipeline, "publish-jobs", jobs, body).await;
+    fill(pipeline, "publish-jobs", jobs, job).await;
     let worker = Worker::start(pipeline.rig.folder(), &pipeline.config(), &["publish"], &[]).await;
     measured(pipeline, RESULTS, worker.pid(), jobs).await
+}
+
+/// The same for both.
+fn job(number: usize) -> (Vec<u8>, BasicProperties) {
+    let job = publish_job("acme", &format!("user-{number}"), &"x".repeat(100));
+    let id = job["id"].as_str().unwrap().to_owned();
+    let properties = BasicProperties::default()
+        .with_type("publish-job.v1".into())
+        .with_content_type("application/json".into())
+        .with_message_id(id.into())
+        .with_correlation_id(number.to_string().into());
+    (serde_json::to_vec(&job).unwrap(), properties)
 }
 
 async fn fill(pipeline: &Pipeline, queue: &str, jobs: usize, message: impl Fn(usize) -> (Vec<u8>, BasicProperties)) {

@@ -35,6 +35,7 @@ pub(crate) async fn compare(records: usize, runs: usize) -> (Vec<Run>, Vec<Run>,
 
 async fn prepare(pipeline: &Pipeline, records: usize) {
     let mut redis = bare::connect(&pipeline.rig.redis_url()).await;
+    bare::never_rewrite(&mut redis).await;
     for from in (0..records).step_by(1000) {
         let mut pipe = redis::pipe();
         for number in from..(from + 1000).min(records) {

@@ -59,7 +59,7 @@ async fn a_redis_that_is_slower_than_the_time_limit_is_tried_again() {
     proxy.set(Weather::Latency(Duration::from_secs(4)));
     let asked = pipeline.send("publish-job.v1", &publish_job("acme", "ada", "slow")).await;
     worker.logged("code=\"store-unavailable\"").await;
-    assert!(worker.log().contains("nothing came within"), "{}", worker.log());
+    assert!(worker.log().contains("no answer came to it"), "{}", worker.log());
     proxy.set(Weather::Fair);
     assert_eq!(pipeline.answer(&asked).await.json()["outcome"], "published");
     assert_eq!(pipeline.sandbox.posts().await.len(), 1);

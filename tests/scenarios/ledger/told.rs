@@ -57,13 +57,13 @@ async fn who_stood_still_and_lost_its_broker_tells_what_it_posted_after_another_
     first.terminate();
     first.ended().await;
 
-    // the third command writes that the post was made
+    // the second command writes that the post was made
     let redis = Breakpoint::to_port(pipeline.rig.redis.port(), Side::Before, Then::Hold).await;
     let broker = Proxy::to_port(url::Url::parse(pipeline.rig.amqp_url()).unwrap().port().unwrap()).await;
     pipeline.write("redis.url", &redis.url());
     pipeline.write("broker.url", &broker.url(pipeline.rig.amqp_url()));
     let victim = pipeline.worker_with(&["publish"], &[]).await;
-    redis.arm(3);
+    redis.arm(2);
     let job = publish_job("acme", "ada", "once");
     let correlation = pipeline.send("publish-job.v1", &job).await;
     redis.reached().await;

@@ -2,23 +2,29 @@
 
 use std::time::Duration;
 
-use sealpost_schemas::Owner;
+use sealpost_schemas::{Code, Owner};
 use sealpost_shared::{
     ids,
-    records::{Begun, ClaimOf, Cursor, EntryId, Held, Outcome, SealedResult, Settled, Word},
+    records::{
+        Begun, ClaimOf, Cursor, EntryId, Expected, Held, Marked, Metadata, Outcome, ReadyIf, RecordId, SealedResult,
+        Settled, Standing, Word,
+    },
 };
+use secrecy::ExposeSecret;
 
-use super::world::{LONG, Named, World, on_both};
+use super::world::{LONG, Named, World, metadata, on_both, time};
 use sealpost_tests::until;
 
 on_both! {
     an_entry_is_begun_sent_settled_and_answered_again
     a_request_is_marked_with_the_claim_where_the_delivery_is_to_act_and_only_there
+    a_request_is_marked_at_once_only_for_a_record_that_can_be_used_as_it_is
     a_doubt_is_repeated_by_one_and_its_refusal_proves_nothing
     an_operators_word_waits_for_the_claim_and_yields_to_the_truth
     a_workers_word_on_a_doubt_counts_only_while_nobody_acted_since
     what_is_declined_in_doubt_yields_to_the_truth
     a_result_moves_between_the_held_sets_when_it_is_sealed_anew
+    what_may_be_forgotten_is_forgotten_with_its_place_in_the_held_set
 }
 
 /// Long enough that nothing expires meanwhile, where nothing is to.
@@ -44,8 +50,13 @@ impl<'a> Entry<'a> {
     }
 
     async fn begin_sending(&self, claim: &ClaimOf, body: &[u8]) -> Result<(u64, bool), Begun> {
+        let marked = self.begin_if(claim, body, &self.world.ready_if("ada")).await;
+        marked.map(|marked| (marked.number, marked.again))
+    }
+
+    async fn begin_if(&self, claim: &ClaimOf, body: &[u8], wanted: &ReadyIf<'_>) -> Result<Marked, Begun> {
         let (store, place) = (&self.world.store, (&self.id, &self.owner));
-        store.ledger_begin_sending(place, &store.fingerprint(body), claim, None).await.unwrap()
+        store.ledger_begin_sending(place, &store.fingerprint(body), claim, wanted).await.unwrap()
     }
 
     async fn send(&self, claim: &ClaimOf) -> Option<u64> {
@@ -97,6 +108,7 @@ async fn an_entry_is_begun_sent_settled_and_answered_again(world: World) {
 }
 
 async fn a_request_is_marked_with_the_claim_where_the_delivery_is_to_act_and_only_there(world: World) {
+    world.saved("ada").await;
     let (entry, first, second) = (Entry::of(&world), claim(HOLDS), claim(HOLDS));
     assert!(matches!(entry.begin_sending(&first, b"body").await, Ok((1, false))));
     assert!(matches!(entry.begin_sending(&second, b"body").await, Err(Begun::Busy(_))));
@@ -111,6 +123,59 @@ async fn a_request_is_marked_with_the_claim_where_the_delivery_is_to_act_and_onl
     assert!(entry.say(&second, posted).await.is_none());
     let again = entry.begin_sending(&first, b"body").await;
     assert!(matches!(again, Err(Begun::Settled(Settled::Done(_, _, bytes))) if bytes == b"posted"));
+}
+
+async fn a_request_is_marked_at_once_only_for_a_record_that_can_be_used_as_it_is(world: World) {
+    let usable = Metadata { request: Some(ids::fresh()), ..metadata() };
+    let with = |change: fn(&mut Metadata)| {
+        let mut other = usable.clone();
+        change(&mut other);
+        other
+    };
+    // its access token lives from 0 to 200 s
+    let long = with(|m| (m.refreshed_at, m.access_expires_at) = (time(0), Some(time(200))));
+    let cases = [
+        ("no time of expiry", with(|m| m.access_expires_at = None), 1_000_000, true),
+        ("a good while left", long.clone(), 169, true),
+        ("about to expire", long, 171, false),
+        (
+            "short-lived, and fresh",
+            with(|m| (m.refreshed_at, m.access_expires_at) = (time(0), Some(time(20)))),
+            14,
+            true,
+        ),
+        (
+            "a quarter of its life left",
+            with(|m| (m.refreshed_at, m.access_expires_at) = (time(0), Some(time(20)))),
+            15,
+            false,
+        ),
+        ("needs consent", with(|m| m.standing = Standing::needs_consent(time(1), Code::NeedsConsent)), 1, false),
+        ("in quarantine", with(|m| m.standing = Standing::quarantined(time(1), Code::Quarantined)), 1, false),
+    ];
+    for (what, metadata, now, usable) in cases {
+        let expected = world.store.load(&world.ready_if("ada").record).await.unwrap();
+        let expected = expected.map_or(Expected::Absent, |record| Expected::Revision(record.revision));
+        world.store.save(&world.draft_with("ada", metadata.clone()), expected).await.unwrap();
+        let (entry, claim) = (Entry::of(&world), claim(HOLDS));
+        let wanted = ReadyIf { now: time(now), ..world.ready_if("ada") };
+        match entry.begin_if(&claim, b"body", &wanted).await {
+            Ok(Marked { number: 1, again: false, ready: Some(ready) }) if usable => {
+                assert_eq!((ready.generation, ready.consent), (metadata.generation, metadata.request), "{what}");
+                let content = ready.open(&world.old.key).unwrap();
+                assert_eq!(content.tokens.access_token.unwrap().expose_secret(), "access-1");
+            }
+            Err(Begun::Act { again: false, .. }) if !usable => assert_eq!(entry.send(&claim).await, Some(1), "{what}"),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+    let (entry, first) = (Entry::of(&world), claim(HOLDS));
+    let another_key = ReadyIf { key: &world.new.name, ..world.ready_if("ada") };
+    assert!(matches!(entry.begin_if(&first, b"body", &another_key).await, Err(Begun::Act { .. })));
+    let (entry, ada) = (Entry::of(&world), world.ready_if("ada"));
+    // a record lies in the shard of its owner's entries
+    let nobodys = ReadyIf { record: RecordId { shard: ada.record.shard, ..world.ready_if("grace").record }, ..ada };
+    assert!(matches!(entry.begin_if(&claim(HOLDS), b"body", &nobodys).await, Err(Begun::Act { .. })));
 }
 
 async fn a_doubt_is_repeated_by_one_and_its_refusal_proves_nothing(world: World) {
@@ -190,4 +255,23 @@ async fn a_result_moves_between_the_held_sets_when_it_is_sealed_anew(world: Worl
     assert_eq!((entry.held(&world.old).await, entry.held(&world.new).await), (vec![], vec![Held::Entry(entry.id)]));
     let again = entry.begin(&claim(HOLDS), b"body").await;
     assert!(matches!(again, Begun::Settled(Settled::Done(_, key, bytes)) if key == world.new.name && bytes == b"new"));
+}
+
+async fn what_may_be_forgotten_is_forgotten_with_its_place_in_the_held_set(world: World) {
+    let (old, young) = (Entry::of(&world), Entry::of(&world));
+    for (entry, under) in [(&old, &world.old), (&young, &world.new)] {
+        let claim = claim(HOLDS);
+        entry.begin(&claim, b"body").await;
+        entry.send(&claim).await;
+        entry.say(&claim, Word::Answered(1, Outcome::Happened, sealed(under, b"told"))).await;
+    }
+    let shard = world.store.locate(&world.connection("ada")).shard;
+    world.raw.tell(&["ZADD", &format!("{{sp:{shard:03}}}:forget"), "1", &old.id.key.to_string()]).await;
+    until("the old one is forgotten", LONG, async || {
+        Entry::of(&world).begin(&claim(HOLDS), b"body").await;
+        world.store.ledger_entry(&old.id).await.unwrap().is_none()
+    })
+    .await;
+    assert!(old.held(&world.old).await.is_empty());
+    assert_eq!(young.held(&world.new).await, [Held::Entry(young.id)]);
 }

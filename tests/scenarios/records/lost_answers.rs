@@ -3,7 +3,9 @@
 use sealpost::dev::servers::redis::{Redis, RedisOptions};
 use sealpost_schemas::{Code, Owner};
 use sealpost_shared::ids;
-use sealpost_shared::records::{ClaimOf, Expected, Metadata, Record, Saved, Standing, StoreError, StoreMode, Trouble};
+use sealpost_shared::records::{
+    ClaimOf, Expected, Marked, Metadata, Record, Saved, Standing, StoreError, StoreMode, Trouble,
+};
 use sealpost_tests::{Own, Proxy, Weather, freeze, until};
 
 use super::world::{LONG, Raw, World, config, hasty, metadata, number, time};
@@ -86,7 +88,12 @@ async fn a_claim_with_its_mark_whose_answer_is_lost_is_known_to_be_written_and_c
     let (id, fingerprint) = (world.store.entry("publish-job", &owner, ids::fresh()), world.store.fingerprint(b"body"));
     // Redis knows the script from here on, so that it is one command
     let other = world.store.entry("publish-job", &owner, ids::fresh());
-    world.store.ledger_begin_sending((&other, &owner), &fingerprint, &claim, None).await.unwrap().unwrap();
+    world
+        .store
+        .ledger_begin_sending((&other, &owner), &fingerprint, &claim, &world.ready_if("ada"))
+        .await
+        .unwrap()
+        .unwrap();
     let entry = id.to_string().split_once('/').map(|(shard, name)| format!("{{sp:{shard}}}:ledger:{name}")).unwrap();
     proxy.set(Weather::CutAfter(0));
     let done = async {
@@ -94,8 +101,13 @@ async fn a_claim_with_its_mark_whose_answer_is_lost_is_known_to_be_written_and_c
         until("the mark is stored", LONG, marked).await;
         proxy.set(Weather::Fair);
     };
-    let (begun, ()) = tokio::join!(world.store.ledger_begin_sending((&id, &owner), &fingerprint, &claim, None), done);
-    assert!(matches!(begun, Ok(Ok((1, true)))), "its first answer was lost: {begun:?}");
+    let wanted = world.ready_if("ada");
+    let (begun, ()) =
+        tokio::join!(world.store.ledger_begin_sending((&id, &owner), &fingerprint, &claim, &wanted), done);
+    assert!(
+        matches!(begun, Ok(Ok(Marked { number: 1, again: true, ready: Some(_) }))),
+        "its first answer was lost: {begun:?}"
+    );
     assert_eq!(world.raw.ask::<String>(&["HGET", &entry, "sent"]).await.unwrap(), "1");
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use redis::{
     Client, FromRedisValue, aio::MultiplexedConnection, cluster::ClusterClient, cluster_async::ClusterConnection,
 };
@@ -16,8 +16,8 @@ use sealpost_shared::{
     ids,
     keys::IndexKey,
     records::{
-        Content, Custody, Draft, Expected, Marker, Metadata, Record, RecordId, Saved, Standing, Store, StoreConfig,
-        StoreMode, Subject, TokenSet,
+        Content, Custody, Draft, Expected, Marker, Metadata, ReadyIf, Record, RecordId, Saved, Standing, Store,
+        StoreConfig, StoreMode, Subject, TokenSet,
     },
     seal::{Key, KeyRef},
 };
@@ -190,6 +190,12 @@ impl World {
         let saved = self.store.save(&draft, Expected::Absent).await.unwrap();
         assert!(matches!(saved, Saved::Written(_)), "{saved:?}");
         self.load(&draft.id()).await
+    }
+
+    /// What a connection's record must be: under the old key version, and not expired now.
+    pub(super) fn ready_if(&self, user: &str) -> ReadyIf<'_> {
+        let record = self.store.locate(&self.connection(user));
+        ReadyIf { record, now: time(0), skew: SignedDuration::from_secs(30), key: &self.old.name }
     }
 
     pub(super) async fn load(&self, id: &RecordId) -> Record {

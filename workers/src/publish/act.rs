@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sealpost_schemas::{Code, FailureReport, PublishJob, PublishResult};
 use sealpost_shared::failure::{Failure, Verdict};
-use sealpost_shared::ledger::{Claim, Sending};
+use sealpost_shared::ledger::{Begin, Claim, Sending};
 use sealpost_shared::records::Outcome;
 use secrecy::SecretString;
 
@@ -34,6 +34,22 @@ impl Publish {
             Continue(marked) => self.send(job, request, marked, tokens).await,
             Break(result) => Ok(result),
         }
+    }
+
+    /// Sends a request that was marked when its turn began. A record that is not what it seemed is judged as always, and
+    /// nothing was sent.
+    pub(super) async fn marked_already(
+        &self,
+        job: &PublishJob,
+        request: &Request<'_>,
+        Begin { sending, ready, .. }: Begin,
+        mut tokens: Tokens<'_>,
+    ) -> Result<PublishResult, Failure> {
+        if let Some(usable) = ready.and_then(|(record, key)| self.keeper.usable(&record, &key)) {
+            return self.send(job, request, (sending, usable.token), &mut tokens.after(usable.generation)).await;
+        }
+        let claim = self.ledger.take_back(&sending).await?.ok_or_else(|| busy(job, LOOK_AGAIN))?;
+        Box::pin(self.act(job, request, claim, &mut tokens)).await
     }
 
     /// Sends the marked request, unless the claim is over by then. An access token that the platform refuses means one newer

@@ -3,7 +3,7 @@
 use sealpost_schemas::{Answer, FailureReport, PublishJob};
 use sealpost_shared::failure::Failure;
 use sealpost_shared::oauth::OAuthProvider;
-use sealpost_shared::tokens::{Access, Seen};
+use sealpost_shared::tokens::Access;
 use secrecy::SecretString;
 use uuid::Uuid;
 
@@ -14,8 +14,6 @@ pub(super) struct Tokens<'a> {
     step: &'a Publish,
     job: &'a PublishJob,
     oauth: &'a OAuthProvider,
-    /// The record, as it was read before the ledger; for the first token.
-    seen: Option<Seen>,
     events: &'a mut Vec<Answer>,
     /// The token set of the last token.
     generation: Option<Uuid>,
@@ -28,10 +26,9 @@ impl<'a> Tokens<'a> {
         step: &'a Publish,
         job: &'a PublishJob,
         oauth: &'a OAuthProvider,
-        seen: Option<Seen>,
         events: &'a mut Vec<Answer>,
     ) -> Self {
-        Self { step, job, oauth, seen, events, generation: None, consent: None }
+        Self { step, job, oauth, events, generation: None, consent: None }
     }
 
     /// Where a token of this token set is in use already.
@@ -42,10 +39,7 @@ impl<'a> Tokens<'a> {
     /// A token that should be good, or why there is none.
     pub(super) async fn token(&mut self) -> Result<Result<SecretString, FailureReport>, Failure> {
         let (keeper, connection) = (&self.step.keeper, self.job.connection());
-        let access = match self.seen.take() {
-            Some(seen) => keeper.access_token_of(seen, &connection, self.oauth).await?,
-            None => keeper.access_token(&connection, self.oauth).await?,
-        };
+        let access = keeper.access_token(&connection, self.oauth).await?;
         Ok(self.told(access))
     }
 

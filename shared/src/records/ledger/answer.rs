@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::fields::RecordError;
 use super::super::trouble::Trouble;
-use super::SealedResult;
+use super::{Marked, ReadyIf, SealedResult};
 use crate::seal::KeyRef;
 
 /// How an act ended.
@@ -37,6 +37,8 @@ pub enum Word<'a> {
     Lost(u64),
     /// Request `n` is known not to have been carried out, and may be sent again.
     Unsent(u64),
+    /// Of a mark whose number nobody heard, nothing was sent.
+    NeverSent,
     /// Nothing was sent, and nothing will be: the message is refused for good.
     Declined(SealedResult<'a>),
     /// The claim was taken for nothing.
@@ -49,6 +51,7 @@ impl<'a> Word<'a> {
             Self::Answered(n, outcome, result) => (outcome.word(), n, Some(result)),
             Self::Lost(n) => ("lost", n, None),
             Self::Unsent(n) => ("unsent", n, None),
+            Self::NeverSent => ("unsent", 0, None),
             Self::Declined(result) => ("declined", 0, Some(result)),
             Self::GivenUp => ("given-up", 0, None),
         }
@@ -105,13 +108,23 @@ pub(super) fn begun(reply: Value) -> Result<Begun, Trouble> {
     met(&turn, parts)
 }
 
-/// The number of the request that was marked, and whether it was claimed before; or why none was.
-pub(super) fn begun_sending(reply: Value) -> Result<Result<(u64, bool), Begun>, Trouble> {
+/// The request that was marked, or why none was.
+pub(super) fn begun_sending(reply: Value, wanted: &ReadyIf<'_>) -> Result<Result<Marked, Begun>, Trouble> {
     let mut parts = Parts::of(reply)?;
-    match parts.text("turn")?.as_str() {
-        "send" => Ok(Ok((parts.number("sent")?, parts.number("again")? == 1))),
-        turn => met(turn, parts).map(Err),
+    let turn = parts.text("turn")?;
+    if turn != "send" {
+        return met(&turn, parts).map(Err);
     }
+    let (number, again) = (parts.number("sent")?, parts.number("again")? == 1);
+    let (generation, consent): (Option<String>, _) = (parts.next("generation")?, parts.text("consent")?);
+    let ready = match generation {
+        Some(generation) => {
+            let generation = generation.parse().map_err(|_| malformed("generation"))?;
+            Some(wanted.met(generation, consent.parse().ok(), parts.next("sealed")?))
+        }
+        None => None,
+    };
+    Ok(Ok(Marked { number, again, ready }))
 }
 
 fn met(turn: &str, mut parts: Parts) -> Result<Begun, Trouble> {

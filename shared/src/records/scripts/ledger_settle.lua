@@ -1,6 +1,7 @@
 -- Writes what somebody knows of request n, and lets a claim go.
 -- KEYS: entry, forget, versions, retired versions, held set of the key version of `sealed`.
--- ARGV: what is known ('happened', 'refused', 'lost', 'unsent', 'declined', 'given-up'), n, the claim's owner, whether the claim ends
+-- ARGV: what is known ('happened', 'refused', 'lost', 'unsent', 'declined', 'given-up'), n (0 with 'unsent': the one that was
+-- marked with the claim), the claim's owner, whether the claim ends
 -- (1, 0), how long a settled entry is kept in ms, the entry's name, its name in held sets, the start of the
 -- names of held sets, key id, key version, sealed result (the last three only for 'happened', 'refused', 'declined').
 -- Returns {state, outcome, key id, key version, sealed} as they are after it, or nothing when it is done with the very result
@@ -16,6 +17,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local own = e[7] == owner and tonumber(e[8]) > now
 local release = ends and e[7] == owner
+if what == 'unsent' and n == 0 then newest = e[7] == owner end
 local ours = false -- whether the entry is done with this very result
 
 local function keep() redis.call('ZADD', forget, now + kept, name) end
@@ -35,7 +37,7 @@ local function settle(to)
     'claim', release and '' or e[7] or '')
   release = false
   redis.call('SADD', held, member)
-  redis.call('SADD', versions, after)
+  if redis.call('SCARD', held) == 1 then redis.call('SADD', versions, after) end
   keep()
   ours = to == 'done'
 end
