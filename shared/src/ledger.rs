@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 pub use crate::records::LEDGER_KEPT as KEPT;
 pub use look::Looked;
-pub use turn::{Begin, Claim, Doubt, Newest, Sending, Standing, Turn, UsableIf};
+pub use turn::{Begin, Claim, Doubt, Newest, Sending, Standing, Turn};
 
 use crate::clock::Clock;
 use crate::failure::Failure;
@@ -96,14 +96,12 @@ impl<C: Clock> Ledger<C> {
         owner: &Owner,
         id: Uuid,
         message: &M,
-        usable: &UsableIf,
+        wanted: &ReadyIf,
     ) -> Result<Result<Begin, Turn<R>>, Failure> {
         let Ok(key) = self.newest().await else { return self.begin(owner, id, message).await.map(Err) };
         let (entry, fingerprint) = self.entry_of(owner, id, message)?;
         let (of, start) = (self.claim(), self.clock.since_boot());
-        let UsableIf { record, now, skew } = *usable;
-        let wanted = ReadyIf { record, now, skew, key: &key.0 };
-        let begun = self.store.ledger_begin_sending((&entry, owner), &fingerprint, &of, &wanted).await;
+        let begun = self.store.ledger_begin_sending((&entry, owner), &fingerprint, &of, (wanted, &key.0)).await;
         if let Err(StoreError { trouble: Trouble::Unknown(_), .. }) = &begun {
             tokio::spawn(never_sent(self.store.clone(), entry, of.owner));
         }

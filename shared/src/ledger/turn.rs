@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-use crate::records::{ClaimOf, EntryId, Ready, RecordId};
+use crate::records::{ClaimOf, EntryId, Ready};
 use crate::seal::{Key, KeyRef};
 
 /// What a delivery is to do.
@@ -33,17 +32,6 @@ pub enum Standing<R> {
     Unknown,
     /// Somebody is to act, or acts.
     Open,
-}
-
-/// When a record can be used as it is; see [`crate::records::ReadyIf`].
-#[derive(Clone, Copy, Debug)]
-pub struct UsableIf {
-    /// The record.
-    pub record: RecordId,
-    /// The time by the caller's clock.
-    pub now: Timestamp,
-    /// How long before its end an access token counts as expired.
-    pub skew: SignedDuration,
 }
 
 /// A request that is marked as sent already, since all that it needs is at hand.

@@ -12,7 +12,7 @@ use super::locate::{RecordId, Tag, Tags};
 use super::record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
 use crate::seal::KeyRef;
 
-/// The format that this version writes.
+/// The format that this version writes; `ledger_begin.lua` reads it too.
 const FORMAT: u32 = 2;
 
 /// The oldest that it reads.

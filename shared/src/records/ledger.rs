@@ -98,14 +98,14 @@ impl Store {
         self.begin(place, (fingerprint, claim), None, answer::begun).await
     }
 
-    /// The same, and where the delivery is to act and the record is as wanted, it is read and [`Self::ledger_sending`] is
-    /// done with it. `Err`: what was met otherwise.
+    /// The same, and where the delivery is to act and the record is as wanted, sealed under this key, it is read and
+    /// [`Self::ledger_sending`] is done with it. `Err`: what was met otherwise.
     pub async fn ledger_begin_sending(
         &self,
         place: (&EntryId, &Owner),
         fingerprint: &Fingerprint,
         claim: &ClaimOf,
-        wanted: &ReadyIf<'_>,
+        wanted: (&ReadyIf, &KeyRef),
     ) -> Result<Result<Marked, Begun>, StoreError> {
         self.begin(place, (fingerprint, claim), Some(wanted), |reply| answer::begun_sending(reply, wanted)).await
     }
@@ -114,7 +114,7 @@ impl Store {
         &self,
         (id, owner): (&EntryId, &Owner),
         (fingerprint, claim): (&Fingerprint, &ClaimOf),
-        wanted: Option<&ReadyIf<'_>>,
+        wanted: Option<(&ReadyIf, &KeyRef)>,
         read: impl FnOnce(Value) -> Result<T, Trouble>,
     ) -> Result<T, StoreError> {
         let (versions, epoch) = (layout::versions(id.shard), self.epoch_of(owner));
@@ -129,9 +129,9 @@ impl Store {
             layout::held_prefix(id.shard).into(),
             layout::entry_member("").into(),
         ];
-        if let Some(wanted) = wanted {
+        if let Some((wanted, key)) = wanted {
             keys.push(layout::record(&wanted.record));
-            args.extend(wanted.args());
+            args.extend(wanted.args(key));
         }
         let reply = self.settled(&SCRIPTS.begin, &keys, &args).await;
         reply.and_then(read).map_err(|trouble| StoreError::new(format!("begin at ledger entry {id}"), trouble))

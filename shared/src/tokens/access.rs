@@ -11,10 +11,9 @@ use uuid::Uuid;
 use super::TokenKeeper;
 use crate::failure::Failure;
 use crate::keys::KeySource;
-use crate::ledger::UsableIf;
 use crate::metrics;
 use crate::oauth::OAuthProvider;
-use crate::records::{Content, Metadata, Ready, Record, Standing, State};
+use crate::records::{Content, Metadata, Ready, ReadyIf, Record, Standing, State};
 use crate::seal::Key;
 
 /// An access token that expires sooner than this counts as expired: clocks differ, and a request takes its time. Of one
@@ -91,9 +90,9 @@ impl TokenKeeper {
 
     /// When the record of a connection can be used as it is, without being judged; `None`: never.
     #[must_use]
-    pub fn usable_if(&self, connection: &Connection, provider: &OAuthProvider) -> Option<UsableIf> {
+    pub fn usable_if(&self, connection: &Connection, provider: &OAuthProvider) -> Option<ReadyIf> {
         let record = self.store.locate(connection);
-        provider.keep_access_token.then(|| UsableIf { record, now: self.calls.clock.now(), skew: SKEW })
+        provider.keep_access_token.then(|| ReadyIf { record, now: self.calls.clock.now(), skew: SKEW })
     }
 
     /// The access token of such a record. Whatever stands against that, nothing is done about it:

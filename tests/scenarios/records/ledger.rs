@@ -50,12 +50,18 @@ impl<'a> Entry<'a> {
     }
 
     async fn begin_sending(&self, claim: &ClaimOf, body: &[u8]) -> Result<(u64, bool), Begun> {
-        let marked = self.begin_if(claim, body, &self.world.ready_if("ada")).await;
+        let marked = self.begin_if(claim, body, (&self.world.ready_if("ada"), &self.world.old)).await;
         marked.map(|marked| (marked.number, marked.again))
     }
 
-    async fn begin_if(&self, claim: &ClaimOf, body: &[u8], wanted: &ReadyIf<'_>) -> Result<Marked, Begun> {
+    async fn begin_if(
+        &self,
+        claim: &ClaimOf,
+        body: &[u8],
+        (wanted, under): (&ReadyIf, &Named),
+    ) -> Result<Marked, Begun> {
         let (store, place) = (&self.world.store, (&self.id, &self.owner));
+        let wanted = (wanted, &under.name);
         store.ledger_begin_sending(place, &store.fingerprint(body), claim, wanted).await.unwrap()
     }
 
@@ -159,7 +165,7 @@ async fn a_request_is_marked_at_once_only_for_a_record_that_can_be_used_as_it_is
         world.store.save(&world.draft_with("ada", metadata.clone()), expected).await.unwrap();
         let (entry, claim) = (Entry::of(&world), claim(HOLDS));
         let wanted = ReadyIf { now: time(now), ..world.ready_if("ada") };
-        match entry.begin_if(&claim, b"body", &wanted).await {
+        match entry.begin_if(&claim, b"body", (&wanted, &world.old)).await {
             Ok(Marked { number: 1, again: false, ready: Some(ready) }) if usable => {
                 assert_eq!((ready.generation, ready.consent), (metadata.generation, metadata.request), "{what}");
                 let content = ready.open(&world.old.key).unwrap();
@@ -170,12 +176,12 @@ async fn a_request_is_marked_at_once_only_for_a_record_that_can_be_used_as_it_is
         }
     }
     let (entry, first) = (Entry::of(&world), claim(HOLDS));
-    let another_key = ReadyIf { key: &world.new.name, ..world.ready_if("ada") };
-    assert!(matches!(entry.begin_if(&first, b"body", &another_key).await, Err(Begun::Act { .. })));
+    let another_key = (&world.ready_if("ada"), &world.new);
+    assert!(matches!(entry.begin_if(&first, b"body", another_key).await, Err(Begun::Act { .. })));
     let (entry, ada) = (Entry::of(&world), world.ready_if("ada"));
     // a record lies in the shard of its owner's entries
     let nobodys = ReadyIf { record: RecordId { shard: ada.record.shard, ..world.ready_if("grace").record }, ..ada };
-    assert!(matches!(entry.begin_if(&claim(HOLDS), b"body", &nobodys).await, Err(Begun::Act { .. })));
+    assert!(matches!(entry.begin_if(&claim(HOLDS), b"body", (&nobodys, &world.old)).await, Err(Begun::Act { .. })));
 }
 
 async fn a_doubt_is_repeated_by_one_and_its_refusal_proves_nothing(world: World) {

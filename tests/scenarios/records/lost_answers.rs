@@ -90,7 +90,7 @@ async fn a_claim_with_its_mark_whose_answer_is_lost_is_known_to_be_written_and_c
     let other = world.store.entry("publish-job", &owner, ids::fresh());
     world
         .store
-        .ledger_begin_sending((&other, &owner), &fingerprint, &claim, &world.ready_if("ada"))
+        .ledger_begin_sending((&other, &owner), &fingerprint, &claim, (&world.ready_if("ada"), &world.old.name))
         .await
         .unwrap()
         .unwrap();
@@ -102,8 +102,10 @@ async fn a_claim_with_its_mark_whose_answer_is_lost_is_known_to_be_written_and_c
         proxy.set(Weather::Fair);
     };
     let wanted = world.ready_if("ada");
-    let (begun, ()) =
-        tokio::join!(world.store.ledger_begin_sending((&id, &owner), &fingerprint, &claim, &wanted), done);
+    let (begun, ()) = tokio::join!(
+        world.store.ledger_begin_sending((&id, &owner), &fingerprint, &claim, (&wanted, &world.old.name)),
+        done
+    );
     assert!(
         matches!(begun, Ok(Ok(Marked { number: 1, again: true, ready: Some(_) }))),
         "its first answer was lost: {begun:?}"

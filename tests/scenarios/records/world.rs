@@ -192,10 +192,10 @@ impl World {
         self.load(&draft.id()).await
     }
 
-    /// What a connection's record must be: under the old key version, and not expired now.
-    pub(super) fn ready_if(&self, user: &str) -> ReadyIf<'_> {
+    /// What a connection's record must be: not expired now.
+    pub(super) fn ready_if(&self, user: &str) -> ReadyIf {
         let record = self.store.locate(&self.connection(user));
-        ReadyIf { record, now: time(0), skew: SignedDuration::from_secs(30), key: &self.old.name }
+        ReadyIf { record, now: time(0), skew: SignedDuration::from_secs(30) }
     }
 
     pub(super) async fn load(&self, id: &RecordId) -> Record {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::fields::RecordError;
 use super::super::trouble::Trouble;
-use super::{Marked, ReadyIf, SealedResult};
+use super::{Marked, Ready, ReadyIf, SealedResult};
 use crate::seal::KeyRef;
 
 /// How an act ended.
@@ -109,7 +109,10 @@ pub(super) fn begun(reply: Value) -> Result<Begun, Trouble> {
 }
 
 /// The request that was marked, or why none was.
-pub(super) fn begun_sending(reply: Value, wanted: &ReadyIf<'_>) -> Result<Result<Marked, Begun>, Trouble> {
+pub(super) fn begun_sending(
+    reply: Value,
+    (wanted, key): (&ReadyIf, &KeyRef),
+) -> Result<Result<Marked, Begun>, Trouble> {
     let mut parts = Parts::of(reply)?;
     let turn = parts.text("turn")?;
     if turn != "send" {
@@ -120,7 +123,8 @@ pub(super) fn begun_sending(reply: Value, wanted: &ReadyIf<'_>) -> Result<Result
     let ready = match generation {
         Some(generation) => {
             let generation = generation.parse().map_err(|_| malformed("generation"))?;
-            Some(wanted.met(generation, consent.parse().ok(), parts.next("sealed")?))
+            let sealed = (key, parts.next("sealed")?);
+            Some(Ready::new(wanted.record, (generation, consent.parse().ok()), sealed))
         }
         None => None,
     };

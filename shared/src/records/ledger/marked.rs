@@ -8,17 +8,15 @@ use super::super::locate::RecordId;
 use super::super::record::Sealed;
 use crate::seal::{Key, KeyRef};
 
-/// What a record must be for a request to be marked at once.
+/// When a record can be used as it is, beside being sealed under a key that is at hand.
 #[derive(Clone, Copy, Debug)]
-pub struct ReadyIf<'a> {
+pub struct ReadyIf {
     /// The record. It lies in the shard of its owner's entries.
     pub record: RecordId,
     /// The time by the caller's clock.
     pub now: Timestamp,
     /// An access token counts as expired so long before its end, or a quarter of its life if that is shorter.
     pub skew: SignedDuration,
-    /// The key that the caller has.
-    pub key: &'a KeyRef,
 }
 
 /// A request that is marked as sent.
@@ -43,21 +41,24 @@ pub struct Ready {
     sealed: Sealed,
 }
 
-impl ReadyIf<'_> {
+impl ReadyIf {
     /// The mark's part of the script's arguments.
-    pub(super) fn args(&self) -> [Vec<u8>; 4] {
+    pub(super) fn args(&self, key: &KeyRef) -> [Vec<u8>; 4] {
         let now = self.now.as_millisecond().to_string();
-        let (id, version) = (self.key.id.as_str().into(), self.key.version.as_str().into());
-        [now.into(), self.skew.as_millis().to_string().into(), id, version]
-    }
-
-    pub(super) fn met(&self, generation: Uuid, consent: Option<Uuid>, bytes: Vec<u8>) -> Ready {
-        Ready { record: self.record, generation, consent, sealed: Sealed { key: self.key.clone(), bytes } }
+        [now.into(), self.skew.as_millis().to_string().into(), key.id.as_str().into(), key.version.as_str().into()]
     }
 }
 
 impl Ready {
-    /// Opens it with the key of [`ReadyIf::key`].
+    pub(super) fn new(
+        record: RecordId,
+        (generation, consent): (Uuid, Option<Uuid>),
+        (key, bytes): (&KeyRef, Vec<u8>),
+    ) -> Self {
+        Self { record, generation, consent, sealed: Sealed { key: key.clone(), bytes } }
+    }
+
+    /// Opens it with the key that it was asked for under.
     ///
     /// # Errors
     /// If it does not open.

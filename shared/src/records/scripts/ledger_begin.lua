@@ -10,7 +10,8 @@
 -- Returns {'act', epoch, 1 if it was claimed before}
 -- | {'send', number of the request, 1 if it was claimed before, generation, consent, sealed} (the last three where the
 -- record is still the one that the mark was made for) | {'busy', ms left}
--- | {'doubt', ms left, ms since the first request, requests sent, epoch, consent} | {'reused'} | {'settled', state, outcome, key id, key version, sealed}.
+-- | {'doubt', ms left, ms since the first request, requests sent, epoch, consent} | {'reused'}
+-- | {'settled', state, outcome, key id, key version, sealed}.
 local entry, forget, versions, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local owner, length, fingerprint, kept, name = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local entries, held_prefix, member_prefix, record = ARGV[6], ARGV[7], ARGV[8], KEYS[5]
