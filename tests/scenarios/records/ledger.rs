@@ -159,10 +159,13 @@ async fn a_request_is_marked_at_once_only_for_a_record_that_can_be_used_as_it_is
         ("needs consent", with(|m| m.standing = Standing::needs_consent(time(1), Code::NeedsConsent)), 1, false),
         ("in quarantine", with(|m| m.standing = Standing::quarantined(time(1), Code::Quarantined)), 1, false),
     ];
-    for (what, metadata, now, usable) in cases {
+    let save = async |metadata: &Metadata| {
         let expected = world.store.load(&world.ready_if("ada").record).await.unwrap();
         let expected = expected.map_or(Expected::Absent, |record| Expected::Revision(record.revision));
         world.store.save(&world.draft_with("ada", metadata.clone()), expected).await.unwrap();
+    };
+    for (what, metadata, now, usable) in cases {
+        save(&metadata).await;
         let (entry, claim) = (Entry::of(&world), claim(HOLDS));
         let wanted = ReadyIf { now: time(now), ..world.ready_if("ada") };
         match entry.begin_if(&claim, b"body", (&wanted, &world.old)).await {
@@ -175,6 +178,7 @@ async fn a_request_is_marked_at_once_only_for_a_record_that_can_be_used_as_it_is
             other => panic!("{what}: {other:?}"),
         }
     }
+    save(&usable).await;
     let (entry, first) = (Entry::of(&world), claim(HOLDS));
     let another_key = (&world.ready_if("ada"), &world.new);
     assert!(matches!(entry.begin_if(&first, b"body", another_key).await, Err(Begun::Act { .. })));
