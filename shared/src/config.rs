@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer};
 pub use self::words::read_toml;
 
 use crate::broker::Users;
+use crate::keys::KeyTemplate;
 
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -77,9 +78,9 @@ pub struct Store {
 pub struct Keys {
     /// The local keyring's file, mode 0600.
     pub file: PathBuf,
-    /// The id of the key that seals records.
-    #[serde(default = "default_key")]
-    pub key: String,
+    /// The id of the key that seals, with `{tenant}` or `{tenant_tag}` in it for a key of each tenant.
+    #[serde(default)]
+    pub key: KeyTemplate,
 }
 
 /// Calls to providers.
@@ -218,10 +219,6 @@ fn default_prefetch() -> u16 {
 
 fn default_shards() -> u16 {
     256
-}
-
-fn default_key() -> String {
-    "tokens".into()
 }
 
 fn default_limit() -> NonZeroU16 {

@@ -5,6 +5,9 @@
 mod error;
 mod index;
 mod local;
+mod sealing;
+mod template;
+mod write;
 
 use std::sync::Arc;
 
@@ -13,6 +16,8 @@ use jiff::Timestamp;
 pub use error::{KeyError, Wanted};
 pub use index::IndexKey;
 pub use local::{KeyringError, LocalKeys};
+pub use sealing::SealingKeys;
+pub use template::{KeyTemplate, TemplateError, UnfitTenant};
 
 use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
 

@@ -32,14 +32,15 @@ pub use crate::records::LEDGER_KEPT as KEPT;
 pub use look::Looked;
 pub use turn::{Begin, Claim, Doubt, Newest, Sending, Standing, Turn};
 
+use self::turn::At;
 use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::ids;
-use crate::keys::{KeyError, KeySource, Keys};
+use crate::keys::{KeyError, SealingKeys};
 use crate::records::{
     Begun, ClaimOf, EntryId, Fingerprint, Marked, Outcome, ReadyIf, SealedResult, Store, StoreError, Trouble, Word,
 };
-use crate::seal::{Key, KeyId, KeyRef};
+use crate::seal::{Key, KeyRef};
 
 /// What must be left of a claim beside the call's own limit when the call begins.
 const MARGIN: Duration = Duration::from_secs(1);
@@ -56,18 +57,17 @@ pub struct Ledger<C> {
     /// Part of every entry's name: it never changes.
     kind: &'static str,
     store: Store,
-    keys: Keys,
-    key: KeyId,
+    keys: SealingKeys,
     clock: C,
     /// How long the act's call may take.
     call_limit: Duration,
 }
 
 impl<C: Clock> Ledger<C> {
-    /// A ledger whose results are sealed with the newest version of `key`. No call of its acts may take longer than
+    /// A ledger whose results are sealed with the newest version of their tenant's key. No call of its acts may take longer than
     /// `call_limit`.
-    pub fn new(kind: &'static str, store: Store, (keys, key): (Keys, KeyId), clock: C, call_limit: Duration) -> Self {
-        Self { kind, store, keys, key, clock, call_limit }
+    pub fn new(kind: &'static str, store: Store, keys: SealingKeys, clock: C, call_limit: Duration) -> Self {
+        Self { kind, store, keys, clock, call_limit }
     }
 
     /// Begins a delivery's turn.
@@ -80,10 +80,10 @@ impl<C: Clock> Ledger<C> {
         id: Uuid,
         message: &M,
     ) -> Result<Turn<R>, Failure> {
-        let (entry, fingerprint) = self.entry_of(owner, id, message)?;
+        let (at, fingerprint) = self.at(owner, id, message)?;
         let of = self.claim();
-        let begun = self.store.ledger_begin((&entry, owner), &fingerprint, &of).await?;
-        self.turn(entry, of, begun).await
+        let begun = self.store.ledger_begin((&at.entry, owner), &fingerprint, &of).await?;
+        self.turn(at, of, begun).await
     }
 
     /// [`Self::begin`], the record's read and [`Self::sending`] in one round trip, where the record can be used as it is.
@@ -98,37 +98,39 @@ impl<C: Clock> Ledger<C> {
         message: &M,
         wanted: &ReadyIf,
     ) -> Result<Result<Begin, Turn<R>>, Failure> {
-        let Ok(key) = self.newest().await else { return self.begin(owner, id, message).await.map(Err) };
-        let (entry, fingerprint) = self.entry_of(owner, id, message)?;
+        let Ok(key) = self.keys.newest_of(&owner.tenant).await else {
+            return self.begin(owner, id, message).await.map(Err);
+        };
+        let (at, fingerprint) = self.at(owner, id, message)?;
         let (of, start) = (self.claim(), self.clock.since_boot());
-        let begun = self.store.ledger_begin_sending((&entry, owner), &fingerprint, &of, (wanted, &key.0)).await;
+        let begun = self.store.ledger_begin_sending((&at.entry, owner), &fingerprint, &of, (wanted, &key.0)).await;
         if let Err(StoreError { trouble: Trouble::Unknown(_), .. }) = &begun {
-            tokio::spawn(never_sent(self.store.clone(), entry, of.owner));
+            tokio::spawn(never_sent(self.store.clone(), at.entry, of.owner));
         }
         match begun? {
             Ok(Marked { number, again, ready }) => {
                 let (until, ready) = (start + of.length, ready.map(|ready| (ready, Arc::clone(&key.1))));
-                let sending = Sending { entry, owner: of.owner, number, until, key, doubtful: false };
+                let sending = Sending { at, owner: of.owner, number, until, key, doubtful: false };
                 Ok(Ok(Begin { sending, again, ready }))
             }
-            Err(met) => self.turn(entry, of, met).await.map(Err),
+            Err(met) => self.turn(at, of, met).await.map(Err),
         }
     }
 
-    fn entry_of<M: Serialize>(&self, owner: &Owner, id: Uuid, message: &M) -> Result<(EntryId, Fingerprint), Failure> {
+    fn at<M: Serialize>(&self, owner: &Owner, id: Uuid, message: &M) -> Result<(At, Fingerprint), Failure> {
         let fingerprint = self.store.fingerprint(&result::plain(message)?);
-        Ok((self.store.entry(self.kind, owner, id), fingerprint))
+        Ok((At { entry: self.store.entry(self.kind, owner, id), tenant: owner.tenant.clone() }, fingerprint))
     }
 
-    async fn turn<R: DeserializeOwned>(&self, entry: EntryId, of: ClaimOf, begun: Begun) -> Result<Turn<R>, Failure> {
+    async fn turn<R: DeserializeOwned>(&self, at: At, of: ClaimOf, begun: Begun) -> Result<Turn<R>, Failure> {
         Ok(match begun {
-            Begun::Act { epoch, again } => Turn::Act(Claim { entry, of, epoch, again, doubtful: false, consent: None }),
+            Begun::Act { epoch, again } => Turn::Act(Claim { at, of, epoch, again, doubtful: false, consent: None }),
             Begun::Busy(left) => Turn::Busy(left.min(LATER)),
             Begun::Doubt { left, since, sent, epoch, consent } => {
-                Turn::Doubt(Doubt { entry, left, since, sent, consent, epoch })
+                Turn::Doubt(Doubt { at, left, since, sent, consent, epoch })
             }
             Begun::Reused => Turn::Reused,
-            Begun::Settled(settled) => Turn::Settled(self.standing(&entry, settled).await?),
+            Begun::Settled(settled) => Turn::Settled(self.standing(&at.entry, settled).await?),
         })
     }
 
@@ -139,8 +141,15 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer.
     pub async fn repeat(&self, doubt: &Doubt, doubtful: bool) -> Result<Option<Claim>, Failure> {
         let of = self.claim();
-        let taken = self.store.ledger_repeat(&doubt.entry, &of, doubtful, doubt.sent).await?;
-        Ok(taken.then_some(Claim { entry: doubt.entry, of, epoch: doubt.epoch, again: true, doubtful, consent: None }))
+        let taken = self.store.ledger_repeat(&doubt.at.entry, &of, doubtful, doubt.sent).await?;
+        Ok(taken.then_some(Claim {
+            at: doubt.at.clone(),
+            of,
+            epoch: doubt.epoch,
+            again: true,
+            doubtful,
+            consent: None,
+        }))
     }
 
     /// Notes that a request is about to be sent; `None`: the claim is not ours any more, and nothing may be sent. What
@@ -149,7 +158,7 @@ impl<C: Clock> Ledger<C> {
     /// # Errors
     /// If Redis does not answer, or there is no key. Nothing was sent, and the claim is let go.
     pub async fn sending(&self, claim: &Claim) -> Result<Option<Sending>, Failure> {
-        let key = match self.newest().await {
+        let key = match self.newest(&claim.at).await {
             Ok(key) => key,
             Err(error) => {
                 self.give_up(claim).await;
@@ -157,10 +166,11 @@ impl<C: Clock> Ledger<C> {
             }
         };
         let began = self.clock.since_boot();
-        let number = self.store.ledger_sending(&claim.entry, &claim.of, claim.consent).await?;
+        let number = self.store.ledger_sending(&claim.at.entry, &claim.of, claim.consent).await?;
         let until = began + claim.of.length;
-        let Claim { entry, of, doubtful, .. } = *claim;
-        Ok(number.map(|number| Sending { entry, owner: of.owner, number, until, key, doubtful }))
+        let Claim { at, of, doubtful, .. } = claim;
+        let (at, doubtful) = (at.clone(), *doubtful);
+        Ok(number.map(|number| Sending { at, owner: of.owner, number, until, key, doubtful }))
     }
 
     /// Whether the call can end before the claim does. Asked right before the call.
@@ -179,7 +189,7 @@ impl<C: Clock> Ledger<C> {
         outcome: Outcome,
         result: &R,
     ) -> Result<Standing<R>, Failure> {
-        let (entry, mut sealed_with) = (&sending.entry, sending.key.clone());
+        let (entry, mut sealed_with) = (&sending.at.entry, sending.key.clone());
         let mut tries = 0;
         loop {
             let (name, key) = &sealed_with;
@@ -195,7 +205,7 @@ impl<C: Clock> Ledger<C> {
             }
             tracing::warn!(%entry, %error, "what became of a request is not written yet");
             if error.code() == Code::KeyRetired
-                && let Ok(newest) = self.newest().await
+                && let Ok(newest) = self.newest(&sending.at).await
             {
                 // retired while the request was under way
                 sealed_with = newest;
@@ -213,7 +223,7 @@ impl<C: Clock> Ledger<C> {
         doubt: &Doubt,
         result: &R,
     ) -> Result<Standing<R>, Failure> {
-        self.known((&doubt.entry, None), Outcome::Happened, result).await
+        self.known((&doubt.at, None), Outcome::Happened, result).await
     }
 
     /// Notes that a message finds done what it asks for, and lets the claim go.
@@ -225,7 +235,7 @@ impl<C: Clock> Ledger<C> {
         claim: &Claim,
         result: &R,
     ) -> Result<Standing<R>, Failure> {
-        self.known((&claim.entry, Some(claim.of.owner)), Outcome::Happened, result).await
+        self.known((&claim.at, Some(claim.of.owner)), Outcome::Happened, result).await
     }
 
     /// Notes that a request may have been carried out. The claim stays until it is over: the request may still arrive.
@@ -234,7 +244,7 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer; a redelivery comes to the same conclusion.
     pub async fn lost(&self, sending: &Sending) -> Result<(), Failure> {
         let word = Word::Lost(sending.number);
-        self.store.ledger_settle(&sending.entry, sending.owner, word, false).await.map(|_| ()).map_err(Failure::from)
+        self.store.ledger_settle(&sending.at.entry, sending.owner, word, false).await.map(|_| ()).map_err(Failure::from)
     }
 
     /// Notes that a request is known not to have been carried out, and lets the claim go. A redelivery acts again.
@@ -243,7 +253,7 @@ impl<C: Clock> Ledger<C> {
     /// If Redis does not answer.
     pub async fn unsent(&self, sending: &Sending) -> Result<(), Failure> {
         let word = Word::Unsent(sending.number);
-        self.store.ledger_settle(&sending.entry, sending.owner, word, true).await.map(|_| ()).map_err(Failure::from)
+        self.store.ledger_settle(&sending.at.entry, sending.owner, word, true).await.map(|_| ()).map_err(Failure::from)
     }
 
     /// Notes that a request is known not to have been carried out, and keeps the claim for another one; `None`: somebody
@@ -252,13 +262,13 @@ impl<C: Clock> Ledger<C> {
     /// # Errors
     /// If Redis does not answer.
     pub async fn take_back(&self, sending: &Sending) -> Result<Option<Claim>, Failure> {
-        let (entry, doubtful) = (sending.entry, sending.doubtful);
+        let (at, doubtful) = (&sending.at, sending.doubtful);
         let of = ClaimOf { owner: sending.owner, ..self.claim() };
         let word = Word::Unsent(sending.number);
-        self.store.ledger_settle(&entry, of.owner, word, false).await?;
+        self.store.ledger_settle(&at.entry, of.owner, word, false).await?;
         // what was in doubt before is so again, and is claimed anew
-        let ours = !doubtful || self.store.ledger_repeat(&entry, &of, true, sending.number).await?;
-        Ok(ours.then_some(Claim { entry, of, epoch: 0, again: true, doubtful, consent: None }))
+        let ours = !doubtful || self.store.ledger_repeat(&at.entry, &of, true, sending.number).await?;
+        Ok(ours.then_some(Claim { at: at.clone(), of, epoch: 0, again: true, doubtful, consent: None }))
     }
 
     /// Notes that a message is refused for good before anything was sent under this claim, lets the claim go, and says how
@@ -271,17 +281,17 @@ impl<C: Clock> Ledger<C> {
         claim: &Claim,
         result: &R,
     ) -> Result<Standing<R>, Failure> {
-        self.known((&claim.entry, Some(claim.of.owner)), Outcome::Refused, result).await
+        self.known((&claim.at, Some(claim.of.owner)), Outcome::Refused, result).await
     }
 
     /// Writes what is known without a request, and ends the claim of this owner.
     async fn known<R: Clone + Serialize + DeserializeOwned>(
         &self,
-        (entry, owner): (&EntryId, Option<Uuid>),
+        (at, owner): (&At, Option<Uuid>),
         outcome: Outcome,
         result: &R,
     ) -> Result<Standing<R>, Failure> {
-        let (name, key) = self.newest().await?;
+        let (entry, (name, key)) = (&at.entry, self.newest(at).await?);
         let bytes = result::seal(entry, &name, &key, result)?;
         let sealed = SealedResult { key: &name, bytes: &bytes };
         let word = match outcome {
@@ -294,9 +304,9 @@ impl<C: Clock> Ledger<C> {
 
     /// Lets a claim go under which nothing was sent. If that fails it runs out by itself.
     pub async fn give_up(&self, claim: &Claim) {
-        let given_up = self.store.ledger_settle(&claim.entry, claim.of.owner, Word::GivenUp, true).await;
+        let given_up = self.store.ledger_settle(&claim.at.entry, claim.of.owner, Word::GivenUp, true).await;
         if let Err(error) = given_up {
-            tracing::warn!(entry = %claim.entry, %error, "a claim was not let go; it runs out by itself");
+            tracing::warn!(entry = %claim.at.entry, %error, "a claim was not let go; it runs out by itself");
         }
     }
 
@@ -311,7 +321,8 @@ impl<C: Clock> Ledger<C> {
         outcome: Outcome,
         result: &R,
     ) -> Result<bool, Failure> {
-        self.tell((&self.store.entry(self.kind, owner, id), None), outcome, result).await
+        let at = At { entry: self.store.entry(self.kind, owner, id), tenant: owner.tenant.clone() };
+        self.tell((&at, None), outcome, result).await
     }
 
     /// Writes a worker's own last word on a request whose outcome is unknown; `false`: that is not so any more, and what
@@ -325,17 +336,17 @@ impl<C: Clock> Ledger<C> {
         outcome: Outcome,
         result: &R,
     ) -> Result<bool, Failure> {
-        let Newest { entry, number } = newest.into();
-        self.tell((&entry, Some(number)), outcome, result).await
+        let Newest { at, number } = newest.into();
+        self.tell((&at, Some(number)), outcome, result).await
     }
 
     async fn tell<R: Serialize>(
         &self,
-        (entry, sent): (&EntryId, Option<u64>),
+        (at, sent): (&At, Option<u64>),
         outcome: Outcome,
         result: &R,
     ) -> Result<bool, Failure> {
-        let (name, key) = self.newest().await?;
+        let (entry, (name, key)) = (&at.entry, self.newest(at).await?);
         let bytes = result::seal(entry, &name, &key, result)?;
         let sealed = SealedResult { key: &name, bytes: &bytes };
         self.store.ledger_tell((entry, sent), outcome, sealed).await.map_err(Failure::from)
@@ -346,9 +357,8 @@ impl<C: Clock> Ledger<C> {
         ClaimOf { owner: ids::fresh(), length: self.call_limit * 2 + 2 * MARGIN }
     }
 
-    async fn newest(&self) -> Result<(KeyRef, Arc<Key>), KeyError> {
-        let (version, key) = self.keys.latest(&self.key).await?;
-        Ok((KeyRef { id: self.key.clone(), version }, key))
+    async fn newest(&self, at: &At) -> Result<(KeyRef, Arc<Key>), KeyError> {
+        self.keys.newest_of(&at.tenant).await
     }
 }
 

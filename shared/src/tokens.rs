@@ -27,20 +27,18 @@ pub use import::Brought;
 pub use outcome::meaning;
 pub use refresh::unspent;
 pub use sweep::{Page, Position, Sweep};
-pub use usage::{VersionUse, latest_and_older, usage};
+pub use usage::{Sealed, VersionUse, sealed, usage};
 
 use self::flights::Flights;
 use crate::clock::Clock;
-use crate::keys::{KeyError, KeySource, Keys};
+use crate::keys::SealingKeys;
 use crate::oauth::IdTokens;
 use crate::records::Store;
-use crate::seal::{Key, KeyId, KeyRef};
 
 /// Keeps the tokens of connections.
 pub struct TokenKeeper {
     store: Store,
-    keys: Keys,
-    key: KeyId,
+    keys: SealingKeys,
     calls: TokenCalls,
     flights: Flights,
     id_tokens: IdTokens,
@@ -59,12 +57,12 @@ pub struct TokenCalls {
 }
 
 impl TokenKeeper {
-    /// Keeps tokens in `store`, sealed with the newest version of `key`.
+    /// Keeps tokens in `store`, sealed with the newest version of their tenant's key.
     #[must_use]
-    pub fn new(store: Store, keys: Keys, key: KeyId, calls: TokenCalls) -> Self {
+    pub fn new(store: Store, keys: SealingKeys, calls: TokenCalls) -> Self {
         let id_tokens = IdTokens::new(calls.http.clone(), calls.clock.clone());
         let batches = Semaphore::new(sweep::BATCHES);
-        Self { store, keys, key, calls, flights: Flights::default(), id_tokens, batches }
+        Self { store, keys, calls, flights: Flights::default(), id_tokens, batches }
     }
 
     /// What ID tokens are checked with, those of exchanges and those of refreshes.
@@ -77,11 +75,5 @@ impl TokenKeeper {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
-    }
-
-    /// The key that everything new is sealed with, by its concrete name.
-    async fn newest(&self) -> Result<(KeyRef, Arc<Key>), KeyError> {
-        let (version, key) = self.keys.latest(&self.key).await?;
-        Ok((KeyRef { id: self.key.clone(), version }, key))
     }
 }

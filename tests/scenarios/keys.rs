@@ -7,6 +7,7 @@ mod measures;
 mod retire;
 mod stale;
 mod status;
+mod tenants;
 
 use jiff::SignedDuration;
 use reqwest::Method;

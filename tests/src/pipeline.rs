@@ -22,7 +22,7 @@ use lapin::{
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     ids,
-    keys::{KeySource, Keys, LocalKeys},
+    keys::{KeySource, Keys, LocalKeys, SealingKeys},
     oauth::TokenAnswer,
     records::{Store, StoreConfig, StoreMode},
     seal::{KeyRef, KeyVersion},
@@ -56,6 +56,7 @@ pub struct Pipeline {
     /// The platform that the provider `practice` is.
     pub sandbox: Sandbox,
     shards: u16,
+    key: String,
     /// What came for somebody who did not ask yet.
     kept: Mutex<Vec<Message>>,
 }
@@ -83,11 +84,13 @@ impl Pipeline {
 
     /// On servers that the test chose.
     pub async fn of(rig: Rig, sandbox: Sandbox, setup: Setup) -> Self {
-        let pipeline = Self { rig, sandbox, shards: setup.shards, kept: Mutex::default() };
+        let pipeline = Self { rig, sandbox, shards: setup.shards, key: setup.key.clone(), kept: Mutex::default() };
         pipeline.configure(&setup);
         let keyring = pipeline.keyring();
         LocalKeys::create(&keyring).expect("a keyring");
-        pipeline.rotate_key();
+        if !pipeline.key.contains('{') {
+            pipeline.rotate_key();
+        }
         pipeline.listen().await;
         pipeline
     }
@@ -113,8 +116,14 @@ impl Pipeline {
 
     /// Makes a new version of the key, which is the newest from now on.
     pub fn rotate_key(&self) -> KeyVersion {
-        let id = KEY.parse().expect("a key id");
-        LocalKeys::rotate(&self.keyring(), &id, jiff::Timestamp::UNIX_EPOCH).expect("a new key version")
+        self.rotate_key_of(KEY).version
+    }
+
+    /// The same of another key, which may be new itself.
+    pub fn rotate_key_of(&self, id: &str) -> KeyRef {
+        let id = id.parse().expect("a key id");
+        let version = LocalKeys::rotate(&self.keyring(), &id, jiff::Timestamp::UNIX_EPOCH).expect("a new key version");
+        KeyRef { id, version }
     }
 
     /// The newest version of the key.
@@ -154,21 +163,31 @@ impl Pipeline {
 
     /// How many things are sealed under this version, in all shards.
     pub async fn held(&self, version: &KeyVersion) -> u64 {
+        self.held_under(&KeyRef { id: KEY.parse().expect("a key id"), version: version.clone() }).await
+    }
+
+    /// The same of another key.
+    pub async fn held_under(&self, key: &KeyRef) -> u64 {
         let (store, mut held) = (self.store().await, 0);
-        let key = KeyRef { id: KEY.parse().expect("a key id"), version: version.clone() };
         for shard in 0..self.shards {
-            held += store.count_held(shard, &key).await.expect("a count");
+            held += store.count_held(shard, key).await.expect("a count");
         }
         held
     }
 
     /// A token keeper as workers have one.
     pub async fn keeper(&self) -> TokenKeeper {
-        let keys = Keys::Local(LocalKeys::open(&self.keyring()).expect("the keyring"));
+        let keys = self.sealing_keys().await;
         let limit = Duration::from_secs(20);
         let http = sealpost_shared::http::client(limit).expect("an HTTP client");
         let calls = TokenCalls { http, limit, clock: Arc::new(SystemClock) };
-        TokenKeeper::new(self.store().await, keys, KEY.parse().expect("a key id"), calls)
+        TokenKeeper::new(self.store().await, keys, calls)
+    }
+
+    /// The keys as workers have them.
+    pub async fn sealing_keys(&self) -> SealingKeys {
+        let keys = Keys::Local(LocalKeys::open(&self.keyring()).expect("the keyring"));
+        SealingKeys::open(keys, self.key.parse().expect("a key template")).await.expect("an index key")
     }
 
     /// Stores connections of users `user-0`, `user-1`, … of tenant `acme` with made-up tokens, as an exchange does.

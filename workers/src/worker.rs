@@ -12,10 +12,9 @@ use sealpost_schemas::RotationMode;
 use sealpost_shared::broker::{Broker, BrokerConfig};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::config::{Config, Schedule};
-use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
+use sealpost_shared::keys::{Keys, LocalKeys, SealingKeys};
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
-use sealpost_shared::seal::KeyId;
 use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
 use sealpost_shared::{http, metrics};
 use tokio::signal::unix::{SignalKind, signal};
@@ -62,15 +61,14 @@ struct Process {
     config: Config,
     broker: Broker,
     store: Store,
-    keys: Keys,
+    keys: SealingKeys,
     stop: CancellationToken,
 }
 
 impl Process {
     async fn start(config: Config) -> Result<Self, String> {
-        let keys = keys(&config)?;
-        let index_key = keys.index_key().await.map_err(|e| e.to_string())?;
-        let store = Store::new(store_config(&config)?, index_key).map_err(|e| e.to_string())?;
+        let keys = sealing_keys(&config).await?;
+        let store = Store::new(store_config(&config)?, keys.index_key()).map_err(|e| e.to_string())?;
         let broker = broker(&config)?;
         let stop = stop_signal()?;
         let process = Self { config, broker, store, keys, stop };
@@ -122,6 +120,11 @@ pub(crate) fn keys(config: &Config) -> Result<Keys, String> {
     LocalKeys::open(&config.keys.file).map(Keys::Local).map_err(|e| e.to_string())
 }
 
+/// The keys of the configuration's tenants.
+pub(crate) async fn sealing_keys(config: &Config) -> Result<SealingKeys, String> {
+    SealingKeys::open(keys(config)?, config.keys.key.clone()).await.map_err(|e| e.to_string())
+}
+
 /// How the configuration reaches Redis.
 pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, String> {
     let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
@@ -150,18 +153,16 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         tracing::warn!(%provider, problem, "its token calls will fail");
     }
     let process = Process::start(config).await?;
-    let key_id: KeyId = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
     let http: Client =
         http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
     let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());
     let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace, replies };
-    let ledger =
-        |kind| Ledger::new(kind, store.clone(), (keys.clone(), key_id.clone()), SystemClock, config.http.limit());
+    let ledger = |kind| Ledger::new(kind, store.clone(), keys.clone(), SystemClock, config.http.limit());
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
     let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock) };
-    let keeper = Arc::new(TokenKeeper::new(store.clone(), keys.clone(), key_id.clone(), calls));
+    let keeper = Arc::new(TokenKeeper::new(store.clone(), keys, calls));
     let running = TaskTracker::new();
     if StepName::Exchange.chosen(steps) {
         let step = Exchange {
@@ -214,10 +215,9 @@ pub async fn schedule(config: &Path) -> Result<(), String> {
     process.connected().await?;
     let ticks =
         wanted.iter().map(|(mode, cron)| schedule::ticks((*mode, cron), &process.broker, &SystemClock, &process.stop));
-    let key = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
     let ended = tokio::select! {
         ended = try_join_all(ticks) => ended,
-        never = schedule::measure(&process.store, &process.keys, &key) => match never {},
+        never = schedule::measure(&process.store, &process.keys) => match never {},
     };
     process.broker.close().await;
     ended.map(|_| ())

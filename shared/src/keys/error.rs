@@ -13,6 +13,8 @@ pub enum Wanted {
     Latest(KeyId),
     /// The list of versions.
     Versions(KeyId),
+    /// The key of a tenant, by the template that gives it none.
+    OfTenant(String),
     /// The key that hides names.
     Index,
 }
@@ -23,6 +25,7 @@ impl fmt::Display for Wanted {
             Self::Version(key) => write!(f, "{key}"),
             Self::Latest(id) => write!(f, "the latest version of key {id}"),
             Self::Versions(id) => write!(f, "the versions of key {id}"),
+            Self::OfTenant(template) => write!(f, "a key {template}"),
             Self::Index => f.write_str("the index key"),
         }
     }

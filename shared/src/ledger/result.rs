@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 use super::{LATER, Ledger, Standing};
 use crate::clock::Clock;
 use crate::failure::{Failure, Verdict};
-use crate::keys::KeySource;
 use crate::records::{EntryId, Settled};
 use crate::seal::{self, Key, KeyRef, Place, Purpose};
 use crate::wiped;

@@ -3,10 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealpost_schemas::Name;
 use uuid::Uuid;
 
 use crate::records::{ClaimOf, EntryId, Ready};
 use crate::seal::{Key, KeyRef};
+
+/// An entry, and the tenant whose key its result is sealed with.
+#[derive(Clone)]
+pub(super) struct At {
+    pub(super) entry: EntryId,
+    pub(super) tenant: Name,
+}
 
 /// What a delivery is to do.
 pub enum Turn<R> {
@@ -46,7 +54,7 @@ pub struct Begin {
 
 /// The right to act, while the claim lives.
 pub struct Claim {
-    pub(super) entry: EntryId,
+    pub(super) at: At,
     pub(super) of: ClaimOf,
     /// The owner's epoch when the message was first claimed.
     pub epoch: u64,
@@ -69,7 +77,7 @@ impl Claim {
 
 /// A request whose outcome nobody is there to tell.
 pub struct Doubt {
-    pub(super) entry: EntryId,
+    pub(super) at: At,
     /// How long the claim of its sender lives on. Until then the request may still be under way.
     pub left: Duration,
     /// How long ago the first request was marked.
@@ -83,27 +91,27 @@ pub struct Doubt {
 }
 
 /// The newest request that somebody knows of.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Newest {
-    pub(super) entry: EntryId,
+    pub(super) at: At,
     pub(super) number: u64,
 }
 
 impl From<&Doubt> for Newest {
     fn from(doubt: &Doubt) -> Self {
-        Self { entry: doubt.entry, number: doubt.sent }
+        Self { at: doubt.at.clone(), number: doubt.sent }
     }
 }
 
 impl From<&Sending> for Newest {
     fn from(sending: &Sending) -> Self {
-        Self { entry: sending.entry, number: sending.number }
+        Self { at: sending.at.clone(), number: sending.number }
     }
 }
 
 /// A request that is marked as sent.
 pub struct Sending {
-    pub(super) entry: EntryId,
+    pub(super) at: At,
     pub(super) owner: Uuid,
     pub(super) number: u64,
     /// When the claim ends, on the clock of [`crate::clock::Clock::since_boot`].

@@ -11,6 +11,7 @@ use super::error::StoreError;
 use super::fields::RecordError;
 use super::layout;
 use super::store::Store;
+use crate::seal::KeyRef;
 
 /// How long Redis remembers a rotation, in seconds: 7 days.
 const REMEMBER_TICK: u32 = 7 * 24 * 60 * 60;
@@ -29,6 +30,9 @@ pub struct RotationBegin {
     pub began: Timestamp,
     /// How many things were sealed under older key versions then.
     pub older: u64,
+    /// Which versions these were.
+    #[serde(default)]
+    pub versions: Vec<KeyRef>,
 }
 
 /// A rotation as it stands.
@@ -58,6 +62,14 @@ impl Store {
         self.query::<u64>(doing.as_str(), &list).await?;
         let mut forget = redis::cmd("ZREMRANGEBYRANK");
         self.query::<u64>(doing, forget.arg(layout::TICKS).arg(0).arg(-1 - LISTED)).await.map(|_| ())
+    }
+
+    /// How a rotation began; `None`: that is not remembered.
+    pub async fn rotation_begin(&self, tick: Uuid) -> Result<Option<RotationBegin>, StoreError> {
+        let doing = format!("read how rotation {tick} began");
+        let begin: Option<String> = self.query(doing.as_str(), redis::cmd("GET").arg(layout::tick_begin(tick))).await?;
+        let read = begin.map(|begin| serde_json::from_str(&begin)).transpose();
+        read.map_err(|_| StoreError::new(doing, RecordError::Malformed("tick").into()))
     }
 
     /// The rotations that began lately, the newest first.

@@ -52,6 +52,11 @@ fn check(what: &'static str, max: usize, text: &str) -> Result<(), NameError> {
 }
 
 impl KeyId {
+    /// The key of everything, where no other is configured.
+    pub(crate) fn usual() -> Self {
+        Self("tokens".into())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -10,7 +10,6 @@ use uuid::Uuid;
 
 use super::TokenKeeper;
 use crate::failure::Failure;
-use crate::keys::KeySource;
 use crate::metrics;
 use crate::oauth::OAuthProvider;
 use crate::records::{Content, Metadata, Ready, ReadyIf, Record, Standing, State};

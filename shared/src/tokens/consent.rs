@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{TokenKeeper, superseded};
 use crate::failure::Failure;
 use crate::ids;
-use crate::keys::{KeyError, KeySource};
+use crate::keys::KeyError;
 use crate::oauth::{Account, TokenAnswer};
 use crate::records::{Content, Custody, Expected, Metadata, Record, Saved, Standing, State, Subject, TokenSet};
 use crate::seal::{Key, KeyRef};
@@ -78,7 +78,7 @@ impl Prepared {
 impl TokenKeeper {
     /// Makes sure that tokens could be stored, before a code is spent on them.
     pub async fn prepare(&self, connection: &Connection) -> Result<Prepared, Failure> {
-        let key = self.newest().await?;
+        let key = self.keys.newest_of(&connection.tenant).await?;
         let id = self.store.locate(connection);
         let current = self.store.load(&id).await?;
         let subject = self.subject_of(current.as_ref()).await?;
@@ -100,7 +100,8 @@ impl TokenKeeper {
         let mut known = prepared.subject.clone();
         for _ in 0..SAVES {
             let content = content(prepared, consented, known.as_ref())?;
-            let (name, key) = self.newest().await.unwrap_or_else(|_| prepared.key.clone());
+            let newest = self.keys.newest_of(&prepared.connection.tenant).await;
+            let (name, key) = newest.unwrap_or_else(|_| prepared.key.clone());
             let draft = self.store.draft(&content, metadata.clone(), &name, &key)?.in_epoch(prepared.epoch);
             let expected = revision.map_or(Expected::Absent, Expected::Revision);
             if let Saved::Written(_) = self.store.save(&draft, expected).await? {

@@ -110,7 +110,8 @@ impl TokenKeeper {
 
     async fn save(&self, attempt: &Attempt<'_>, content: &Content, metadata: &Metadata) -> Result<Saved, Failure> {
         // the newest as it is now; a key source that went away meanwhile must not cost the tokens
-        let (name, key) = self.newest().await.unwrap_or_else(|_| attempt.key.clone());
+        let (name, key) =
+            self.keys.newest_of(&attempt.wanted.connection.tenant).await.unwrap_or_else(|_| attempt.key.clone());
         let draft = self.store.draft(content, metadata.clone(), &name, &key)?;
         let parent = Expected::Generation(attempt.record.metadata.generation);
         Ok(self.store.save(&draft, parent).await?)

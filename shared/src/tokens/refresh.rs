@@ -91,7 +91,7 @@ impl TokenKeeper {
                 Found::Settled(access) => return Ok(Err(access)),
                 Found::Stale(stale) => *stale,
             };
-            let key = self.newest().await?;
+            let key = self.keys.newest_of(&wanted.connection.tenant).await?;
             let marker = Marker { attempt: ids::fresh(), at: self.calls.clock.now() };
             if let Saved::Written(_) = self.store.set_marker(&record, Some(marker)).await? {
                 return Ok(Ok(Attempt { wanted, record, content, marker, key }));

@@ -12,7 +12,6 @@ use super::outcome::{LOOKS, event_id};
 use super::refresh::Attempt;
 use super::turn::put_off;
 use crate::failure::Failure;
-use crate::keys::KeySource;
 use crate::oauth::TokenAnswer;
 use crate::records::{Content, Expected, Metadata, RecordId, Saved, Standing, State};
 use crate::{ids, metrics};

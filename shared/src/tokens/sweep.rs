@@ -14,13 +14,13 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use sealpost_schemas::{Answer, Code, ProviderId, RotationCounts, RotationMode, RotationScope};
+use uuid::Uuid;
 
 use super::TokenKeeper;
 use crate::failure::{Failure, Verdict};
-use crate::keys::{KeySource, VersionInfo};
 use crate::oauth::OAuthProvider;
 use crate::records::{Cursor, Held, Scope};
-use crate::seal::{Key, KeyRef};
+use crate::seal::KeyRef;
 
 pub use position::Position;
 
@@ -78,8 +78,6 @@ pub struct Page {
 struct Walk<'a, P> {
     sweep: &'a Sweep<'a, P>,
     scope: Scope,
-    newest: KeyRef,
-    key: Arc<Key>,
 }
 
 impl TokenKeeper {
@@ -91,13 +89,11 @@ impl TokenKeeper {
     where
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
     {
-        let (newest, key) = self.newest().await?;
-        let walk = Walk { scope: self.store.scope(sweep.scope), sweep: &sweep, newest, key };
+        let walk = Walk { scope: self.store.scope(sweep.scope), sweep: &sweep };
         let mut versions = self.store.versions(sweep.shard).await?;
-        versions.retain(|version| version.id == walk.newest.id);
-        versions.sort_by(|a, b| a.version.as_str().cmp(b.version.as_str()));
+        versions.sort();
         if sweep.mode == RotationMode::Rewrap {
-            versions.retain(|version| *version != walk.newest);
+            versions = self.outdated(versions).await?;
         }
         let untold = if sweep.again && sweep.mode == RotationMode::Refresh {
             self.found_needy(&walk).await?
@@ -114,21 +110,29 @@ impl TokenKeeper {
         }
     }
 
-    /// The versions of the key, but the latest, that are still enabled and hold nothing any more.
+    /// The older versions under which something was sealed when this rotation began, and nothing is any more.
     ///
     /// # Errors
     /// If Redis or the key source give no answer.
-    pub async fn emptied(&self) -> Result<Vec<KeyRef>, Failure> {
-        let mut versions = self.keys.versions(&self.key).await?;
-        versions.pop();
+    pub async fn emptied(&self, rotation: Uuid) -> Result<Vec<KeyRef>, Failure> {
         let mut empty = Vec::new();
-        for VersionInfo { version, .. } in versions.into_iter().filter(|version| version.enabled) {
-            let key = KeyRef { id: self.key.clone(), version };
-            if self.store.count_held_everywhere(&key).await? == 0 {
+        for key in self.store.rotation_begin(rotation).await?.map(|begin| begin.versions).unwrap_or_default() {
+            if self.store.count_held_everywhere(&key).await? == 0 && !self.keys.is_newest(&key).await? {
                 empty.push(key);
             }
         }
         Ok(empty)
+    }
+
+    /// Those of these versions whose things are to be sealed anew.
+    async fn outdated(&self, versions: Vec<KeyRef>) -> Result<Vec<KeyRef>, Failure> {
+        let mut outdated = Vec::with_capacity(versions.len());
+        for version in versions {
+            if !self.keys.is_newest(&version).await? {
+                outdated.push(version);
+            }
+        }
+        Ok(outdated)
     }
 
     /// A page of what is due.
@@ -182,10 +186,8 @@ impl TokenKeeper {
             return Ok(false);
         }
         let mut left = 0;
-        for version in self.store.versions(walk.sweep.shard).await? {
-            if version.id == walk.newest.id && version != walk.newest {
-                left += self.store.count_held(walk.sweep.shard, &version).await?;
-            }
+        for version in self.outdated(self.store.versions(walk.sweep.shard).await?).await? {
+            left += self.store.count_held(walk.sweep.shard, &version).await?;
         }
         Ok(left > walk.sweep.left_behind + page.counts.failed)
     }
@@ -224,7 +226,7 @@ impl TokenKeeper {
         match held {
             Held::Record(id) => self.renew(walk, &id).await,
             // a result tells nobody's name: it belongs to a rotation of everything
-            Held::Entry(id) if walk.scope.is_everything() => Ok((self.reseal_result(walk, &id).await?, Vec::new())),
+            Held::Entry(id) if walk.scope.is_everything() => Ok((self.reseal_result(&id).await?, Vec::new())),
             Held::Entry(_) => Ok(Default::default()),
         }
     }

@@ -1,14 +1,16 @@
 //! How the versions of sealing keys are used: what the key source says of each, and what the store holds under it.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use sealpost_schemas::{RotationMode, RotationTick};
 
 use super::TokenKeeper;
 use crate::failure::Failure;
 use crate::ids;
-use crate::keys::{KeyError, KeySource, Keys, VersionInfo};
+use crate::keys::{KeyError, KeySource, SealingKeys, VersionInfo};
 use crate::records::{Holding, RotationBegin, Store};
-use crate::seal::{KeyId, KeyRef};
+use crate::seal::KeyRef;
 
 /// How a key version is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,19 +25,33 @@ pub struct VersionUse {
     pub holding: Holding,
 }
 
-/// The versions of `key`, and of whatever else something is sealed under: key by key, oldest first.
+/// How much is sealed under which versions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sealed {
+    /// Under the latest versions of tenants' keys.
+    pub latest: u64,
+    /// Under any other.
+    pub older: u64,
+    /// Which others these are.
+    pub outdated: Vec<KeyRef>,
+}
+
+/// The versions of the key that all tenants share, and of whatever else something is sealed under: key by key, oldest first.
+/// Each key's versions are listed at the source.
 ///
 /// # Errors
 /// If Redis or the key source give no answer.
-pub async fn usage(store: &Store, keys: &Keys, key: &KeyId) -> Result<Vec<VersionUse>, Failure> {
+pub async fn usage(store: &Store, keys: &SealingKeys) -> Result<Vec<VersionUse>, Failure> {
     let mut holdings = store.holdings().await?;
-    let mut ids: Vec<_> = holdings.keys().map(|held| &held.id).filter(|id| *id != key).cloned().collect();
-    ids.dedup();
+    let shared = keys.template().shared();
+    let mut ids: BTreeSet<_> = holdings.keys().map(|held| held.id.clone()).collect();
+    // the one that is used comes last
+    ids.retain(|id| Some(id) != shared);
     let mut used = Vec::new();
-    for id in ids.iter().chain([key]) {
-        let infos = match keys.versions(id).await {
+    for id in ids.iter().chain(shared) {
+        let infos = match keys.source().versions(id).await {
             // nothing is known of the version that something is sealed under
-            Err(KeyError::Missing { .. }) if id != key => Vec::new(),
+            Err(KeyError::Missing { .. }) if Some(id) != shared => Vec::new(),
             infos => infos?,
         };
         let latest = infos.len().saturating_sub(1);
@@ -52,14 +68,21 @@ pub async fn usage(store: &Store, keys: &Keys, key: &KeyId) -> Result<Vec<Versio
     Ok(used)
 }
 
-/// How many things are sealed under this key's latest version, and how many under any other.
-#[must_use]
-pub fn latest_and_older(used: &[VersionUse], key: &KeyId) -> (u64, u64) {
-    let sum = |latest: bool| {
-        let those = used.iter().filter(|version| (version.latest && version.key.id == *key) == latest);
-        those.map(|version| version.holding.held).sum()
-    };
-    (sum(true), sum(false))
+/// How much is sealed under the latest versions, and how much under others. Nothing is listed at the source.
+///
+/// # Errors
+/// If Redis or the key source give no answer.
+pub async fn sealed(store: &Store, keys: &SealingKeys) -> Result<Sealed, Failure> {
+    let mut sealed = Sealed::default();
+    for (key, Holding { held, .. }) in store.holdings().await?.into_iter().filter(|(_, holding)| holding.held > 0) {
+        if keys.is_newest(&key).await? {
+            sealed.latest += held;
+        } else {
+            sealed.older += held;
+            sealed.outdated.push(key);
+        }
+    }
+    Ok(sealed)
 }
 
 impl TokenKeeper {
@@ -68,11 +91,11 @@ impl TokenKeeper {
     /// # Errors
     /// If Redis or the key source give no answer.
     pub async fn begin_rotation(&self, tick: &RotationTick, now: Timestamp) -> Result<(), Failure> {
-        let (_, older) = latest_and_older(&usage(&self.store, &self.keys, &self.key).await?, &self.key);
+        let Sealed { older, outdated: versions, .. } = sealed(&self.store, &self.keys).await?;
         let everything = tick.scope.tenant.is_none()
             && tick.scope.provider.is_none()
             && (tick.mode == RotationMode::Rewrap || tick.due_before.is_none());
-        let begin = RotationBegin { mode: tick.mode, everything, began: now, older };
+        let begin = RotationBegin { mode: tick.mode, everything, began: now, older, versions };
         Ok(self.store.begin_rotation(ids::rotation(tick.id, &tick.scope), &begin).await?)
     }
 }

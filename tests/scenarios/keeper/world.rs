@@ -10,7 +10,7 @@ use sealpost_shared::{
     clock::{Clock, SystemClock},
     failure::Failure,
     http, ids,
-    keys::{KeySource, Keys, LocalKeys},
+    keys::{KeySource, Keys, LocalKeys, SealingKeys},
     oauth::{OAuthProvider, TokenAnswer},
     records::{Content, Record, Store, StoreConfig, StoreMode},
     tokens::{Access, Consented, TokenCalls, TokenKeeper},
@@ -191,10 +191,11 @@ pub(super) struct KeeperConfig {
 impl KeeperConfig {
     pub(super) async fn keeper_at(&self, redis: &str, limit: Duration, clock: Arc<dyn Clock>) -> Arc<TokenKeeper> {
         let keys = Keys::Local(LocalKeys::open(&self.keyring).unwrap());
+        let keys = SealingKeys::open(keys, KEY.parse().unwrap()).await.unwrap();
         let config = StoreConfig::new(StoreMode::Single, [SecretString::from(redis)]);
-        let store = Store::open(config, keys.index_key().await.unwrap()).await.unwrap();
+        let store = Store::open(config, keys.index_key()).await.unwrap();
         let calls = TokenCalls { http: http::client(limit).unwrap(), limit, clock };
-        Arc::new(TokenKeeper::new(store, keys, KEY.parse().unwrap(), calls))
+        Arc::new(TokenKeeper::new(store, keys, calls))
     }
 }
 

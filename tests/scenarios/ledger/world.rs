@@ -2,9 +2,7 @@
 
 use sealpost_schemas::{Name, Owner};
 use sealpost_shared::clock::SystemClock;
-use sealpost_shared::keys::{Keys, LocalKeys};
 use sealpost_shared::ledger::Ledger;
-use sealpost_tests::pipeline::KEY;
 use sealpost_tests::{Pipeline, Setup};
 use serde_json::Value;
 
@@ -51,9 +49,8 @@ pub(crate) fn write_entry(pipeline: &Pipeline, entry: Entry) {
 
 /// The ledger of publish jobs, as an operator's tool has it.
 pub(crate) async fn ledger(pipeline: &Pipeline) -> Ledger<SystemClock> {
-    let keys = Keys::Local(LocalKeys::open(&pipeline.keyring()).unwrap());
     let limit = std::time::Duration::from_secs(LIMIT);
-    Ledger::new("publish-job", pipeline.store().await, (keys, KEY.parse().unwrap()), SystemClock, limit)
+    Ledger::new("publish-job", pipeline.store().await, pipeline.sealing_keys().await, SystemClock, limit)
 }
 
 pub(crate) fn owner(message: &Value) -> Owner {

@@ -13,6 +13,8 @@ pub struct Setup {
     pub platform: Option<String>,
     /// `store.shards`.
     pub shards: u16,
+    /// `keys.key`. A key of that very name is made.
+    pub key: String,
     /// `broker.prefetch`.
     pub prefetch: u16,
     /// `broker.users`, as TOML: a user and its tenants a line.
@@ -30,6 +32,7 @@ impl Default for Setup {
             redis_url: None,
             platform: None,
             shards: 256,
+            key: KEY.into(),
             prefetch: 64,
             users: None,
             http_limit: 20,
@@ -44,7 +47,7 @@ impl Pipeline {
         let redis_url = setup.redis_url.clone().unwrap_or_else(|| self.rig.redis_url());
         let amqp = setup.amqp_url.as_deref().unwrap_or(self.rig.amqp_url());
         let platform = setup.platform.as_deref().unwrap_or(self.sandbox.issuer());
-        let Setup { shards, prefetch, http_limit, client_secret, .. } = setup;
+        let Setup { shards, key, prefetch, http_limit, client_secret, .. } = setup;
         let users = setup.users.as_ref().map(|users| format!("[broker.users]\n{users}")).unwrap_or_default();
         self.write("broker.url", amqp);
         self.write("redis.url", &redis_url);
@@ -55,7 +58,7 @@ impl Pipeline {
                 "providers = 'providers.toml'\n\
                  [broker]\nurl = {{ file = 'broker.url' }}\nprefetch = {prefetch}\n{users}\n\
                  [store]\nurl = {{ file = 'redis.url' }}\nshards = {shards}\n\
-                 [keys]\nfile = 'keyring.json'\nkey = '{KEY}'\n\
+                 [keys]\nfile = 'keyring.json'\nkey = '{key}'\n\
                  [http]\nlimit_seconds = {http_limit}\n\
                  [ops]\nlisten = '127.0.0.1:0'\n"
             ),

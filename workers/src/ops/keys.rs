@@ -14,7 +14,7 @@ use clap::Subcommand;
 pub enum Keys {
     /// Lists the versions: how old they are, whether they are in use, and how much is sealed under each.
     List(list::List),
-    /// Adds a version to the key that seals records, the latest from then on; makes the keyring if there is none.
+    /// Adds a version to a key that seals, the latest from then on; makes the keyring if there is none.
     ///
     /// Running workers seal with it from their next write on. What older versions sealed stays under these until a rotation
     /// seals it anew: the next scheduled tick, or sealpost enqueue rotate.
@@ -40,7 +40,7 @@ pub enum Keys {
 pub async fn run(command: Keys) -> Result<(), String> {
     match command {
         Keys::List(args) => list::run(&args).await,
-        Keys::Rotate(args) => rotate::run(&args),
+        Keys::Rotate(args) => rotate::run(&args).await,
         Keys::Retire(args) => retire::run(&args).await,
         Keys::Status(args) => status::run(&args).await,
     }

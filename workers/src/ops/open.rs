@@ -5,10 +5,9 @@ use std::time::Duration;
 use sealpost_shared::broker::Broker;
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::{KeySource, Keys};
+use sealpost_shared::keys::SealingKeys;
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::records::Store;
-use sealpost_shared::seal::KeyId;
 use tokio::time::timeout;
 
 use crate::worker;
@@ -28,29 +27,27 @@ pub(super) async fn broker(config: &Config) -> Result<Broker, String> {
 }
 
 /// Opens the store, and the keys that open what it holds.
-pub(super) async fn store(config: &Config) -> Result<(Store, Keys), String> {
-    let keys = worker::keys(config)?;
-    let index_key = keys.index_key().await.map_err(|error| error.to_string())?;
-    let store = Store::open(worker::store_config(config)?, index_key).await.map_err(|error| error.to_string())?;
+pub(super) async fn store(config: &Config) -> Result<(Store, SealingKeys), String> {
+    let keys = worker::sealing_keys(config).await?;
+    let store =
+        Store::open(worker::store_config(config)?, keys.index_key()).await.map_err(|error| error.to_string())?;
     Ok((store, keys))
 }
 
 /// The ledgers of every kind of message.
 pub(super) struct Ledgers {
     store: Store,
-    keys: Keys,
-    key: KeyId,
+    keys: SealingKeys,
     limit: Duration,
 }
 
 impl Ledgers {
     pub(super) async fn open(config: &Config) -> Result<Self, String> {
         let (store, keys) = store(config).await?;
-        let key = config.keys.key.parse().map_err(|error| format!("keys.key: {error}"))?;
-        Ok(Self { store, keys, key, limit: config.http.limit() })
+        Ok(Self { store, keys, limit: config.http.limit() })
     }
 
     pub(super) fn of(&self, kind: &'static str) -> Ledger<SystemClock> {
-        Ledger::new(kind, self.store.clone(), (self.keys.clone(), self.key.clone()), SystemClock, self.limit)
+        Ledger::new(kind, self.store.clone(), self.keys.clone(), SystemClock, self.limit)
     }
 }

@@ -102,7 +102,7 @@ impl RotateShard {
         if let Some(counts) = store.finish_shard(rotation, (shard.shard, shards), counts).await? {
             let id = ids::follow_up(None, rotation, RotationDone::NAME, "");
             news.push(Answer::of(RotationDone { id, tick, mode, shards, counts }));
-            for key in self.keeper.emptied().await? {
+            for key in self.keeper.emptied(rotation).await? {
                 let id = ids::follow_up(None, uuid::Uuid::nil(), KeyEmpty::NAME, &key.to_string());
                 news.push(Answer::of(KeyEmpty { id, key: key.id.to_string(), version: key.version.to_string() }));
             }

@@ -4,20 +4,19 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use sealpost_schemas::RotationMode;
-use sealpost_shared::keys::Keys;
+use sealpost_shared::keys::SealingKeys;
 use sealpost_shared::metrics;
 use sealpost_shared::records::Store;
-use sealpost_shared::seal::KeyId;
-use sealpost_shared::tokens::{latest_and_older, usage};
+use sealpost_shared::tokens::{Sealed, sealed};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(10);
 
 /// Measures for ever. While it cannot, the last values stay.
-pub async fn measure(store: &Store, keys: &Keys, key: &KeyId) -> Infallible {
+pub async fn measure(store: &Store, keys: &SealingKeys) -> Infallible {
     let mut told = false;
     loop {
-        match look(store, keys, key).await {
+        match look(store, keys).await {
             Ok(()) => told = false,
             Err(reason) => {
                 if !std::mem::replace(&mut told, true) {
@@ -29,10 +28,9 @@ pub async fn measure(store: &Store, keys: &Keys, key: &KeyId) -> Infallible {
     }
 }
 
-async fn look(store: &Store, keys: &Keys, key: &KeyId) -> Result<(), String> {
-    let used = usage(store, keys, key).await.map_err(|failure| failure.message)?;
+async fn look(store: &Store, keys: &SealingKeys) -> Result<(), String> {
+    let Sealed { latest, older, .. } = sealed(store, keys).await.map_err(|failure| failure.message)?;
     let rotations = store.rotations().await.map_err(|error| error.to_string())?;
-    let (latest, older) = latest_and_older(&used, key);
     metrics::sealed_under(latest, older);
     for mode in [RotationMode::Rewrap, RotationMode::Refresh] {
         let running = rotations.iter().filter(|rotation| rotation.begin.mode == mode && rotation.ended.is_none());

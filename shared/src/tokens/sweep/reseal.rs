@@ -6,13 +6,23 @@ use sealpost_schemas::{Code, RotationCounts};
 
 use super::super::quarantine;
 use super::{Position, TokenKeeper, Walk, resealed};
-use crate::failure::Failure;
-use crate::keys::KeySource;
+use crate::failure::{Failure, Verdict};
+use crate::keys::KeyError;
 use crate::records::{EntryId, Record, RecordId, Saved, Sealed, SealedResult, State, StoreError};
-use crate::seal::{Key, KeyRef};
+use crate::seal::{Key, KeyId, KeyRef};
 
 /// How often one record is looked at again when it moved while it was sealed.
 const LOOKS: usize = 4;
+
+/// A key and its name.
+type Named = (KeyRef, Arc<Key>);
+
+/// The keys that were used last: most often those of the next record too.
+#[derive(Default)]
+struct AtHand {
+    old: Option<Named>,
+    new: Option<Named>,
+}
 
 impl TokenKeeper {
     /// Seals records anew, all together: one read and one write for all that are unmoved. It takes no lease: its condition is
@@ -46,10 +56,10 @@ impl TokenKeeper {
         ids: &[RecordId],
         done: &mut Vec<Result<RotationCounts, Failure>>,
     ) -> Result<Vec<RecordId>, Failure> {
-        let (mut anew, mut last) = (Vec::with_capacity(ids.len()), None);
+        let (mut anew, mut at_hand) = (Vec::with_capacity(ids.len()), AtHand::default());
         for (id, read) in self.store.load_each(ids).await? {
             let sealed = match read {
-                Ok(record) => self.sealed_anew(walk, record, &mut last).await,
+                Ok(record) => self.sealed_anew(walk, record, &mut at_hand).await,
                 Err(error) => Err(StoreError { doing: format!("load record {id}"), trouble: error.into() }.into()),
             };
             match sealed {
@@ -58,28 +68,33 @@ impl TokenKeeper {
                 Err(failure) => done.push(Err(failure)),
             }
         }
-        if anew.is_empty() {
-            return Ok(Vec::new());
-        }
         let mut moved = Vec::new();
-        let saved = self.store.reseal(walk.sweep.shard, &walk.newest, &anew).await?;
-        for (saved, (record, _)) in saved.into_iter().zip(anew) {
-            match saved {
-                Saved::Written(_) => done.push(Ok(resealed(true))),
-                Saved::Moved => moved.push(record.id),
+        // those of one tenant are under one key, those of another may be under another
+        while let Some(key) = anew.first().map(|(_, sealed): &(Record, Sealed)| sealed.key().clone()) {
+            let these: Vec<_> = anew.extract_if(.., |(_, sealed)| *sealed.key() == key).collect();
+            let saved = self.store.reseal(walk.sweep.shard, &key, &these).await?;
+            for (saved, (record, _)) in saved.into_iter().zip(these) {
+                match saved {
+                    Saved::Written(_) => done.push(Ok(resealed(true))),
+                    Saved::Moved => moved.push(record.id),
+                }
             }
         }
         Ok(moved)
     }
 
-    /// A record with its new ciphertext; `None`: it needs none. `last`: the key of the one before, which is most often its own.
+    /// A record with its new ciphertext; `None`: it needs none.
     async fn sealed_anew<P>(
         &self,
         walk: &Walk<'_, P>,
         record: Record,
-        last: &mut Option<(KeyRef, Arc<Key>)>,
+        at_hand: &mut AtHand,
     ) -> Result<Option<(Record, Sealed)>, Failure> {
-        if *record.key() == walk.newest || !walk.scope.has(&record) {
+        if !walk.scope.has(&record) {
+            return Ok(None);
+        }
+        let known = self.keys.template().may_name(&record.key().id);
+        if known && self.newest_at_hand(&record.key().id, at_hand).await?.0 == *record.key() {
             return Ok(None);
         }
         if record.metadata.standing.state == State::Quarantined {
@@ -90,12 +105,18 @@ impl TokenKeeper {
             let message = format!("record {} is in quarantine", record.id);
             return Err(Failure::reject(Code::Quarantined, message).with_events(event));
         }
-        let old = match last.take() {
+        let old = match at_hand.old.take() {
             Some((name, key)) if name == *record.key() => key,
-            _ => self.keys.get(record.key()).await?,
+            _ => self.keys.get(record.key()).await.map_err(of_one_key)?,
         };
-        *last = Some((record.key().clone(), Arc::clone(&old)));
-        match record.seal_anew(&old, &walk.newest, &walk.key) {
+        at_hand.old = Some((record.key().clone(), Arc::clone(&old)));
+        if !known {
+            // it was sealed under another rule: whose key it is to have, only its content says
+            let content = self.open(&record, None, walk.sweep.now).await?;
+            at_hand.new = Some(self.keys.newest_of(&content.connection.tenant).await.map_err(of_one_key)?);
+        }
+        let Some((newest, key)) = &at_hand.new else { return Ok(None) };
+        match record.seal_anew(&old, newest, key) {
             Ok(sealed) => Ok(Some((record, sealed))),
             Err(error) if error.code() == Code::Quarantined => {
                 Err(self.quarantine(&record, None, &error, walk.sweep.now).await)
@@ -104,21 +125,43 @@ impl TokenKeeper {
         }
     }
 
-    /// Seals one ledger result anew.
-    pub(super) async fn reseal_result<P>(&self, walk: &Walk<'_, P>, id: &EntryId) -> Result<RotationCounts, Failure> {
+    async fn newest_at_hand<'a>(&self, id: &KeyId, at_hand: &'a mut AtHand) -> Result<&'a Named, Failure> {
+        let known = at_hand.new.take().filter(|(name, _)| name.id == *id);
+        Ok(at_hand.new.insert(match known {
+            Some(known) => known,
+            None => self.keys.newest(id.clone()).await.map_err(of_one_key)?,
+        }))
+    }
+
+    /// Seals one ledger result anew. One under a key that is no tenant's stays: it does not say whose it is, and is forgotten
+    /// soon.
+    pub(super) async fn reseal_result(&self, id: &EntryId) -> Result<RotationCounts, Failure> {
         for _ in 0..LOOKS {
             let Some(result) = self.store.ledger_result(id).await? else { return Ok(resealed(false)) };
-            if *result.key() == walk.newest {
+            let own = &result.key().id;
+            let template = self.keys.template();
+            let Some(target) = template.shared().or_else(|| template.may_name(own).then_some(own)) else {
+                return Ok(resealed(false));
+            };
+            let (newest, key) = self.keys.newest(target.clone()).await.map_err(of_one_key)?;
+            if *result.key() == newest {
                 return Ok(resealed(false));
             }
-            let old = self.keys.get(result.key()).await?;
-            let bytes = result.seal_anew(&old, &walk.newest, &walk.key).map_err(|error| {
+            let old = self.keys.get(result.key()).await.map_err(of_one_key)?;
+            let bytes = result.seal_anew(&old, &newest, &key).map_err(|error| {
                 Failure::reject(Code::Quarantined, format!("the result of ledger entry {id}: {error}; restore it"))
             })?;
-            if self.store.ledger_reseal(&result, SealedResult { key: &walk.newest, bytes: &bytes }).await? {
+            if self.store.ledger_reseal(&result, SealedResult { key: &newest, bytes: &bytes }).await? {
                 return Ok(resealed(true));
             }
         }
         Err(Failure::retry(Code::Conflict, format!("ledger entry {id} moved under every attempt to seal it anew")))
     }
+}
+
+/// A key that is not set up right is a trouble of what is sealed under it; the walk goes on with the others.
+fn of_one_key(error: KeyError) -> Failure {
+    let misconfigured = matches!(error, KeyError::Misconfigured { .. });
+    let failure = Failure::from(error);
+    if misconfigured { Failure { verdict: Verdict::Reject, ..failure } } else { failure }
 }

@@ -58,15 +58,12 @@ async fn keyring(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey>>) {
     };
     let file = config.keys.file.display().to_string();
     let mut found = vec![Finding::good("keyring", format!("{file}, for its owner only; keep a copy of it"))];
-    let id = match config.keys.key.parse() {
-        Ok(id) => id,
-        Err(error) => {
-            found.push(Finding::wrong("sealing key", format!("keys.key: {error}")));
-            return (found, keys.index_key().await.ok());
-        }
+    let Some(id) = config.keys.key.shared() else {
+        found.push(Finding::good("sealing keys", format!("{}: one for each tenant", config.keys.key)));
+        return (found, keys.index_key().await.ok());
     };
-    let newest = match keys.latest(&id).await {
-        Ok((version, _)) => keys.versions(&id).await.map(|all| (version, all)).map_err(|error| error.to_string()),
+    let newest = match keys.latest(id).await {
+        Ok((version, _)) => keys.versions(id).await.map(|all| (version, all)).map_err(|error| error.to_string()),
         Err(error) => Err(format!("{error}; sealpost keys rotate adds a version")),
     };
     found.push(Finding::of("sealing key", &newest, |(version, all)| {

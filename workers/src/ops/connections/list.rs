@@ -6,7 +6,7 @@ use clap::Args;
 use comfy_table::{Cell, Color, Table};
 use sealpost_schemas::{Name, Owner, ProviderId, RotationScope};
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::{KeySource, Keys};
+use sealpost_shared::keys::SealingKeys;
 use sealpost_shared::records::{Cursor, Held, RecordId, Scope, State, Store};
 use sealpost_shared::seal::KeyRef;
 
@@ -57,7 +57,7 @@ pub struct List {
 struct Listing<'a> {
     args: &'a List,
     store: &'a Store,
-    keys: &'a Keys,
+    keys: &'a SealingKeys,
     scope: Scope,
     table: Table,
     left: usize,
@@ -81,7 +81,7 @@ pub(super) async fn run(args: &List) -> Result<(), String> {
             let ids = store.owned(&owner).await.map_err(|error| error.to_string())?;
             listing.add(&ids).await?;
         }
-        _ => listing.walk(&order(&keys, &config).await).await?,
+        _ => listing.walk().await?,
     }
     listing.progress.end();
     match (args.json, listing.table.is_empty(), listing.more) {
@@ -92,21 +92,19 @@ pub(super) async fn run(args: &List) -> Result<(), String> {
     }
 }
 
-/// The key's versions, oldest first: a record moves to newer ones only, and so is not missed.
-async fn order(keys: &Keys, config: &Config) -> Vec<String> {
-    let Ok(id) = config.keys.key.parse() else { return Vec::new() };
-    let versions = keys.versions(&id).await.unwrap_or_default();
-    versions.into_iter().map(|info| info.version.to_string()).collect()
-}
-
 impl Listing<'_> {
-    /// Every shard. A record that is sealed anew meanwhile is met twice, and listed once.
-    async fn walk(&mut self, order: &[String]) -> Result<(), String> {
+    /// Every shard. A record that is sealed anew meanwhile is met twice, and listed once: it moves to the newest version of its
+    /// key, and these come last.
+    async fn walk(&mut self) -> Result<(), String> {
         for shard in 0..self.store.shards() {
-            let mut versions = self.store.versions(shard).await.map_err(|error| error.to_string())?;
-            versions.sort_by_key(|key| order.iter().position(|version| *version == key.version.to_string()));
-            let mut met = HashSet::new();
+            let versions = self.store.versions(shard).await.map_err(|error| error.to_string())?;
+            let (mut older, mut newest) = (Vec::new(), Vec::new());
             for version in versions {
+                let is_newest = self.keys.is_newest(&version).await.unwrap_or_default();
+                if is_newest { newest.push(version) } else { older.push(version) }
+            }
+            let mut met = HashSet::new();
+            for version in older.into_iter().chain(newest) {
                 self.held(shard, &version, &mut met).await?;
                 if self.more {
                     return Ok(());

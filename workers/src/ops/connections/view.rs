@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use sealpost_schemas::{Code, Connection};
-use sealpost_shared::keys::{KeySource, Keys};
+use sealpost_shared::keys::SealingKeys;
 use sealpost_shared::records::{Custody, Record, RecordError, RecordId, State};
 use serde::Serialize;
 use uuid::Uuid;
@@ -60,7 +60,7 @@ pub(super) const fn standing(state: State) -> &'static str {
 
 impl View {
     /// Opens what is sealed, as far as the keys do.
-    pub(super) async fn of(id: RecordId, read: Result<Record, RecordError>, keys: &Keys) -> Self {
+    pub(super) async fn of(id: RecordId, read: Result<Record, RecordError>, keys: &SealingKeys) -> Self {
         let mut view = Self { record: id.to_string(), connection: None, account: None, clear: None, problem: None };
         let record = match read {
             Ok(record) => record,

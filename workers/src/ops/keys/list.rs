@@ -21,7 +21,7 @@ pub struct List {
 pub(super) async fn run(args: &List) -> Result<(), String> {
     let versions = Versions::read(&Config::read(&args.common.config)?).await?;
     if args.json {
-        let (key, notes) = (&versions.key, versions.notes());
+        let (key, notes) = (versions.key.to_string(), versions.notes());
         return screen::print_json(&json!({"key": key, "versions": versions.json(), "notes": notes}));
     }
     screen::print(&versions.table(SystemClock.now()).to_string())?;

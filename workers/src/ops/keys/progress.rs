@@ -46,7 +46,7 @@ mod tests {
     }
 
     fn rotation(mode: RotationMode, everything: bool, older: u64, shards_done: u16) -> Rotation {
-        let begin = RotationBegin { mode, everything, began: at(100), older };
+        let begin = RotationBegin { mode, everything, began: at(100), older, versions: Vec::new() };
         let tick = "01939f6e-7c00-7000-8000-000000000001".parse().unwrap();
         Rotation { tick, begin, shards_done, counts: RotationCounts::default(), ended: None }
     }

@@ -3,7 +3,7 @@
 
 use clap::Args;
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::{KeySource, LocalKeys};
+use sealpost_shared::keys::{KeySource, SealingKeys};
 use sealpost_shared::records::Store;
 use sealpost_shared::seal::{KeyId, KeyRef, KeyVersion};
 use serde_json::json;
@@ -15,6 +15,9 @@ use crate::ops::{Common, open, screen};
 pub struct Retire {
     /// The version, as sealpost keys list names it.
     version: KeyVersion,
+    /// Its key, where each tenant has one of its own and nothing is sealed under the version any more.
+    #[arg(long)]
+    key: Option<KeyId>,
     /// Takes it back: the version is switched on again, and may be sealed under.
     #[arg(long)]
     undo: bool,
@@ -27,37 +30,37 @@ pub struct Retire {
 
 pub(super) async fn run(args: &Retire) -> Result<(), String> {
     let config = Config::read(&args.common.config)?;
-    let id: KeyId = config.keys.key.parse().map_err(|error| format!("keys.key: {error}"))?;
     let (store, keys) = open::store(&config).await?;
-    let versions = keys.versions(&id).await.map_err(|error| error.to_string())?;
+    let id = key_of(args, &store, &keys).await?;
+    let source = keys.source();
+    let versions = source.versions(&id).await.map_err(|error| error.to_string())?;
     let key = KeyRef { id, version: args.version.clone() };
     if versions.iter().all(|info| info.version != key.version) {
-        return Err(format!("retiring {key}: the keyring has no such version; see sealpost keys list"));
+        return Err(format!("retiring {key}: the key source has no such version; see sealpost keys list"));
     }
     if !args.undo && versions.last().is_some_and(|latest| latest.version == key.version) {
         let message = "it is the latest, with which everything new is sealed; first add one: sealpost keys rotate";
         return Err(format!("retiring {key}: {message}"));
     }
-    let switch = |enabled| LocalKeys::set_enabled(&config.keys.file, &key, enabled).map_err(|error| error.to_string());
     if args.undo {
-        switch(true)?;
+        source.set_enabled(&key, true)?;
         store.restore(&key).await.map_err(|error| error.to_string())?;
         // again: a retirement under way may have switched it off in between, and later ones see that it is taken back
-        switch(true)?;
+        source.set_enabled(&key, true)?;
         return told(args, &key, (false, held(&store, &key).await?), "is switched on, and may be sealed under again");
     }
     store.retire(&key).await.map_err(|error| error.to_string())?;
     match held(&store, &key).await? {
         0 => {
-            switch(false)?;
+            source.set_enabled(&key, false)?;
             let holding = store.holdings().await.map_err(|error| error.to_string())?.remove(&key).unwrap_or_default();
             if holding.retired < store.shards() {
-                switch(true)?;
+                source.set_enabled(&key, true)?;
                 return Err(format!(
                     "retiring {key}: somebody took that back meanwhile (--undo), and so it is switched on"
                 ));
             }
-            told(args, &key, (true, 0), "is retired: nothing is sealed under it, and it is switched off in the keyring")
+            told(args, &key, (true, 0), "is retired: nothing is sealed under it, and it is switched off")
         }
         held => {
             if args.json {
@@ -69,6 +72,22 @@ pub(super) async fn run(args: &Retire) -> Result<(), String> {
                  rotation leaves behind is in quarantine: sealpost keys status, sealpost connections list"
             ))
         }
+    }
+}
+
+/// The key that has the version.
+async fn key_of(args: &Retire, store: &Store, keys: &SealingKeys) -> Result<KeyId, String> {
+    if let Some(id) = args.key.as_ref().or_else(|| keys.template().shared()) {
+        return Ok(id.clone());
+    }
+    let known = store.holdings().await.map_err(|error| error.to_string())?;
+    let mut ids = known.into_keys().filter(|key| key.version == args.version).map(|key| key.id);
+    match (ids.next(), ids.next()) {
+        (Some(id), None) => Ok(id),
+        _ => Err(format!(
+            "retiring version {}: each tenant has a key of its own; name this one's with --key",
+            args.version
+        )),
     }
 }
 

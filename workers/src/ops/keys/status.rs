@@ -8,7 +8,6 @@ use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::Config;
 use sealpost_shared::metrics::mode_label;
 use sealpost_shared::records::Rotation;
-use sealpost_shared::tokens::latest_and_older;
 use serde_json::{Value, json};
 
 use super::progress::Progress;
@@ -36,13 +35,13 @@ pub(super) async fn run(args: &Status) -> Result<(), String> {
     let versions = Versions::read(&Config::read(&args.common.config)?).await?;
     let rotations = versions.store.rotations().await.map_err(|error| error.to_string())?;
     let (now, shards) = (SystemClock.now(), versions.store.shards());
-    let (_, older) = latest_and_older(&versions.used, &versions.key);
+    let older = versions.older();
     let shown = shown(rotations, (older, shards), now);
     let notes = notes(&versions, &shown, older);
     if args.json {
         let rotations: Vec<_> = shown.iter().map(|shown| shown.json(shards)).collect();
         return screen::print_json(&json!({
-            "key": versions.key, "versions": versions.json(), "older": older, "rotations": rotations, "notes": notes,
+            "key": versions.key.to_string(), "versions": versions.json(), "older": older, "rotations": rotations, "notes": notes,
         }));
     }
     screen::print(&versions.table(now).to_string())?;

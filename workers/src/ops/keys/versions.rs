@@ -3,16 +3,16 @@
 use comfy_table::{Cell, Color, Table};
 use jiff::Timestamp;
 use sealpost_shared::config::Config;
+use sealpost_shared::keys::KeyTemplate;
 use sealpost_shared::records::Store;
-use sealpost_shared::seal::KeyId;
 use sealpost_shared::tokens::{VersionUse, usage};
 use serde_json::{Value, json};
 
 use crate::ops::{open, screen};
 
-/// The versions of the configured key, and of whatever else something is sealed under.
+/// The versions of the configured keys, and of whatever else something is sealed under.
 pub(super) struct Versions {
-    pub(super) key: KeyId,
+    pub(super) key: KeyTemplate,
     pub(super) store: Store,
     pub(super) used: Vec<VersionUse>,
 }
@@ -64,10 +64,16 @@ impl State {
 
 impl Versions {
     pub(super) async fn read(config: &Config) -> Result<Self, String> {
-        let key = config.keys.key.parse().map_err(|error| format!("keys.key: {error}"))?;
         let (store, keys) = open::store(config).await?;
-        let used = usage(&store, &keys, &key).await.map_err(|failure| failure.message)?;
+        let key = config.keys.key.clone();
+        let used = usage(&store, &keys).await.map_err(|failure| failure.message)?;
         Ok(Self { key, store, used })
+    }
+
+    /// How much is sealed under any version but the latest ones of these keys.
+    pub(super) fn older(&self) -> u64 {
+        let older = self.used.iter().filter(|version| !version.latest || !self.key.may_name(&version.key.id));
+        older.map(|version| version.holding.held).sum()
     }
 
     pub(super) fn table(&self, now: Timestamp) -> Table {
@@ -116,9 +122,11 @@ impl Versions {
                 "{name} is switched off, and {held} sealed under it cannot be opened: sealpost keys retire --undo {}",
                 name.version
             )),
-            State::Disabled | State::Retired | State::Retiring if version.latest && name.id == self.key => Some(
-                format!("{name} is the latest and cannot be used, so that nothing can be sealed: sealpost keys rotate"),
-            ),
+            State::Disabled | State::Retired | State::Retiring if version.latest && self.key.may_name(&name.id) => {
+                Some(format!(
+                    "{name} is the latest and cannot be used, so that nothing can be sealed: sealpost keys rotate"
+                ))
+            }
             State::Retiring if version.holding.retired < self.store.shards() => {
                 Some(format!("retiring {name} was interrupted: sealpost keys retire {}", name.version))
             }

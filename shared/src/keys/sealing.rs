@@ -1,0 +1,106 @@
+//! The key source together with the rule that says which key seals whose things.
+
+use std::sync::Arc;
+
+use sealpost_schemas::Name;
+
+use super::{IndexKey, KeyError, KeySource, KeyTemplate, Keys, Wanted};
+use crate::seal::{Key, KeyId, KeyRef};
+
+/// The domain of the keyed hash that stands for a tenant in a key's id. It never changes.
+const TAG: &str = "sealpost tenant key";
+
+/// The keys that tenants' things are sealed with. Clones share the source.
+#[derive(Clone)]
+pub struct SealingKeys {
+    source: Keys,
+    template: KeyTemplate,
+    index: Arc<IndexKey>,
+}
+
+impl SealingKeys {
+    /// Takes keys of `source` by the ids that `template` makes.
+    ///
+    /// # Errors
+    /// If the source has no index key.
+    pub async fn open(source: Keys, template: KeyTemplate) -> Result<Self, KeyError> {
+        let index = source.index_key().await?;
+        Ok(Self { source, template, index })
+    }
+
+    /// Where the keys come from.
+    #[must_use]
+    pub fn source(&self) -> &Keys {
+        &self.source
+    }
+
+    /// How the ids of tenants' keys are made.
+    #[must_use]
+    pub fn template(&self) -> &KeyTemplate {
+        &self.template
+    }
+
+    /// The key that hides names in the store.
+    #[must_use]
+    pub fn index_key(&self) -> Arc<IndexKey> {
+        Arc::clone(&self.index)
+    }
+
+    /// The id of a tenant's key.
+    ///
+    /// # Errors
+    /// If no id can be made of the tenant's name.
+    pub fn id_of(&self, tenant: &Name) -> Result<KeyId, KeyError> {
+        let tag = || {
+            let mut tag = [0; 16];
+            tag.copy_from_slice(&self.index.hash(TAG, &[tenant.as_str().as_bytes()])[..16]);
+            tag
+        };
+        self.template.id_of(tenant.as_str(), tag).map_err(|unfit| KeyError::Misconfigured {
+            wanted: Wanted::OfTenant(self.template.to_string()),
+            reason: unfit.to_string(),
+        })
+    }
+
+    /// What everything new of a tenant is sealed with: the newest version of its key, by its concrete name.
+    ///
+    /// # Errors
+    /// If there is none that can be used.
+    pub async fn newest_of(&self, tenant: &Name) -> Result<(KeyRef, Arc<Key>), KeyError> {
+        self.newest(self.id_of(tenant)?).await
+    }
+
+    /// The newest version of a key, by its concrete name.
+    ///
+    /// # Errors
+    /// If there is none that can be used.
+    pub async fn newest(&self, id: KeyId) -> Result<(KeyRef, Arc<Key>), KeyError> {
+        let (version, key) = self.source.latest(&id).await?;
+        Ok((KeyRef { id, version }, key))
+    }
+
+    /// Whether what is sealed under this version may stay so: it is the newest of a tenant's key. Where each tenant has its
+    /// own, a key that cannot be used is a trouble of its tenant only, and has no newest version.
+    ///
+    /// # Errors
+    /// If that cannot be told now.
+    pub async fn is_newest(&self, key: &KeyRef) -> Result<bool, KeyError> {
+        if !self.template.may_name(&key.id) {
+            return Ok(false);
+        }
+        match self.newest(key.id.clone()).await {
+            Ok((newest, _)) => Ok(newest == *key),
+            Err(error @ KeyError::SourceUnavailable { .. }) => Err(error),
+            Err(error) if self.template.shared().is_some() => Err(error),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// One concrete version.
+    ///
+    /// # Errors
+    /// If it cannot be used.
+    pub async fn get(&self, key: &KeyRef) -> Result<Arc<Key>, KeyError> {
+        self.source.get(key).await
+    }
+}
