@@ -54,6 +54,12 @@ impl LocalKeys {
         Ok(Self { path: path.to_owned(), state: Arc::new(Mutex::new(State { ring, seen, trouble: None })) })
     }
 
+    /// The keyring file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Adds a new version, the latest from then on, of the key `id`, which may be new itself.
     ///
     /// The file is replaced in one step, and rotations wait for each other. Running processes see the version at

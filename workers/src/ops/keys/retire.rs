@@ -3,7 +3,7 @@
 
 use clap::Args;
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::{KeySource, LocalKeys};
+use sealpost_shared::keys::{KeyChanges, KeySource};
 use sealpost_shared::records::Store;
 use sealpost_shared::seal::{KeyId, KeyRef, KeyVersion};
 use serde_json::json;
@@ -32,32 +32,32 @@ pub(super) async fn run(args: &Retire) -> Result<(), String> {
     let versions = keys.versions(&id).await.map_err(|error| error.to_string())?;
     let key = KeyRef { id, version: args.version.clone() };
     if versions.iter().all(|info| info.version != key.version) {
-        return Err(format!("retiring {key}: the keyring has no such version; see sealpost keys list"));
+        return Err(format!("retiring {key}: the key source has no such version; see sealpost keys list"));
     }
     if !args.undo && versions.last().is_some_and(|latest| latest.version == key.version) {
         let message = "it is the latest, with which everything new is sealed; first add one: sealpost keys rotate";
         return Err(format!("retiring {key}: {message}"));
     }
-    let switch = |enabled| LocalKeys::set_enabled(&config.keys.file, &key, enabled).map_err(|error| error.to_string());
+    let switch = async |enabled| keys.set_enabled(&key, enabled).await.map_err(|error| error.to_string());
     if args.undo {
-        switch(true)?;
+        switch(true).await?;
         store.restore(&key).await.map_err(|error| error.to_string())?;
         // again: a retirement under way may have switched it off in between, and later ones see that it is taken back
-        switch(true)?;
+        switch(true).await?;
         return told(args, &key, (false, held(&store, &key).await?), "is switched on, and may be sealed under again");
     }
     store.retire(&key).await.map_err(|error| error.to_string())?;
     match held(&store, &key).await? {
         0 => {
-            switch(false)?;
+            switch(false).await?;
             let holding = store.holdings().await.map_err(|error| error.to_string())?.remove(&key).unwrap_or_default();
             if holding.retired < store.shards() {
-                switch(true)?;
+                switch(true).await?;
                 return Err(format!(
                     "retiring {key}: somebody took that back meanwhile (--undo), and so it is switched on"
                 ));
             }
-            told(args, &key, (true, 0), "is retired: nothing is sealed under it, and it is switched off in the keyring")
+            told(args, &key, (true, 0), "is retired: nothing is sealed under it, and it is switched off in the key source")
         }
         held => {
             if args.json {

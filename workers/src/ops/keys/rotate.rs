@@ -3,7 +3,7 @@
 use clap::Args;
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::{KeyringError, LocalKeys};
+use sealpost_shared::keys::{KeyChanges, Keys};
 use serde_json::json;
 
 use crate::ops::{Common, screen};
@@ -19,23 +19,23 @@ pub struct Rotate {
 }
 
 /// Adds a version, and tells its name.
-pub(super) fn run(args: &Rotate) -> Result<(), String> {
-    let keys = Config::read(&args.common.config)?.keys;
-    let id = keys.key.parse().map_err(|error| format!("keys.key: {error}"))?;
-    if !keys.file.exists() {
-        match LocalKeys::create(&keys.file) {
-            // there are two of us, and the other was first
-            Ok(_) | Err(KeyringError::Exists { .. }) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    let version = LocalKeys::rotate(&keys.file, &id, SystemClock.now()).map_err(|error| error.to_string())?;
+pub(super) async fn run(args: &Rotate) -> Result<(), String> {
+    let settings = Config::read(&args.common.config)?.keys;
+    let id = settings.key.parse().map_err(|error| format!("keys.key: {error}"))?;
+    let keys = Keys::prepare(&settings).await?;
+    let version = keys.rotate(&id, SystemClock.now()).await.map_err(|error| error.to_string())?;
     if args.json {
-        return screen::print_json(&json!({"key": id, "version": version, "keyring": keys.file}));
+        return screen::print_json(&json!({"key": id, "version": version, "keyring": keys.place()}));
     }
+    let (when, keep) = match &keys {
+        Keys::Local(keys) => {
+            let file = keys.path().display();
+            ("from now on".into(), format!(" Keep a copy of {file}: without it no token can be read."))
+        }
+        Keys::Azure(keys) => (format!("within {} s", keys.latest_age().as_secs()), String::new()),
+    };
     screen::print(&format!(
-        "{id} has the new version {version}. Running workers seal with it from now on; a rotation tick has the rest sealed \
-         anew (sealpost enqueue rotate, or the schedule). Keep a copy of {}: without it no token can be read.",
-        keys.file.display()
+        "{id} has the new version {version}. Running workers seal with it {when}; a rotation tick has the rest sealed anew \
+         (sealpost enqueue rotate, or the schedule).{keep}"
     ))
 }
