@@ -19,6 +19,7 @@ mod usage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealpost_schemas::Code;
 use tokio::sync::Semaphore;
 
 pub use access::{Access, Ready, Seen};
@@ -33,7 +34,7 @@ use self::flights::Flights;
 use crate::clock::Clock;
 use crate::keys::{KeyError, KeySource, Keys};
 use crate::oauth::IdTokens;
-use crate::records::Store;
+use crate::records::{Store, StoreError};
 use crate::seal::{Key, KeyId, KeyRef};
 
 /// Keeps the tokens of connections.
@@ -83,5 +84,14 @@ impl TokenKeeper {
     async fn newest(&self) -> Result<(KeyRef, Arc<Key>), KeyError> {
         let (version, key) = self.keys.latest(&self.key).await?;
         Ok((KeyRef { id: self.key.clone(), version }, key))
+    }
+
+    /// How a write of something that is sealed with `key` ended: a version that is retired is not the newest.
+    fn noticed<T>(&self, key: &KeyRef, written: Result<T, StoreError>) -> Result<T, StoreError> {
+        written.inspect_err(|error| {
+            if error.code() == Code::KeyRetired {
+                self.keys.outdated(key);
+            }
+        })
     }
 }

@@ -113,7 +113,7 @@ impl TokenKeeper {
         let (name, key) = self.newest().await.unwrap_or_else(|_| attempt.key.clone());
         let draft = self.store.draft(content, metadata.clone(), &name, &key)?;
         let parent = Expected::Generation(attempt.record.metadata.generation);
-        Ok(self.store.save(&draft, parent).await?)
+        Ok(self.noticed(&name, self.store.save(&draft, parent).await)?)
     }
 
     /// The provider no longer takes the token that was sent. That counts only while it is still the one that is stored.

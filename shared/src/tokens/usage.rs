@@ -35,7 +35,7 @@ pub async fn usage(store: &Store, keys: &Keys, key: &KeyId) -> Result<Vec<Versio
     for id in ids.iter().chain([key]) {
         let infos = match keys.versions(id).await {
             // nothing is known of the version that something is sealed under
-            Err(KeyError::Missing { .. }) if id != key => Vec::new(),
+            Err(KeyError::Missing { .. } | KeyError::Deleted { .. }) if id != key => Vec::new(),
             infos => infos?,
         };
         let latest = infos.len().saturating_sub(1);

@@ -62,7 +62,7 @@ impl TokenKeeper {
             return Ok(Vec::new());
         }
         let mut moved = Vec::new();
-        let saved = self.store.reseal(walk.sweep.shard, &walk.newest, &anew).await?;
+        let saved = self.noticed(&walk.newest, self.store.reseal(walk.sweep.shard, &walk.newest, &anew).await)?;
         for (saved, (record, _)) in saved.into_iter().zip(anew) {
             match saved {
                 Saved::Written(_) => done.push(Ok(resealed(true))),
@@ -115,7 +115,8 @@ impl TokenKeeper {
             let bytes = result.seal_anew(&old, &walk.newest, &walk.key).map_err(|error| {
                 Failure::reject(Code::Quarantined, format!("the result of ledger entry {id}: {error}; restore it"))
             })?;
-            if self.store.ledger_reseal(&result, SealedResult { key: &walk.newest, bytes: &bytes }).await? {
+            let anew = SealedResult { key: &walk.newest, bytes: &bytes };
+            if self.noticed(&walk.newest, self.store.ledger_reseal(&result, anew).await)? {
                 return Ok(resealed(true));
             }
         }
