@@ -2,6 +2,7 @@
 #![cfg(test)] // always true here; it tells clippy that helpers of tests are tests
 
 mod authority;
+mod azure;
 mod bad_input;
 mod broker;
 mod catalogue;

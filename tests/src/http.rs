@@ -1,8 +1,10 @@
 //! The harness's HTTP client, for the broker's management API and the sandbox's admin API.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::Client;
+use reqwest::dns::Resolve;
+use reqwest::{Certificate, Client};
 
 /// A server that answers nothing fails the test that asked it, and does not hang it.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -23,6 +25,20 @@ pub(crate) fn browser() -> Client {
         .no_proxy()
         .timeout(PATIENCE)
         .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .expect("an HTTP client")
+}
+
+/// One that trusts this CA and no other, asks this for names, and leaves redirects to its caller.
+#[expect(clippy::disallowed_methods, reason = "the tests' own client, which must not share mistakes with ours")]
+pub(crate) fn under<R: Resolve + 'static>(ca: &Certificate, names: Arc<R>) -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .no_proxy()
+        .timeout(PATIENCE)
+        .redirect(reqwest::redirect::Policy::none())
+        .tls_certs_only([ca.clone()])
+        .dns_resolver(names)
         .build()
         .expect("an HTTP client")
 }

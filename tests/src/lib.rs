@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "a harness stops a test by panicking")]
 #![expect(clippy::missing_panics_doc, reason = "everything here panics when the world is not as the test needs it")]
 
+pub mod azure;
 pub mod breakpoint;
 pub mod broker;
 pub mod browser;
@@ -29,6 +30,7 @@ pub mod zitadel_peer;
 mod http;
 mod peer;
 
+pub use azure::Azure;
 pub use broker::{Broker, Message, User};
 pub use own::Own;
 pub use pipeline::{Pipeline, Setup};

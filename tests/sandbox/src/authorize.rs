@@ -128,7 +128,7 @@ fn terms(fields: &Fields) -> Result<(Scopes, String), Refusal> {
 }
 
 /// RFC 8252 §7.3: http on a loopback address (a number, so that no name server has a say), any port, any path.
-fn loopback(address: &str) -> Option<Url> {
+pub(crate) fn loopback(address: &str) -> Option<Url> {
     let url = Url::parse(address).ok()?;
     let here = match url.host()? {
         Host::Ipv4(ip) => ip.is_loopback(),

@@ -33,9 +33,10 @@ pub(crate) struct Faults {
     fired: u64,
 }
 
+/// One of them.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fault {
+pub(crate) struct Fault {
     /// Exactly this path, whatever the query.
     path: String,
     /// Only this method; any, where absent.
@@ -43,17 +44,17 @@ struct Fault {
     method: Option<String>,
     /// How many requests it still spoils.
     #[serde(default = "once")]
-    n: u32,
+    pub(crate) n: u32,
     #[serde(default)]
     when: When,
     kind: Kind,
     /// Of the answer made here: for `status`, and for `tear` with `before`.
     #[serde(default = "ok")]
-    status: u16,
+    pub(crate) status: u16,
     #[serde(default)]
-    headers: BTreeMap<String, String>,
+    pub(crate) headers: BTreeMap<String, String>,
     #[serde(default)]
-    body: String,
+    pub(crate) body: String,
     /// For `slow`.
     #[serde(default)]
     delay_ms: u64,
@@ -126,20 +127,7 @@ async fn waiting(State(app): State<Arc<App>>) -> Json<Value> {
 }
 
 async fn switch_on(State(app): State<Arc<App>>, Json(fault): Json<Fault>) -> Result<Json<Value>, Refusal> {
-    let wrong = |why: &str| Refusal::oauth("invalid_fault", why);
-    fault.answer().map_err(|error| wrong(&format!("status or headers are not sendable: {error}")))?;
-    if fault.n == 0 || fault.path.starts_with("/admin/") {
-        return Err(wrong("n must be 1 or more, and path none of /admin/"));
-    }
-    if (fault.kind == Kind::Slow) != (fault.delay_ms > 0) {
-        return Err(wrong("delay_ms goes with slow, and slow with delay_ms"));
-    }
-    if (fault.kind == Kind::Edit) == fault.set.is_empty() || (fault.kind == Kind::Swell) != (fault.bytes > 0) {
-        return Err(wrong("set goes with edit, and edit with set; so do bytes and swell"));
-    }
-    if fault.kind == Kind::Edit && fault.when == When::Before {
-        return Err(wrong("only a true answer can be edited: when must be after"));
-    }
+    fault.check()?;
     let mut state = app.state();
     state.faults.waiting.push(fault);
     Ok(Json(json!({"faults": state.faults.waiting})))
@@ -153,40 +141,66 @@ async fn switch_off(State(app): State<Arc<App>>) -> StatusCode {
 /// The layer around every route that clients use.
 pub(crate) async fn spoil(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let fault = app.state().faults.take(request.method(), request.uri().path());
-    let Some(fault) = fault else { return next.run(request).await };
-    // The whole request is read first: a socket closed over unread bytes is reset, which may eat an answer sent before.
-    let (parts, body) = request.into_parts();
-    let Ok(body) = to_bytes(body, LONGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
-    let request = Request::from_parts(parts, Body::from(body));
-
-    let delay = Duration::from_millis(fault.delay_ms);
-    if fault.kind == Kind::Slow && fault.when == When::Before {
-        // A task of its own, which goes on when the client hangs up: the late request that meets a newer one.
-        let late = tokio::spawn(async move {
-            tokio::time::sleep(delay).await;
-            next.run(request).await
-        });
-        return late.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
-    }
-    let answer = match fault.when {
-        When::After => next.run(request).await,
-        When::Before => fault.answer().unwrap_or_default(),
-    };
-    match fault.kind {
-        Kind::Status => fault.answer().unwrap_or_default(),
-        Kind::Hang => pending().await,
-        Kind::Tear => torn(answer).await,
-        Kind::Drop => dropped(),
-        Kind::Slow => {
-            tokio::time::sleep(delay).await;
-            answer
-        }
-        Kind::Edit => edited(answer, fault.set).await,
-        Kind::Swell => swollen(answer, fault.bytes).await,
+    match fault {
+        Some(fault) => fault.spoil(request, next).await,
+        None => next.run(request).await,
     }
 }
 
 impl Fault {
+    /// Whether it makes sense.
+    pub(crate) fn check(&self) -> Result<(), Refusal> {
+        let wrong = |why: &str| Refusal::oauth("invalid_fault", why);
+        self.answer().map_err(|error| wrong(&format!("status or headers are not sendable: {error}")))?;
+        if self.n == 0 || self.path.starts_with("/admin/") {
+            return Err(wrong("n must be 1 or more, and path none of /admin/"));
+        }
+        if (self.kind == Kind::Slow) != (self.delay_ms > 0) {
+            return Err(wrong("delay_ms goes with slow, and slow with delay_ms"));
+        }
+        if (self.kind == Kind::Edit) == self.set.is_empty() || (self.kind == Kind::Swell) != (self.bytes > 0) {
+            return Err(wrong("set goes with edit, and edit with set; so do bytes and swell"));
+        }
+        if self.kind == Kind::Edit && self.when == When::Before {
+            return Err(wrong("only a true answer can be edited: when must be after"));
+        }
+        Ok(())
+    }
+
+    /// What becomes of a request that it meets.
+    pub(crate) async fn spoil(self, request: Request, next: Next) -> Response {
+        // The whole request is read first: a socket closed over unread bytes is reset, which may eat an answer sent before.
+        let (parts, body) = request.into_parts();
+        let Ok(body) = to_bytes(body, LONGEST_BODY).await else { return StatusCode::PAYLOAD_TOO_LARGE.into_response() };
+        let request = Request::from_parts(parts, Body::from(body));
+
+        let delay = Duration::from_millis(self.delay_ms);
+        if self.kind == Kind::Slow && self.when == When::Before {
+            // A task of its own, which goes on when the client hangs up: the late request that meets a newer one.
+            let late = tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                next.run(request).await
+            });
+            return late.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
+        }
+        let answer = match self.when {
+            When::After => next.run(request).await,
+            When::Before => self.answer().unwrap_or_default(),
+        };
+        match self.kind {
+            Kind::Status => self.answer().unwrap_or_default(),
+            Kind::Hang => pending().await,
+            Kind::Tear => torn(answer).await,
+            Kind::Drop => dropped(),
+            Kind::Slow => {
+                tokio::time::sleep(delay).await;
+                answer
+            }
+            Kind::Edit => edited(answer, self.set).await,
+            Kind::Swell => swollen(answer, self.bytes).await,
+        }
+    }
+
     fn answer(&self) -> Result<Response, axum::http::Error> {
         let answer = Response::builder().status(self.status);
         let answer = self.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value));

@@ -233,7 +233,7 @@ impl Grants {
 }
 
 /// S256 of RFC 7636 §4.2.
-fn challenge_of(verifier: &str) -> String {
+pub(crate) fn challenge_of(verifier: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 

@@ -7,6 +7,7 @@
 mod admin;
 mod app;
 mod authorize;
+mod azure;
 mod clients;
 mod faults;
 mod fields;
@@ -27,6 +28,7 @@ use std::error::Error;
 use std::future::IntoFuture;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -59,6 +61,12 @@ struct Args {
     /// Life of an access token, in seconds
     #[arg(long, default_value_t = 3600)]
     access_ttl: u32,
+    /// Serve the practice vault and the practice tenant instead; what a client needs to know is written into this folder
+    #[arg(long, value_name = "FOLDER")]
+    azure: Option<PathBuf>,
+    /// Tenants, applications, vaults and roles of theirs, as JSON
+    #[arg(long, value_name = "FILE", requires = "azure")]
+    azure_seed: Option<PathBuf>,
 }
 
 #[tokio::main]
@@ -73,6 +81,14 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> Result<(), Box<dyn Error>> {
+    if let Some(folder) = &args.azure {
+        let served = azure::serve(folder, args.azure_seed.as_deref());
+        return if args.until_stdin_closes {
+            tokio::select! { served = served => served, () = stdin_closed() => Ok(()) }
+        } else {
+            served.await
+        };
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, args.port))
         .await
         .map_err(|error| format!("cannot listen on 127.0.0.1:{}: {error}; choose another --port", args.port))?;
