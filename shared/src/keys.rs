@@ -11,6 +11,7 @@ mod value;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 pub use azure::AzureKeys;
 pub use error::{KeyError, Wanted};
@@ -36,6 +37,14 @@ pub trait KeySource: Send + Sync {
     /// The newest version of a key: what everything new is sealed with. If that one is disabled it is an error, as in
     /// Key Vault; an older version is never taken instead.
     fn latest(&self, id: &KeyId) -> impl Future<Output = Result<(KeyVersion, Arc<Key>), KeyError>> + Send;
+
+    /// The newest version, looked up anew if nobody in this process has done so for this occasion: a rotation, say, which
+    /// somebody asks for who has just added a version.
+    fn latest_for(
+        &self,
+        id: &KeyId,
+        occasion: Uuid,
+    ) -> impl Future<Output = Result<(KeyVersion, Arc<Key>), KeyError>> + Send;
 
     /// One concrete version.
     fn get(&self, key: &KeyRef) -> impl Future<Output = Result<Arc<Key>, KeyError>> + Send;
@@ -149,6 +158,13 @@ impl KeySource for Keys {
         match self {
             Self::Local(keys) => keys.latest(id).await,
             Self::Azure(keys) => keys.latest(id).await,
+        }
+    }
+
+    async fn latest_for(&self, id: &KeyId, occasion: Uuid) -> Result<(KeyVersion, Arc<Key>), KeyError> {
+        match self {
+            Self::Local(keys) => keys.latest_for(id, occasion).await,
+            Self::Azure(keys) => keys.latest_for(id, occasion).await,
         }
     }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::OnceCell;
+use uuid::Uuid;
 
 use self::cache::{Ages, Asked, Cache, Found};
 use self::refusal::Refusal;
@@ -91,10 +92,12 @@ impl AzureKeys {
     }
 
     async fn obtain(&self, asked: Asked) -> Result<Found, KeyError> {
-        let fresh =
-            if asked.version.is_some() { self.settings.version_age() } else { self.settings.latest_age() };
-        let ages = Ages { fresh, outage: self.settings.outage() };
-        self.cache.obtain(asked.clone(), ages, || self.clone().fetch(asked)).await
+        self.cache.obtain(asked.clone(), self.ages(&asked), || self.clone().fetch(asked)).await
+    }
+
+    fn ages(&self, asked: &Asked) -> Ages {
+        let fresh = if asked.version.is_some() { self.settings.version_age() } else { self.settings.latest_age() };
+        Ages { fresh, outage: self.settings.outage() }
     }
 
     async fn fetch(self, asked: Asked) -> Result<Found, KeyError> {
@@ -127,6 +130,12 @@ impl AzureKeys {
 impl KeySource for AzureKeys {
     async fn latest(&self, id: &KeyId) -> Result<(KeyVersion, Arc<Key>), KeyError> {
         self.obtain(Asked { id: id.clone(), version: None }).await
+    }
+
+    async fn latest_for(&self, id: &KeyId, occasion: Uuid) -> Result<(KeyVersion, Arc<Key>), KeyError> {
+        let asked = Asked { id: id.clone(), version: None };
+        let fetch = || self.clone().fetch(asked.clone());
+        self.cache.obtain_for(occasion, asked.clone(), self.ages(&asked), fetch).await
     }
 
     async fn get(&self, key: &KeyRef) -> Result<Arc<Key>, KeyError> {

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use sealpost_schemas::{Answer, Code, ProviderId, RotationCounts, RotationMode, RotationScope};
+use uuid::Uuid;
 
 use super::TokenKeeper;
 use crate::failure::{Failure, Verdict};
@@ -39,6 +40,8 @@ const WALKS: u8 = 3;
 
 /// What a sweep looks at.
 pub struct Sweep<'a, P> {
+    /// The rotation that it is part of.
+    pub rotation: Uuid,
     /// The shard.
     pub shard: u16,
     /// What is done with each record.
@@ -91,7 +94,9 @@ impl TokenKeeper {
     where
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
     {
-        let (newest, key) = self.newest().await?;
+        // whoever asks for a rotation may have added a version just now
+        let (version, key) = self.keys.latest_for(&self.key, sweep.rotation).await?;
+        let newest = KeyRef { id: self.key.clone(), version };
         let walk = Walk { scope: self.store.scope(sweep.scope), sweep: &sweep, newest, key };
         let mut versions = self.store.versions(sweep.shard).await?;
         versions.retain(|version| version.id == walk.newest.id);

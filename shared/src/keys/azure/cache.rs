@@ -6,12 +6,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use uuid::Uuid;
 
 use crate::keys::{KeyError, Wanted};
 use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
 
 /// How long a failed fetch keeps others from trying, while what is cached serves.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// How many occasions are remembered: those that may be at work at the same time.
+const OCCASIONS: usize = 16;
 
 /// What is asked of the vault: a version of a secret, or its latest.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,8 +51,18 @@ struct Held {
     since: Instant,
     /// When a fetch failed that was to renew it.
     failed: Option<Instant>,
+    /// Whether something says that it is not what it was.
+    doubt: Doubt,
+}
+
+/// Why something is asked for again that is not old.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Doubt {
+    None,
+    /// There may be a newer one.
+    Newer,
     /// It is known that there is a newer one.
-    outdated: bool,
+    Outdated,
 }
 
 /// What is done for who asks.
@@ -66,8 +80,10 @@ impl Held {
         let age = now.saturating_duration_since(self.since);
         let paused = self.failed.is_some_and(|failed| now.saturating_duration_since(failed) < PAUSE);
         let found = || self.found.clone();
-        if self.outdated || age >= ages.fresh + ages.outage {
+        if self.doubt == Doubt::Outdated || age >= ages.fresh + ages.outage {
             Next::Ask(None)
+        } else if self.doubt == Doubt::Newer {
+            if paused { Next::Use(found()) } else { Next::Ask(Some(found())) }
         } else if age < ages.fresh / 4 * 3 {
             Next::Use(found())
         } else if age < ages.fresh || self.failed.is_some() {
@@ -88,6 +104,8 @@ pub(super) struct Cache(Arc<Mutex<State>>);
 struct State {
     held: HashMap<Asked, Held>,
     flights: HashMap<Asked, Flight>,
+    /// The occasions that something was looked up for lately.
+    met: HashMap<Asked, Vec<Uuid>>,
     /// Since when the vault gives no answers, and what the last fetch met.
     trouble: Option<(Asked, KeyError, Instant)>,
 }
@@ -107,9 +125,37 @@ impl Cache {
     where
         F: Future<Output = Result<Found, KeyError>> + Send + 'static,
     {
+        self.look((asked, false), ages, fetch).await
+    }
+
+    /// The same for an occasion: it is looked up anew once, and what is cached will not do if that fails.
+    pub(super) async fn obtain_for<F>(
+        &self,
+        occasion: Uuid,
+        asked: Asked,
+        ages: Ages,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Found, KeyError>
+    where
+        F: Future<Output = Result<Found, KeyError>> + Send + 'static,
+    {
+        self.meets(&asked, occasion);
+        self.look((asked, true), ages, fetch).await
+    }
+
+    async fn look<F>(
+        &self,
+        (asked, strictly): (Asked, bool),
+        ages: Ages,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Found, KeyError>
+    where
+        F: Future<Output = Result<Found, KeyError>> + Send + 'static,
+    {
         let (flight, spare) = {
             let mut state = self.state();
-            let next = state.held.get(&asked).map_or(Next::Ask(None), |held| held.next(ages, Instant::now()));
+            let held = state.held.get(&asked).filter(|held| !strictly || held.doubt == Doubt::None);
+            let next = held.map_or(Next::Ask(None), |held| held.next(ages, Instant::now()));
             match next {
                 Next::Use(found) => return Ok(found),
                 Next::UseAndRenew(found) => {
@@ -141,9 +187,8 @@ impl Cache {
             drop(entry);
             landed
         });
-        let defect = move |_| {
-            Err(KeyError::SourceUnavailable { wanted, reason: "a defect of Sealpost ended the fetch".into() })
-        };
+        let defect =
+            move |_| Err(KeyError::SourceUnavailable { wanted, reason: "a defect of Sealpost ended the fetch".into() });
         let flight = task.map(|ended| ended.unwrap_or_else(defect)).boxed().shared();
         state.flights.insert(asked, flight.clone());
         flight
@@ -153,7 +198,7 @@ impl Cache {
         let (mut state, now) = (self.state(), Instant::now());
         match landed {
             Ok(found) => {
-                let held = || Held { found: found.clone(), since: now, failed: None, outdated: false };
+                let held = || Held { found: found.clone(), since: now, failed: None, doubt: Doubt::None };
                 let concrete = Asked { version: Some(found.0.clone()), ..asked.clone() };
                 state.held.insert(concrete, held());
                 state.held.insert(asked.clone(), held());
@@ -177,7 +222,23 @@ impl Cache {
     pub(super) fn outdated(&self, key: &KeyRef) {
         let latest = Asked { id: key.id.clone(), version: None };
         if let Some(held) = self.state().held.get_mut(&latest).filter(|held| held.found.0 == key.version) {
-            held.outdated = true;
+            held.doubt = Doubt::Outdated;
+        }
+    }
+
+    /// Notes that this is to be looked up anew, unless that was done for the same occasion.
+    fn meets(&self, asked: &Asked, occasion: Uuid) {
+        let mut state = self.state();
+        let met = state.met.entry(asked.clone()).or_default();
+        if met.contains(&occasion) {
+            return;
+        }
+        if met.len() == OCCASIONS {
+            met.remove(0);
+        }
+        met.push(occasion);
+        if let Some(held) = state.held.get_mut(asked) {
+            held.doubt = held.doubt.max(Doubt::Newer);
         }
     }
 

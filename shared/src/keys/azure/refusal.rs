@@ -65,9 +65,8 @@ pub(super) fn read(error: Error, quiet: Option<Duration>) -> (Refusal, String) {
         ErrorKind::HttpResponse { status, .. } => {
             let status = *status;
             let detail = ErrorResponse::try_from(error).ok().and_then(|answer| answer.error);
-            let (code, inner) = detail.map_or((None, None), |detail| {
-                (detail.code, detail.inner_error.and_then(|inner| inner.code))
-            });
+            let (code, inner) =
+                detail.map_or((None, None), |detail| (detail.code, detail.inner_error.and_then(|inner| inner.code)));
             answered(status, code.as_deref(), inner.as_deref(), quiet)
         }
         ErrorKind::Credential if was_refused(&error) => Refusal::Unauthenticated,

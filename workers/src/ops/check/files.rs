@@ -79,7 +79,8 @@ async fn keyring(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey>>) {
             }
             // a worker needs no list
             Err(KeyError::Denied { .. }) => {
-                let says = format!("{id}: version {version}; this identity may not list versions, which operators need");
+                let says =
+                    format!("{id}: version {version}; this identity may not list versions, which operators need");
                 found.push(Finding::good("sealing key", says));
             }
             Err(error) => found.push(Finding::wrong("sealing key", error.to_string())),

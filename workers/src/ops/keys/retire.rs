@@ -57,7 +57,12 @@ pub(super) async fn run(args: &Retire) -> Result<(), String> {
                     "retiring {key}: somebody took that back meanwhile (--undo), and so it is switched on"
                 ));
             }
-            told(args, &key, (true, 0), "is retired: nothing is sealed under it, and it is switched off in the key source")
+            told(
+                args,
+                &key,
+                (true, 0),
+                "is retired: nothing is sealed under it, and it is switched off in the key source",
+            )
         }
         held => {
             if args.json {

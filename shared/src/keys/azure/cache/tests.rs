@@ -93,3 +93,18 @@ async fn the_latest_is_known_by_its_version_too() {
     let version = Asked { version: Some("v1".parse().unwrap()), ..latest() };
     assert!(cache.obtain(version, LONG, || async { Err(away()) }).await.is_ok());
 }
+
+#[tokio::test]
+async fn an_occasion_has_the_latest_looked_up_once_and_nothing_older_will_do() {
+    let cache = Cache::default();
+    let rotation = async |number, answer| {
+        let found = cache.obtain_for(Uuid::from_u128(number), latest(), LONG, || async { answer }).await;
+        found.map(|(version, _)| version.to_string())
+    };
+    assert_eq!(rotation(1, Ok(found("v1"))).await.unwrap(), "v1");
+    assert_eq!(rotation(1, Ok(found("v2"))).await.unwrap(), "v1", "it was looked up for this one");
+    assert_eq!(rotation(2, Err(away())).await, Err(away()));
+    assert_eq!(obtained(&cache, LONG, Err(away())).await.unwrap(), "v1", "for others it will do");
+    assert_eq!(rotation(2, Ok(found("v2"))).await.unwrap(), "v2");
+    assert_eq!(rotation(1, Ok(found("v3"))).await.unwrap(), "v2");
+}
