@@ -1,5 +1,6 @@
 //! The configuration file, and where its secrets are read from.
 
+mod keys;
 mod words;
 
 use std::fs;
@@ -13,10 +14,10 @@ use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
+pub use self::keys::{Azure, Credential, KeySettings, Keys};
 pub use self::words::read_toml;
 
 use crate::broker::Users;
-use crate::keys::KeyTemplate;
 
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -70,17 +71,6 @@ pub struct Store {
     /// How many logical shards; fixed when the first worker starts.
     #[serde(default = "default_shards", deserialize_with = "at_least_one")]
     pub shards: u16,
-}
-
-/// The keys that seal.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Keys {
-    /// The local keyring's file, mode 0600.
-    pub file: PathBuf,
-    /// The id of the key that seals, with `{tenant}` or `{tenant_tag}` in it for a key of each tenant.
-    #[serde(default)]
-    pub key: KeyTemplate,
 }
 
 /// Calls to providers.
@@ -165,9 +155,8 @@ impl Config {
         let folder = file.parent().unwrap_or_else(|| Path::new("."));
         config.broker.url.resolve(folder);
         config.store.url.resolve(folder);
-        for path in [&mut config.keys.file, &mut config.providers] {
-            *path = folder.join(&*path);
-        }
+        config.keys.resolve(folder);
+        config.providers = folder.join(&config.providers);
         Ok(config)
     }
 }

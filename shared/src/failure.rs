@@ -74,10 +74,18 @@ impl From<KeyError> for Failure {
     /// Always a retry: nothing is wrong with the message, nobody is asked for consent, an operator mends it.
     fn from(error: KeyError) -> Self {
         let code = match error {
-            KeyError::Missing { .. } => Code::KeyMissing,
+            KeyError::Missing { .. } | KeyError::Deleted { .. } => Code::KeyMissing,
             KeyError::Disabled { .. } => Code::KeyDisabled,
-            KeyError::SourceUnavailable { .. } | KeyError::Misconfigured { .. } => Code::KeySourceUnavailable,
+            KeyError::SourceUnavailable { .. }
+            | KeyError::Throttled { .. }
+            | KeyError::Denied { .. }
+            | KeyError::Unauthenticated { .. }
+            | KeyError::Misconfigured { .. } => Code::KeySourceUnavailable,
         };
-        Self::retry(code, error.to_string())
+        let after = match error {
+            KeyError::Throttled { after, .. } => Some(after),
+            _ => None,
+        };
+        Self::new(Verdict::Retry { after }, code, error.to_string())
     }
 }

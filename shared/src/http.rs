@@ -1,10 +1,11 @@
 //! The one HTTP client: time limits, no redirects, answers of bounded size.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, redirect::Policy};
+use reqwest::{Certificate, Client, ClientBuilder, Response, redirect::Policy};
 use url::form_urlencoded::byte_serialize;
 
 /// The most that is read of an answer, in bytes.
@@ -14,8 +15,37 @@ pub const MAX_ANSWER: usize = 256 * 1024;
 ///
 /// # Errors
 /// If the machine has no root certificates that can be read.
-#[expect(clippy::disallowed_methods, reason = "this is the one builder")]
 pub fn client(limit: Duration) -> Result<Client, reqwest::Error> {
+    builder(limit).build()
+}
+
+/// What differs in a client that is not for providers.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// PEM: the certificate authorities to trust, in the place of the system's.
+    pub authorities: Option<Vec<u8>>,
+    /// A host name, and the address that it stands for, in the place of what DNS says. The certificate must be the name's
+    /// all the same, and the port is the URL's.
+    pub address: Option<(String, IpAddr)>,
+}
+
+/// A client as [`client`] makes it, which trusts and finds as it is told.
+///
+/// # Errors
+/// If the certificates cannot be read, or the machine has none.
+pub fn trusting_client(limit: Duration, trust: &Trust) -> Result<Client, reqwest::Error> {
+    let mut builder = builder(limit);
+    if let Some(authorities) = &trust.authorities {
+        builder = builder.tls_certs_only(Certificate::from_pem_bundle(authorities)?);
+    }
+    if let Some((host, address)) = &trust.address {
+        builder = builder.resolve(host, SocketAddr::new(*address, 0));
+    }
+    builder.build()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one builder")]
+fn builder(limit: Duration) -> ClientBuilder {
     // an error means that a provider is installed already, which serves as well
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
@@ -25,7 +55,6 @@ pub fn client(limit: Duration) -> Result<Client, reqwest::Error> {
         .connect_timeout((limit / 2).min(Duration::from_secs(5)))
         .timeout(limit)
         .tcp_nodelay(true)
-        .build()
 }
 
 /// What became of a request that has no whole answer.

@@ -204,11 +204,12 @@ impl<C: Clock> Ledger<C> {
                 return Err(error.into());
             }
             tracing::warn!(%entry, %error, "what became of a request is not written yet");
-            if error.code() == Code::KeyRetired
-                && let Ok(newest) = self.newest(&sending.at).await
-            {
-                // retired while the request was under way
-                sealed_with = newest;
+            if error.code() == Code::KeyRetired {
+                // while the request was under way
+                self.keys.outdated(name);
+                if let Ok(newest) = self.newest(&sending.at).await {
+                    sealed_with = newest;
+                }
             }
             sleep(PAUSE).await;
         }
@@ -299,7 +300,7 @@ impl<C: Clock> Ledger<C> {
             Outcome::Refused => Word::Declined(sealed),
         };
         let settled = self.store.ledger_settle(entry, owner.unwrap_or_default(), word, owner.is_some()).await;
-        self.after(entry, settled?, result).await
+        self.after(entry, self.noticed(&name, settled)?, result).await
     }
 
     /// Lets a claim go under which nothing was sent. If that fails it runs out by itself.
@@ -349,7 +350,17 @@ impl<C: Clock> Ledger<C> {
         let (entry, (name, key)) = (&at.entry, self.newest(at).await?);
         let bytes = result::seal(entry, &name, &key, result)?;
         let sealed = SealedResult { key: &name, bytes: &bytes };
-        self.store.ledger_tell((entry, sent), outcome, sealed).await.map_err(Failure::from)
+        let told = self.store.ledger_tell((entry, sent), outcome, sealed).await;
+        self.noticed(&name, told).map_err(Failure::from)
+    }
+
+    /// How a write of something that is sealed with `key` ended: a version that is retired is not the newest.
+    fn noticed<T>(&self, key: &KeyRef, written: Result<T, StoreError>) -> Result<T, StoreError> {
+        written.inspect_err(|error| {
+            if error.code() == Code::KeyRetired {
+                self.keys.outdated(key);
+            }
+        })
     }
 
     /// Longer than the call may take, by as much as comes before it and a margin.

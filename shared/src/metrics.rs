@@ -21,6 +21,7 @@ const COALESCED: &str = "sealpost_refreshes_coalesced_total";
 const RACES_ADOPTED: &str = "sealpost_refresh_races_adopted_total";
 
 const KEY_FETCHES: &str = "sealpost_key_fetches_total";
+const VAULT_FETCHES: &str = "sealpost_vault_fetches_total";
 const UNKNOWN_OUTCOMES: &str = "sealpost_unknown_outcomes_total";
 const SEALED: &str = "sealpost_sealed_records";
 const SHARDS_LEFT: &str = "sealpost_rotation_shards_left";
@@ -44,6 +45,7 @@ pub fn describe() {
     describe_counter!(COALESCED, "Refreshes that were saved since one was under way in the same worker.");
     describe_counter!(RACES_ADOPTED, "Refreshes whose tokens were dropped for those that somebody else had saved.");
     describe_counter!(KEY_FETCHES, "Times that keys were fetched from their source, by outcome.");
+    describe_counter!(VAULT_FETCHES, "Fetches from Key Vault, by vault, secret, version and outcome.");
     describe_counter!(UNKNOWN_OUTCOMES, "Times that an outcome was told as unknown or lost, by act.");
     // from the start, so that the first one is a rise
     for outcome in [Fetch::Good, Fetch::Failed] {
@@ -156,6 +158,15 @@ impl Fetch {
 /// Keys were fetched from their source.
 pub fn keys_fetched(how: Fetch) {
     counter!(KEY_FETCHES, "outcome" => how.label()).increment(1);
+}
+
+/// A secret was fetched from a vault; `version` is `latest` where no version was named. Outcomes: `ok`, and the labels of
+/// the vault's refusals.
+pub fn vault_fetched(vault: &str, secret: &str, version: &str, outcome: &'static str) {
+    let labels = [("vault", vault), ("secret", secret), ("version", version), ("outcome", outcome)];
+    let labels: Vec<_> = labels.iter().map(|(name, value)| metrics::Label::new(*name, (*value).to_owned())).collect();
+    counter!(VAULT_FETCHES, labels).increment(1);
+    keys_fetched(if outcome == "ok" { Fetch::Good } else { Fetch::Failed });
 }
 
 /// What has an outcome.

@@ -19,6 +19,7 @@ mod usage;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sealpost_schemas::Code;
 use tokio::sync::Semaphore;
 
 pub use access::{Access, Usable};
@@ -33,7 +34,8 @@ use self::flights::Flights;
 use crate::clock::Clock;
 use crate::keys::SealingKeys;
 use crate::oauth::IdTokens;
-use crate::records::Store;
+use crate::records::{Store, StoreError};
+use crate::seal::KeyRef;
 
 /// Keeps the tokens of connections.
 pub struct TokenKeeper {
@@ -75,5 +77,14 @@ impl TokenKeeper {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// How a write of something that is sealed with `key` ended: a version that is retired is not the newest.
+    fn noticed<T>(&self, key: &KeyRef, written: Result<T, StoreError>) -> Result<T, StoreError> {
+        written.inspect_err(|error| {
+            if error.code() == Code::KeyRetired {
+                self.keys.outdated(key);
+            }
+        })
     }
 }

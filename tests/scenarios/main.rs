@@ -3,6 +3,7 @@
 
 mod authority;
 mod azure;
+mod azure_keys;
 mod bad_input;
 mod broker;
 mod catalogue;

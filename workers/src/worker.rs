@@ -1,7 +1,7 @@
 //! One worker process: connections, steps, operations port, and the way it ends.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -12,7 +12,7 @@ use sealpost_schemas::RotationMode;
 use sealpost_shared::broker::{Broker, BrokerConfig};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::config::{Config, Schedule};
-use sealpost_shared::keys::{Keys, LocalKeys, SealingKeys};
+use sealpost_shared::keys::{IndexKey, KeySource, Keys, SealingKeys};
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
 use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
@@ -66,30 +66,19 @@ struct Process {
 }
 
 impl Process {
-    async fn start(config: Config) -> Result<Self, String> {
-        let keys = sealing_keys(&config).await?;
-        let store = Store::new(store_config(&config)?, keys.index_key()).map_err(|e| e.to_string())?;
+    /// Opens everything; `None`: the process was to stop before there was an index key.
+    async fn start(config: Config) -> Result<Option<Self>, String> {
+        let keys = keys(&config)?;
+        let store_config = store_config(&config)?;
         let broker = broker(&config)?;
         let stop = stop_signal()?;
-        let process = Self { config, broker, store, keys, stop };
-        process.serve().await?;
-        Ok(process)
-    }
-
-    async fn serve(&self) -> Result<(), String> {
-        let mut recorder = PrometheusBuilder::new();
-        for (name, buckets) in metrics::HISTOGRAMS {
-            recorder = recorder
-                .set_buckets_for_metric(Matcher::Full((*name).into()), buckets)
-                .map_err(|e| format!("metric {name}: {e}"))?;
-        }
-        let recorder = recorder.install_recorder().map_err(|e| format!("cannot begin to measure: {e}"))?;
-        metrics::describe();
-        tokio::spawn(upkeep(recorder.clone()));
-        let ready = Ready { broker: self.broker.clone(), store: self.store.clone() };
-        let address = ops_port::serve(self.config.ops.listen, recorder, Arc::new(ready)).await?;
-        tracing::info!(%address, "operations port: /metrics /livez /readyz");
-        Ok(())
+        let store = Arc::default();
+        serve(&config, Ready { broker: broker.clone(), keys: keys.clone(), store: Arc::clone(&store) }).await?;
+        let Some(index_key) = index_key(&keys, &stop).await? else { return Ok(None) };
+        let opened = Store::new(store_config, Arc::clone(&index_key)).map_err(|e| e.to_string())?;
+        let keys = SealingKeys::new(keys, config.keys.key.clone(), index_key);
+        let store = store.get_or_init(|| opened).clone();
+        Ok(Some(Self { config, broker, store, keys, stop }))
     }
 
     /// Waits until broker and store are there, or until the process is to stop; both are rebuilt on their own whenever
@@ -115,9 +104,39 @@ impl Process {
     }
 }
 
+/// Begins to serve the operations port.
+async fn serve(config: &Config, ready: Ready) -> Result<(), String> {
+    let mut recorder = PrometheusBuilder::new();
+    for (name, buckets) in metrics::HISTOGRAMS {
+        recorder = recorder
+            .set_buckets_for_metric(Matcher::Full((*name).into()), buckets)
+            .map_err(|e| format!("metric {name}: {e}"))?;
+    }
+    let recorder = recorder.install_recorder().map_err(|e| format!("cannot begin to measure: {e}"))?;
+    metrics::describe();
+    tokio::spawn(upkeep(recorder.clone()));
+    let address = ops_port::serve(config.ops.listen, recorder, Arc::new(ready)).await?;
+    tracing::info!(%address, "operations port: /metrics /livez /readyz");
+    Ok(())
+}
+
+/// The index key, waited for while the key source is away; `None`: the process is to stop.
+async fn index_key(keys: &Keys, stop: &CancellationToken) -> Result<Option<Arc<IndexKey>>, String> {
+    loop {
+        match keys.index_key().await {
+            Ok(key) => return Ok(Some(key)),
+            Err(error) if error.is_outage() => tracing::warn!(%error, "waiting for the key source"),
+            Err(error) => return Err(error.to_string()),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(PAUSE)).await.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
 /// The key source of the configuration.
 pub(crate) fn keys(config: &Config) -> Result<Keys, String> {
-    LocalKeys::open(&config.keys.file).map(Keys::Local).map_err(|e| e.to_string())
+    Keys::open(&config.keys)
 }
 
 /// The keys of the configuration's tenants.
@@ -152,7 +171,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     for (provider, problem) in catalogue.unreadable_secrets() {
         tracing::warn!(%provider, problem, "its token calls will fail");
     }
-    let process = Process::start(config).await?;
+    let Some(process) = Process::start(config).await? else { return Ok(()) };
     let http: Client =
         http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
     process.connected().await?;
@@ -211,7 +230,7 @@ pub async fn schedule(config: &Path) -> Result<(), String> {
     for (mode, cron) in &wanted {
         schedule::parsed(*mode, cron)?;
     }
-    let process = Process::start(config).await?;
+    let Some(process) = Process::start(config).await? else { return Ok(()) };
     process.connected().await?;
     let ticks =
         wanted.iter().map(|(mode, cron)| schedule::ticks((*mode, cron), &process.broker, &SystemClock, &process.stop));
@@ -225,13 +244,17 @@ pub async fn schedule(config: &Path) -> Result<(), String> {
 
 struct Ready {
     broker: Broker,
-    store: Store,
+    keys: Keys,
+    /// Empty while the index key is waited for.
+    store: Arc<OnceLock<Store>>,
 }
 
 impl Readiness for Ready {
     async fn check(&self) -> Result<(), String> {
         self.broker.ready()?;
-        self.store.ready().await.map_err(|e| e.to_string())
+        let Some(store) = self.store.get() else { return Err("waiting for the key source".into()) };
+        self.keys.ready()?;
+        store.ready().await.map_err(|e| e.to_string())
     }
 }
 

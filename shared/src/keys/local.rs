@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{IndexKey, KeyError, KeySource, VersionInfo, Wanted};
 use crate::metrics::{self, Fetch};
@@ -54,7 +55,7 @@ impl LocalKeys {
         Ok(Self { path: path.to_owned(), state: Arc::new(Mutex::new(State { ring, seen, trouble: None })) })
     }
 
-    /// The file.
+    /// The keyring file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -143,6 +144,11 @@ impl KeySource for LocalKeys {
         let (ring, trouble) = self.look();
         let newest = ring.of(id).last().ok_or_else(|| absent(Wanted::Latest(id.clone()), trouble.as_deref()))?;
         Ok((newest.version.clone(), usable(id, newest)?))
+    }
+
+    async fn latest_for(&self, id: &KeyId, _occasion: Uuid) -> Result<(KeyVersion, Arc<Key>), KeyError> {
+        // every look sees the file as it is
+        self.latest(id).await
     }
 
     async fn get(&self, key: &KeyRef) -> Result<Arc<Key>, KeyError> {

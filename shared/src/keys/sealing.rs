@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sealpost_schemas::Name;
+use uuid::Uuid;
 
 use super::{IndexKey, KeyError, KeySource, KeyTemplate, Keys, Wanted};
 use crate::seal::{Key, KeyId, KeyRef};
@@ -26,6 +27,12 @@ impl SealingKeys {
     pub async fn open(source: Keys, template: KeyTemplate) -> Result<Self, KeyError> {
         let index = source.index_key().await?;
         Ok(Self { source, template, index })
+    }
+
+    /// The same, where the index key is at hand.
+    #[must_use]
+    pub fn new(source: Keys, template: KeyTemplate, index: Arc<IndexKey>) -> Self {
+        Self { source, template, index }
     }
 
     /// Where the keys come from.
@@ -75,25 +82,38 @@ impl SealingKeys {
     /// # Errors
     /// If there is none that can be used.
     pub async fn newest(&self, id: KeyId) -> Result<(KeyRef, Arc<Key>), KeyError> {
-        let (version, key) = self.source.latest(&id).await?;
+        self.newest_for(id, None).await
+    }
+
+    /// The same, looked up anew if nobody in this process has done so for this occasion.
+    async fn newest_for(&self, id: KeyId, occasion: Option<Uuid>) -> Result<(KeyRef, Arc<Key>), KeyError> {
+        let (version, key) = match occasion {
+            Some(occasion) => self.source.latest_for(&id, occasion).await?,
+            None => self.source.latest(&id).await?,
+        };
         Ok((KeyRef { id, version }, key))
     }
 
     /// Whether what is sealed under this version may stay so: it is the newest of a tenant's key. Where each tenant has its
-    /// own, a key that cannot be used is a trouble of its tenant only, and has no newest version.
+    /// own, a key that cannot be used is a trouble of its tenant only, and has no newest version. The newest is looked up anew
+    /// once for this `occasion`: a rotation, say, which somebody asks for who has just added a version.
     ///
     /// # Errors
     /// If that cannot be told now.
-    pub async fn is_newest(&self, key: &KeyRef) -> Result<bool, KeyError> {
+    pub async fn is_newest(&self, key: &KeyRef, occasion: Option<Uuid>) -> Result<bool, KeyError> {
         if !self.template.may_name(&key.id) {
             return Ok(false);
         }
-        match self.newest(key.id.clone()).await {
+        match self.newest_for(key.id.clone(), occasion).await {
             Ok((newest, _)) => Ok(newest == *key),
-            Err(error @ KeyError::SourceUnavailable { .. }) => Err(error),
-            Err(error) if self.template.shared().is_some() => Err(error),
+            Err(error) if error.is_outage() || self.template.shared().is_some() => Err(error),
             Err(_) => Ok(false),
         }
+    }
+
+    /// Forgets that this version is the latest: it is retired, so that there must be a newer one.
+    pub fn outdated(&self, key: &KeyRef) {
+        self.source.outdated(key);
     }
 
     /// One concrete version.

@@ -104,7 +104,7 @@ impl TokenKeeper {
             let (name, key) = newest.unwrap_or_else(|_| prepared.key.clone());
             let draft = self.store.draft(&content, metadata.clone(), &name, &key)?.in_epoch(prepared.epoch);
             let expected = revision.map_or(Expected::Absent, Expected::Revision);
-            if let Saved::Written(_) = self.store.save(&draft, expected).await? {
+            if let Saved::Written(_) = self.noticed(&name, self.store.save(&draft, expected).await)? {
                 return Ok(content.subject);
             }
             let Connection { tenant, user, .. } = prepared.connection.clone();

@@ -114,7 +114,7 @@ impl TokenKeeper {
             self.keys.newest_of(&attempt.wanted.connection.tenant).await.unwrap_or_else(|_| attempt.key.clone());
         let draft = self.store.draft(content, metadata.clone(), &name, &key)?;
         let parent = Expected::Generation(attempt.record.metadata.generation);
-        Ok(self.store.save(&draft, parent).await?)
+        Ok(self.noticed(&name, self.store.save(&draft, parent).await)?)
     }
 
     /// The provider no longer takes the token that was sent. That counts only while it is still the one that is stored.

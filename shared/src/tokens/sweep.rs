@@ -39,6 +39,8 @@ const WALKS: u8 = 3;
 
 /// What a sweep looks at.
 pub struct Sweep<'a, P> {
+    /// The rotation that it is part of.
+    pub rotation: Uuid,
     /// The shard.
     pub shard: u16,
     /// What is done with each record.
@@ -93,7 +95,7 @@ impl TokenKeeper {
         let mut versions = self.store.versions(sweep.shard).await?;
         versions.sort();
         if sweep.mode == RotationMode::Rewrap {
-            versions = self.outdated(versions).await?;
+            versions = self.outdated(versions, sweep.rotation).await?;
         }
         let untold = if sweep.again && sweep.mode == RotationMode::Refresh {
             self.found_needy(&walk).await?
@@ -117,7 +119,7 @@ impl TokenKeeper {
     pub async fn emptied(&self, rotation: Uuid) -> Result<Vec<KeyRef>, Failure> {
         let mut empty = Vec::new();
         for key in self.store.rotation_begin(rotation).await?.map(|begin| begin.versions).unwrap_or_default() {
-            if self.store.count_held_everywhere(&key).await? == 0 && !self.keys.is_newest(&key).await? {
+            if self.store.count_held_everywhere(&key).await? == 0 && !self.keys.is_newest(&key, Some(rotation)).await? {
                 empty.push(key);
             }
         }
@@ -125,10 +127,10 @@ impl TokenKeeper {
     }
 
     /// Those of these versions whose things are to be sealed anew.
-    async fn outdated(&self, versions: Vec<KeyRef>) -> Result<Vec<KeyRef>, Failure> {
+    async fn outdated(&self, versions: Vec<KeyRef>, rotation: Uuid) -> Result<Vec<KeyRef>, Failure> {
         let mut outdated = Vec::with_capacity(versions.len());
         for version in versions {
-            if !self.keys.is_newest(&version).await? {
+            if !self.keys.is_newest(&version, Some(rotation)).await? {
                 outdated.push(version);
             }
         }
@@ -186,7 +188,7 @@ impl TokenKeeper {
             return Ok(false);
         }
         let mut left = 0;
-        for version in self.outdated(self.store.versions(walk.sweep.shard).await?).await? {
+        for version in self.outdated(self.store.versions(walk.sweep.shard).await?, walk.sweep.rotation).await? {
             left += self.store.count_held(walk.sweep.shard, &version).await?;
         }
         Ok(left > walk.sweep.left_behind + page.counts.failed)

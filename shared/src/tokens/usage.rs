@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use sealpost_schemas::{RotationMode, RotationTick};
+use uuid::Uuid;
 
 use super::TokenKeeper;
 use crate::failure::Failure;
@@ -51,7 +52,7 @@ pub async fn usage(store: &Store, keys: &SealingKeys) -> Result<Vec<VersionUse>,
     for id in ids.iter().chain(shared) {
         let infos = match keys.source().versions(id).await {
             // nothing is known of the version that something is sealed under
-            Err(KeyError::Missing { .. }) if Some(id) != shared => Vec::new(),
+            Err(KeyError::Missing { .. } | KeyError::Deleted { .. }) if Some(id) != shared => Vec::new(),
             infos => infos?,
         };
         let latest = infos.len().saturating_sub(1);
@@ -68,14 +69,15 @@ pub async fn usage(store: &Store, keys: &SealingKeys) -> Result<Vec<VersionUse>,
     Ok(used)
 }
 
-/// How much is sealed under the latest versions, and how much under others. Nothing is listed at the source.
+/// How much is sealed under the latest versions, and how much under others. Nothing is listed at the source; the latest
+/// versions are looked up anew once for this `occasion`.
 ///
 /// # Errors
 /// If Redis or the key source give no answer.
-pub async fn sealed(store: &Store, keys: &SealingKeys) -> Result<Sealed, Failure> {
+pub async fn sealed(store: &Store, keys: &SealingKeys, occasion: Option<Uuid>) -> Result<Sealed, Failure> {
     let mut sealed = Sealed::default();
     for (key, Holding { held, .. }) in store.holdings().await?.into_iter().filter(|(_, holding)| holding.held > 0) {
-        if keys.is_newest(&key).await? {
+        if keys.is_newest(&key, occasion).await? {
             sealed.latest += held;
         } else {
             sealed.older += held;
@@ -91,11 +93,12 @@ impl TokenKeeper {
     /// # Errors
     /// If Redis or the key source give no answer.
     pub async fn begin_rotation(&self, tick: &RotationTick, now: Timestamp) -> Result<(), Failure> {
-        let Sealed { older, outdated: versions, .. } = sealed(&self.store, &self.keys).await?;
+        let rotation = ids::rotation(tick.id, &tick.scope);
+        let Sealed { older, outdated: versions, .. } = sealed(&self.store, &self.keys, Some(rotation)).await?;
         let everything = tick.scope.tenant.is_none()
             && tick.scope.provider.is_none()
             && (tick.mode == RotationMode::Rewrap || tick.due_before.is_none());
         let begin = RotationBegin { mode: tick.mode, everything, began: now, older, versions };
-        Ok(self.store.begin_rotation(ids::rotation(tick.id, &tick.scope), &begin).await?)
+        Ok(self.store.begin_rotation(rotation, &begin).await?)
     }
 }

@@ -14,16 +14,17 @@ use clap::Subcommand;
 pub enum Keys {
     /// Lists the versions: how old they are, whether they are in use, and how much is sealed under each.
     List(list::List),
-    /// Adds a version to a key that seals, the latest from then on; makes the keyring if there is none.
+    /// Adds a version to a key that seals, the latest from then on; makes the keyring, or the vault's index key, if there is
+    /// none.
     ///
-    /// Running workers seal with it from their next write on. What older versions sealed stays under these until a rotation
+    /// Running workers seal with it from their next write on (from a vault: once they look again, keys.azure.latest_seconds). What older versions sealed stays under these until a rotation
     /// seals it anew: the next scheduled tick, or sealpost enqueue rotate.
     Rotate(rotate::Rotate),
     /// Switches an older version off, once nothing needs it any more.
     ///
     /// First every shard of the store is told that nothing may be sealed under the version again: a worker that still
     /// takes it for the latest is refused, looks again, and uses the newest. Then what is sealed under it is counted. If
-    /// there is nothing, the version is switched off in the keyring. If there is something, the command fails and says how
+    /// there is nothing, the version is switched off in the keyring or vault. If there is something, the command fails and says how
     /// much. That does no harm: everything can still be opened, nothing new comes under the version, and after a rotation
     /// (sealpost enqueue rotate) the same command ends the work. It may be interrupted and run again at any time.
     ///

@@ -66,6 +66,7 @@ impl RotateShard {
     ) -> Result<Sweep<'a, impl Fn(&ProviderId) -> Option<OAuthProvider>>, Failure> {
         let provider = |id: &_| self.catalogue.get(id).map(|Provider { oauth, .. }| oauth.clone());
         Ok(Sweep {
+            rotation: ids::rotation(shard.tick, &shard.scope),
             shard: shard.shard,
             mode: shard.mode,
             scope: &shard.scope,

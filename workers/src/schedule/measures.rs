@@ -29,7 +29,7 @@ pub async fn measure(store: &Store, keys: &SealingKeys) -> Infallible {
 }
 
 async fn look(store: &Store, keys: &SealingKeys) -> Result<(), String> {
-    let Sealed { latest, older, .. } = sealed(store, keys).await.map_err(|failure| failure.message)?;
+    let Sealed { latest, older, .. } = sealed(store, keys, None).await.map_err(|failure| failure.message)?;
     let rotations = store.rotations().await.map_err(|error| error.to_string())?;
     metrics::sealed_under(latest, older);
     for mode in [RotationMode::Rewrap, RotationMode::Refresh] {

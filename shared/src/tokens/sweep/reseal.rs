@@ -72,7 +72,7 @@ impl TokenKeeper {
         // those of one tenant are under one key, those of another may be under another
         while let Some(key) = anew.first().map(|(_, sealed): &(Record, Sealed)| sealed.key().clone()) {
             let these: Vec<_> = anew.extract_if(.., |(_, sealed)| *sealed.key() == key).collect();
-            let saved = self.store.reseal(walk.sweep.shard, &key, &these).await?;
+            let saved = self.noticed(&key, self.store.reseal(walk.sweep.shard, &key, &these).await)?;
             for (saved, (record, _)) in saved.into_iter().zip(these) {
                 match saved {
                     Saved::Written(_) => done.push(Ok(resealed(true))),
@@ -151,7 +151,8 @@ impl TokenKeeper {
             let bytes = result.seal_anew(&old, &newest, &key).map_err(|error| {
                 Failure::reject(Code::Quarantined, format!("the result of ledger entry {id}: {error}; restore it"))
             })?;
-            if self.store.ledger_reseal(&result, SealedResult { key: &newest, bytes: &bytes }).await? {
+            let anew = SealedResult { key: &newest, bytes: &bytes };
+            if self.noticed(&newest, self.store.ledger_reseal(&result, anew).await)? {
                 return Ok(resealed(true));
             }
         }

@@ -1,10 +1,10 @@
-//! Files and variables: the catalogue, secrets, the schedule, the keyring.
+//! Files and variables, and what they lead to: the catalogue, secrets, the schedule, the keyring or vault.
 
 use std::sync::Arc;
 
 use croner::Cron;
-use sealpost_shared::config::Config;
-use sealpost_shared::keys::{IndexKey, KeySource};
+use sealpost_shared::config::{Config, KeySettings};
+use sealpost_shared::keys::{IndexKey, KeyError, KeySource, Keys};
 
 use super::Finding;
 use crate::ops::screen::time;
@@ -52,23 +52,55 @@ fn schedule(config: &Config) -> Vec<Finding> {
 }
 
 async fn keyring(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey>>) {
+    let what = match config.keys.source {
+        KeySettings::Local(_) => "keyring",
+        KeySettings::Azure(_) => "key vault",
+    };
     let keys = match worker::keys(config) {
         Ok(keys) => keys,
-        Err(problem) => return (vec![Finding::wrong("keyring", problem)], None),
+        Err(problem) => return (vec![Finding::wrong(what, problem)], None),
     };
-    let file = config.keys.file.display().to_string();
-    let mut found = vec![Finding::good("keyring", format!("{file}, for its owner only; keep a copy of it"))];
+    let index_key = keys.index_key().await.map_err(|error| error.to_string());
+    let mut found = vec![Finding::of(what, &index_key, |_| reached(config, &keys))];
+    let index_key = index_key.ok();
     let Some(id) = config.keys.key.shared() else {
         found.push(Finding::good("sealing keys", format!("{}: one for each tenant", config.keys.key)));
-        return (found, keys.index_key().await.ok());
+        return (found, index_key);
     };
-    let newest = match keys.latest(id).await {
-        Ok((version, _)) => keys.versions(id).await.map(|all| (version, all)).map_err(|error| error.to_string()),
-        Err(error) => Err(format!("{error}; sealpost keys rotate adds a version")),
-    };
-    found.push(Finding::of("sealing key", &newest, |(version, all)| {
-        let made = all.last().map(|last| format!(", made {}", time(last.created))).unwrap_or_default();
-        format!("{id}: version {version}{made}; {} version(s) in all", all.len())
-    }));
-    (found, keys.index_key().await.ok())
+    match keys.latest(id).await {
+        Ok((version, _)) => match keys.versions(id).await {
+            Ok(all) => {
+                let made = all.last().map(|last| format!(", made {}", time(last.created))).unwrap_or_default();
+                let says = format!("{id}: version {version}{made}; {} version(s) in all", all.len());
+                found.push(Finding::good("sealing key", says));
+            }
+            // a worker needs no list
+            Err(KeyError::Denied { .. }) => {
+                let says =
+                    format!("{id}: version {version}; this identity may not list versions, which operators need");
+                found.push(Finding::good("sealing key", says));
+            }
+            Err(error) => found.push(Finding::wrong("sealing key", error.to_string())),
+        },
+        Err(error @ KeyError::Missing { .. }) => {
+            found.push(Finding::wrong("sealing key", format!("{error}; sealpost keys rotate adds a version")));
+        }
+        Err(error) => found.push(Finding::wrong("sealing key", error.to_string())),
+    }
+    (found, index_key)
+}
+
+/// What a key source is that was reached.
+fn reached(config: &Config, keys: &Keys) -> String {
+    let place = keys.place();
+    match &config.keys.source {
+        KeySettings::Local(_) => format!("{place}, for its owner only; keep a copy of it"),
+        KeySettings::Azure(azure) => {
+            let pinned = match &azure.index_key_version {
+                Some(version) => format!("version {version}"),
+                None => "its latest version; pin it with keys.azure.index_key_version".into(),
+            };
+            format!("{place} answers, and permits reading; index key {}, {pinned}", azure.index_key)
+        }
+    }
 }

@@ -100,7 +100,7 @@ impl Listing<'_> {
             let versions = self.store.versions(shard).await.map_err(|error| error.to_string())?;
             let (mut older, mut newest) = (Vec::new(), Vec::new());
             for version in versions {
-                let is_newest = self.keys.is_newest(&version).await.unwrap_or_default();
+                let is_newest = self.keys.is_newest(&version, None).await.unwrap_or_default();
                 if is_newest { newest.push(version) } else { older.push(version) }
             }
             let mut met = HashSet::new();

@@ -3,7 +3,7 @@
 
 use clap::Args;
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::{KeySource, SealingKeys};
+use sealpost_shared::keys::{KeyChanges, KeySource, SealingKeys};
 use sealpost_shared::records::Store;
 use sealpost_shared::seal::{KeyId, KeyRef, KeyVersion};
 use serde_json::json;
@@ -42,25 +42,31 @@ pub(super) async fn run(args: &Retire) -> Result<(), String> {
         let message = "it is the latest, with which everything new is sealed; first add one: sealpost keys rotate";
         return Err(format!("retiring {key}: {message}"));
     }
+    let switch = async |enabled| source.set_enabled(&key, enabled).await.map_err(|error| error.to_string());
     if args.undo {
-        source.set_enabled(&key, true)?;
+        switch(true).await?;
         store.restore(&key).await.map_err(|error| error.to_string())?;
         // again: a retirement under way may have switched it off in between, and later ones see that it is taken back
-        source.set_enabled(&key, true)?;
+        switch(true).await?;
         return told(args, &key, (false, held(&store, &key).await?), "is switched on, and may be sealed under again");
     }
     store.retire(&key).await.map_err(|error| error.to_string())?;
     match held(&store, &key).await? {
         0 => {
-            source.set_enabled(&key, false)?;
+            switch(false).await?;
             let holding = store.holdings().await.map_err(|error| error.to_string())?.remove(&key).unwrap_or_default();
             if holding.retired < store.shards() {
-                source.set_enabled(&key, true)?;
+                switch(true).await?;
                 return Err(format!(
                     "retiring {key}: somebody took that back meanwhile (--undo), and so it is switched on"
                 ));
             }
-            told(args, &key, (true, 0), "is retired: nothing is sealed under it, and it is switched off")
+            told(
+                args,
+                &key,
+                (true, 0),
+                "is retired: nothing is sealed under it, and it is switched off in the key source",
+            )
         }
         held => {
             if args.json {

@@ -4,12 +4,11 @@ use clap::Args;
 use sealpost_schemas::Name;
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::{KeyringError, LocalKeys};
+use sealpost_shared::keys::{KeyChanges, Keys, SealingKeys};
 use sealpost_shared::seal::KeyId;
 use serde_json::json;
 
 use crate::ops::{Common, open, read, screen};
-use crate::worker;
 
 /// How a version is added.
 #[derive(Debug, Args)]
@@ -30,18 +29,11 @@ pub struct Rotate {
 /// Adds versions, and tells their names.
 pub(super) async fn run(args: &Rotate) -> Result<(), String> {
     let config = Config::read(&args.common.config)?;
-    let file = &config.keys.file;
-    if !file.exists() {
-        match LocalKeys::create(file) {
-            // there are two of us, and the other was first
-            Ok(_) | Err(KeyringError::Exists { .. }) => {}
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    for id in wanted(args, &config).await? {
-        let version = worker::keys(&config)?.rotate(&id, SystemClock.now())?;
+    let keys = Keys::prepare(&config.keys).await?;
+    for id in wanted(args, &config, &keys).await? {
+        let version = keys.rotate(&id, SystemClock.now()).await.map_err(|error| error.to_string())?;
         if args.json {
-            screen::print_json(&json!({"key": id, "version": version, "keyring": file}))?;
+            screen::print_json(&json!({"key": id, "version": version, "keyring": keys.place()}))?;
         } else {
             screen::print(&format!("{id} has the new version {version}."))?;
         }
@@ -49,15 +41,21 @@ pub(super) async fn run(args: &Rotate) -> Result<(), String> {
     if args.json {
         return Ok(());
     }
+    let (when, keep) = match &keys {
+        Keys::Local(keys) => {
+            let file = keys.path().display();
+            ("from now on".into(), format!(" Keep a copy of {file}: without it no token can be read."))
+        }
+        Keys::Azure(keys) => (format!("within {} s", keys.latest_age().as_secs()), String::new()),
+    };
     screen::print(&format!(
-        "Running workers seal with it from now on; a rotation tick has the rest sealed anew (sealpost enqueue rotate, or the \
-         schedule). Keep a copy of {}: without it no token can be read.",
-        file.display()
+        "Running workers seal with it {when}; a rotation tick has the rest sealed anew (sealpost enqueue rotate, or the \
+         schedule).{keep}"
     ))
 }
 
 /// The keys that are to have a new version.
-async fn wanted(args: &Rotate, config: &Config) -> Result<Vec<KeyId>, String> {
+async fn wanted(args: &Rotate, config: &Config, keys: &Keys) -> Result<Vec<KeyId>, String> {
     let template = &config.keys.key;
     match template.shared() {
         Some(id) if args.tenant.is_empty() => return Ok(vec![id.clone()]),
@@ -74,6 +72,6 @@ async fn wanted(args: &Rotate, config: &Config) -> Result<Vec<KeyId>, String> {
     if args.tenant.is_empty() {
         return Err(format!("each tenant has a key of its own ({template}): say whose with --tenant, or --all"));
     }
-    let keys = worker::sealing_keys(config).await?;
+    let keys = SealingKeys::open(keys.clone(), template.clone()).await.map_err(|error| error.to_string())?;
     args.tenant.iter().map(|tenant| keys.id_of(tenant).map_err(|error| format!("{tenant}: {error}"))).collect()
 }

@@ -115,8 +115,8 @@ impl Versions {
         let (name, held) = (&version.key, version.holding.held);
         match State::of(version) {
             State::Missing if held > 0 => Some(format!(
-                "{name} is not in the key source, and {held} sealed under it cannot be opened: bring back the keyring that \
-                 has it"
+                "{name} is not in the key source, and {held} sealed under it cannot be opened: bring back the keyring or \
+                 secret that has it"
             )),
             State::Disabled | State::Retired if held > 0 => Some(format!(
                 "{name} is switched off, and {held} sealed under it cannot be opened: sealpost keys retire --undo {}",

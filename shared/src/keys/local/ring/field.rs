@@ -3,22 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
-use serde::ser::{Error as _, Serializer};
+use serde::ser::Serializer;
 use zeroize::Zeroizing;
 
 use super::Entry;
-use crate::keys::IndexKey;
+use crate::keys::{IndexKey, value};
 use crate::seal::Key;
 
 /// The format this program reads and writes.
 pub(super) const FORMAT: u32 = 1;
-
-/// 32 bytes in base64 with padding.
-const TEXT_LEN: usize = 44;
 
 pub(super) fn format<'de, D: Deserializer<'de>>(from: D) -> Result<u32, D::Error> {
     match u32::deserialize(from)? {
@@ -49,9 +44,7 @@ pub(super) fn write_key<S: Serializer>(key: &Key, to: S) -> Result<S::Ok, S::Err
 }
 
 fn write<S: Serializer>(bytes: &[u8; 32], to: S) -> Result<S::Ok, S::Error> {
-    let mut text = Zeroizing::new([0; TEXT_LEN]);
-    STANDARD.encode_slice(bytes, text.as_mut_slice()).map_err(S::Error::custom)?;
-    to.serialize_str(std::str::from_utf8(text.as_slice()).map_err(S::Error::custom)?)
+    to.serialize_str(&value::write(bytes))
 }
 
 /// Reads 32 bytes of base64 straight out of the file's text.
@@ -65,10 +58,7 @@ impl Visitor<'_> for KeyBytes {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-        let mut room = Zeroizing::new([0; TEXT_LEN]);
-        let read = STANDARD.decode_slice(text, room.as_mut_slice());
-        let bytes = read.ok().and_then(|len| room[..len].try_into().ok());
-        bytes.map(Zeroizing::new).ok_or_else(|| E::custom("not a key: expected 32 bytes in base64, 44 characters"))
+        value::read(text).ok_or_else(|| E::custom("not a key: expected 32 bytes in base64, 44 characters"))
     }
 }
 

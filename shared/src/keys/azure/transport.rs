@@ -1,0 +1,87 @@
+//! The vendor's client on our HTTP client: it keeps our pace, and notices when the vault wants to be left alone.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use azure_core::http::headers::{HeaderName, Headers};
+use azure_core::http::{AsyncRawResponse, HttpClient, Request, StatusCode};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::pace::Pace;
+
+/// The most that one waits because the vault says so.
+const MAX_WAIT: Duration = Duration::from_hours(1);
+
+/// How long a vault is left alone that is busy and does not say how long.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Sends requests to the vault.
+pub(super) struct Paced {
+    client: reqwest::Client,
+    pace: Mutex<Pace>,
+    /// Until when the vault wants to be left alone.
+    quiet: watch::Sender<Option<Instant>>,
+}
+
+impl fmt::Debug for Paced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paced").finish_non_exhaustive()
+    }
+}
+
+impl Paced {
+    pub(super) fn new(client: reqwest::Client, pace: Pace) -> Self {
+        Self { client, pace: Mutex::new(pace), quiet: watch::Sender::new(None) }
+    }
+
+    /// How long the vault wants to be left alone from now on.
+    pub(super) fn quiet(&self) -> Option<Duration> {
+        let left = self.quiet.borrow().map(|until| until.saturating_duration_since(Instant::now()));
+        left.filter(|left| !left.is_zero())
+    }
+
+    /// Waits until the vault wants to be left alone beyond a time, and tells for how long.
+    pub(super) async fn quiet_beyond(&self, end: Instant) -> Duration {
+        let mut quiet = self.quiet.subscribe();
+        let beyond = quiet.wait_for(|until| until.is_some_and(|until| until >= end)).await;
+        // an error would mean that the sender is gone, and it is ours
+        let until = beyond.map(|until| *until).unwrap_or_default();
+        until.map(|until| until.saturating_duration_since(Instant::now())).unwrap_or_default()
+    }
+}
+
+#[async_trait]
+impl HttpClient for Paced {
+    async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
+        let wait = self.pace.lock().unwrap_or_else(PoisonError::into_inner).wait(Instant::now());
+        if !wait.is_zero() {
+            sleep(wait).await;
+        }
+        let answer = self.client.execute_request(request).await?;
+        match answer.status() {
+            StatusCode::TooManyRequests => {
+                let wait = retry_after(answer.headers()).unwrap_or(PAUSE);
+                self.quiet.send_replace(Some(Instant::now() + wait));
+            }
+            StatusCode::ServiceUnavailable => {
+                if let Some(wait) = retry_after(answer.headers()) {
+                    self.quiet.send_replace(Some(Instant::now() + wait));
+                }
+            }
+            status if status.is_success() => {
+                self.quiet.send_if_modified(|until| until.take().is_some());
+            }
+            _ => {}
+        }
+        Ok(answer)
+    }
+}
+
+/// In seconds, which is how the vault writes it.
+fn retry_after(headers: &Headers) -> Option<Duration> {
+    let text = headers.get_optional_str(&HeaderName::from_static("retry-after"))?;
+    Some(Duration::from_secs(text.trim().parse().ok()?).min(MAX_WAIT))
+}

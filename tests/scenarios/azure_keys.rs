@@ -1,0 +1,114 @@
+//! Keys in a vault: the key source `azure` against the practice vault and tenant.
+
+mod caching;
+mod commands;
+mod credentials;
+mod refusals;
+mod unwell;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use sealpost_shared::config::Config;
+use sealpost_shared::keys::{KeyError, KeySource, Keys};
+use sealpost_shared::records::{Record, Store, StoreConfig, StoreMode};
+use sealpost_shared::seal::{KeyId, KeyRef};
+use sealpost_tests::pipeline::{KEY, connection, text_of};
+use sealpost_tests::{Azure, Pipeline, Setup};
+use serde_json::json;
+
+/// The vault.
+const VAULT: &str = "sealpost";
+/// The secret that holds the index key.
+const INDEX: &str = "sealpost-index";
+
+/// A pipeline whose keys are in a vault: an index key, and one version of the key that seals.
+struct World {
+    pipeline: Pipeline,
+    azure: Azure,
+    first: KeyRef,
+}
+
+impl World {
+    /// With these lines more in `[keys.azure]`.
+    async fn start(more: &str) -> Self {
+        let (pipeline, azure) =
+            tokio::join!(Pipeline::start_with(Setup { shards: 4, ..Setup::default() }), Azure::start());
+        azure.new_version(VAULT, INDEX, &value(1)).await;
+        let first = key_ref(&azure.new_version(VAULT, KEY, &value(2)).await);
+        let world = Self { pipeline, azure, first };
+        world.configure(&world.client_secret(), more);
+        world
+    }
+
+    /// Writes the configuration anew, for what starts from now on.
+    fn configure(&self, credential: &str, more: &str) {
+        let text = text_of(&self.pipeline.config());
+        let (before, rest) = text.split_once("[keys]").expect("the keys");
+        let after = &rest[rest.find("[http]").expect("what follows")..];
+        let (vault, ca) = (self.azure.vault_url(VAULT), self.azure.ca().display());
+        let authority = &self.azure.places.authority;
+        let keys = format!(
+            "[keys]\nsource = 'azure'\nkey = '{KEY}'\n[keys.azure]\nvault = '{vault}'\nindex_key = '{INDEX}'\n\
+             ca_file = '{ca}'\nconnect_to = '127.0.0.1'\nauthority_host = '{authority}'\n\
+             credential = {credential}\n{more}\n"
+        );
+        self.pipeline.write("vault.secret", &self.azure.places.client_secret);
+        self.pipeline.write("sealpost.toml", &format!("{before}{keys}{after}"));
+    }
+
+    fn client_secret(&self) -> String {
+        let places = &self.azure.places;
+        format!(
+            "{{ kind = 'client-secret', tenant_id = '{}', client_id = '{}', client_secret = {{ file = 'vault.secret' }} }}",
+            places.tenant, places.client_id
+        )
+    }
+
+    /// The key source as a new process has it.
+    fn keys(&self) -> Keys {
+        Keys::open(&Config::read(&self.pipeline.config()).unwrap().keys).unwrap()
+    }
+
+    /// How often secrets were read.
+    async fn reads(&self) -> u64 {
+        let (latest, version) = (self.azure.count(VAULT, "get-latest", ""), self.azure.count(VAULT, "get-version", ""));
+        latest.await + version.await
+    }
+
+    async fn new_version(&self) -> KeyRef {
+        key_ref(&self.azure.new_version(VAULT, KEY, &value(3)).await)
+    }
+
+    async fn store(&self) -> Store {
+        let config =
+            StoreConfig { shards: 4, ..StoreConfig::new(StoreMode::Single, [self.pipeline.rig.redis_url().into()]) };
+        Store::open(config, self.keys().index_key().await.unwrap()).await.unwrap()
+    }
+
+    async fn record(&self, user: &str) -> Record {
+        let store = self.store().await;
+        store.load(&store.locate(&connection("acme", user))).await.unwrap().expect("a record")
+    }
+
+    /// Switches a version off or on, by the back door.
+    async fn enable(&self, key: &KeyRef, enabled: bool) {
+        let change = json!({"vault": VAULT, "name": key.id, "version": key.version, "enabled": enabled});
+        self.azure.admin(reqwest::Method::POST, "attributes", change).await;
+    }
+}
+
+fn key_ref(version: &str) -> KeyRef {
+    KeyRef { id: id(), version: version.parse().unwrap() }
+}
+
+fn id() -> KeyId {
+    KEY.parse().unwrap()
+}
+
+/// A key's text: 32 times this byte.
+fn value(byte: u8) -> String {
+    BASE64_STANDARD.encode([byte; 32])
+}
+
+fn error<T>(result: Result<T, KeyError>) -> KeyError {
+    result.err().unwrap_or_else(|| panic!("an error was expected"))
+}

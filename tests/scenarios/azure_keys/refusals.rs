@@ -1,0 +1,103 @@
+//! What the vault says no to, and what becomes of it.
+
+use reqwest::Method;
+use sealpost_shared::keys::{KeyError, KeySource, Keys, Wanted};
+use sealpost_shared::seal::{KeyId, KeyRef};
+use serde_json::Value;
+
+use super::{VAULT, World, error, id, key_ref};
+
+#[tokio::test]
+async fn a_disabled_version_is_told_from_a_missing_permission() {
+    let world = World::start("").await;
+    world.new_version().await;
+    world.enable(&world.first, false).await;
+    let keys = world.keys();
+    let disabled = KeyError::Disabled { wanted: Wanted::Version(world.first.clone()) };
+    assert_eq!(error(keys.get(&world.first).await), disabled);
+    world.enable(&world.first, true).await;
+    assert!(keys.get(&world.first).await.is_ok(), "an answer of no is not cached");
+
+    world.azure.role(VAULT, &world.azure.places.client_id, "none").await;
+    let denied = error(world.keys().get(&world.first).await);
+    assert!(matches!(denied, KeyError::Denied { .. }), "{denied}");
+    assert!(denied.to_string().contains("Key Vault Secrets User"), "{denied}");
+}
+
+#[tokio::test]
+async fn a_latest_that_is_disabled_is_no_latest_and_no_older_one_stands_in() {
+    let world = World::start("").await;
+    let new = world.new_version().await;
+    world.enable(&new, false).await;
+    assert!(matches!(error(world.keys().latest(&id()).await), KeyError::Disabled { .. }));
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_told_from_one_that_can_be_brought_back() {
+    let world = World::start("").await;
+    let keys = world.keys();
+    let unknown: KeyId = "no-such".parse().unwrap();
+    assert_eq!(error(keys.latest(&unknown).await), KeyError::Missing { wanted: Wanted::Latest(unknown) });
+    let version = key_ref(&"0".repeat(32));
+    assert_eq!(error(keys.get(&version).await), KeyError::Missing { wanted: Wanted::Version(version) });
+
+    delete(&world).await;
+    let deleted = error(keys.latest(&id()).await);
+    assert_eq!(deleted, KeyError::Deleted { wanted: Wanted::Latest(id()) });
+    assert!(deleted.to_string().contains("az keyvault secret recover"), "{deleted}");
+    let again = error(keys.get(&world.first).await);
+    assert!(matches!(again, KeyError::Deleted { .. }), "{again}");
+}
+
+#[tokio::test]
+async fn a_deleted_secret_is_not_made_anew() {
+    let world = World::start("create_missing_keys = true").await;
+    delete(&world).await;
+    assert!(matches!(error(world.keys().latest(&id()).await), KeyError::Deleted { .. }));
+    assert_eq!(world.azure.count(VAULT, "set", "").await, 0);
+}
+
+#[tokio::test]
+async fn a_value_that_is_no_key_is_a_mistake_to_mend_and_is_not_repeated() {
+    let world = World::start("").await;
+    for wrong in ["hunter2-hunter2", "aHVudGVyMg==", ""] {
+        let version = world.azure.new_version(VAULT, "tokens", wrong).await;
+        for error in [error(world.keys().latest(&id()).await), error(world.keys().get(&key_ref(&version)).await)] {
+            let told = error.to_string();
+            assert!(matches!(error, KeyError::Misconfigured { .. }), "{told}");
+            assert!(told.contains("32 bytes in base64") && !told.contains("hunter2"), "{told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_key_is_made_only_where_that_is_configured_and_two_at_once_can_read_both() {
+    let world = World::start("create_missing_keys = true").await;
+    let other: KeyId = "other".parse().unwrap();
+    let (one, two) = (world.keys(), world.keys());
+    let (first, second) = tokio::join!(one.latest(&other), two.latest(&other));
+    let made = [first.unwrap().0, second.unwrap().0];
+    for version in made {
+        let key = KeyRef { id: other.clone(), version };
+        for keys in [&one, &two, &world.keys()] {
+            assert!(keys.get(&key).await.is_ok(), "{key}");
+        }
+    }
+    world.azure.role(VAULT, &world.azure.places.client_id, "Key Vault Secrets User").await;
+    let denied = error(read(&world.keys(), "another").await);
+    assert!(matches!(denied, KeyError::Denied { wanted: Wanted::New(_), .. }), "{denied}");
+}
+
+async fn read(keys: &Keys, name: &str) -> Result<(), KeyError> {
+    keys.latest(&name.parse().unwrap()).await.map(|_| ())
+}
+
+/// Deletes the secret, which can be brought back.
+async fn delete(world: &World) {
+    let places = &world.azure.places;
+    let token = world.azure.vault_token(&places.client_id, &places.client_secret).await;
+    let url = format!("{}/secrets/tokens?api-version=7.4", world.azure.vault_url(VAULT));
+    let request = world.azure.request(Method::DELETE, &url).bearer_auth(token);
+    let (status, answer): (u16, Value) = sealpost_tests::azure::answered(request).await;
+    assert_eq!(status, 200, "{answer}");
+}
