@@ -2,13 +2,16 @@
 
 mod caching;
 mod commands;
+mod cost;
 mod credentials;
 mod refusals;
+mod rotation;
 mod unwell;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::{KeyError, KeySource, Keys};
+use sealpost_shared::ids;
+use sealpost_shared::keys::{KeyError, KeySource, Keys, SealingKeys};
 use sealpost_shared::records::{Record, Store, StoreConfig, StoreMode};
 use sealpost_shared::seal::{KeyId, KeyRef};
 use sealpost_tests::pipeline::{KEY, connection, text_of};
@@ -25,16 +28,23 @@ struct World {
     pipeline: Pipeline,
     azure: Azure,
     first: KeyRef,
+    /// `keys.key`.
+    key: String,
 }
 
 impl World {
     /// With these lines more in `[keys.azure]`.
     async fn start(more: &str) -> Self {
+        Self::of(KEY, more).await
+    }
+
+    /// The same with this `keys.key`.
+    async fn of(key: &str, more: &str) -> Self {
         let (pipeline, azure) =
             tokio::join!(Pipeline::start_with(Setup { shards: 4, ..Setup::default() }), Azure::start());
         azure.new_version(VAULT, INDEX, &value(1)).await;
         let first = key_ref(&azure.new_version(VAULT, KEY, &value(2)).await);
-        let world = Self { pipeline, azure, first };
+        let world = Self { pipeline, azure, first, key: key.into() };
         world.configure(&world.client_secret(), more);
         world
     }
@@ -45,9 +55,9 @@ impl World {
         let (before, rest) = text.split_once("[keys]").expect("the keys");
         let after = &rest[rest.find("[http]").expect("what follows")..];
         let (vault, ca) = (self.azure.vault_url(VAULT), self.azure.ca().display());
-        let authority = &self.azure.places.authority;
+        let (authority, key) = (&self.azure.places.authority, &self.key);
         let keys = format!(
-            "[keys]\nsource = 'azure'\nkey = '{KEY}'\n[keys.azure]\nvault = '{vault}'\nindex_key = '{INDEX}'\n\
+            "[keys]\nsource = 'azure'\nkey = '{key}'\n[keys.azure]\nvault = '{vault}'\nindex_key = '{INDEX}'\n\
              ca_file = '{ca}'\nconnect_to = '127.0.0.1'\nauthority_host = '{authority}'\n\
              credential = {credential}\n{more}\n"
         );
@@ -85,8 +95,30 @@ impl World {
     }
 
     async fn record(&self, user: &str) -> Record {
+        self.record_of("acme", user).await
+    }
+
+    async fn record_of(&self, tenant: &str, user: &str) -> Record {
         let store = self.store().await;
-        store.load(&store.locate(&connection("acme", user))).await.unwrap().expect("a record")
+        store.load(&store.locate(&connection(tenant, user))).await.unwrap().expect("a record")
+    }
+
+    /// How much is sealed under a version.
+    async fn held(&self, key: &KeyRef) -> u64 {
+        self.store().await.count_held_everywhere(key).await.unwrap()
+    }
+
+    /// A new version of a tenant's key.
+    async fn new_version_of(&self, tenant: &str) -> KeyRef {
+        let id = format!("tokens-{tenant}");
+        let version = self.azure.new_version(VAULT, &id, &BASE64_STANDARD.encode(uuid_bytes())).await;
+        KeyRef { id: id.parse().unwrap(), version: version.parse().unwrap() }
+    }
+
+    /// Stores connections `user-0`, … of a tenant.
+    async fn seed(&self, tenant: &str, users: usize) {
+        let keys = SealingKeys::open(self.keys(), self.key.parse().unwrap()).await.unwrap();
+        self.pipeline.seed_by(&self.pipeline.keeper_of(self.store().await, keys), tenant, users).await;
     }
 
     /// Switches a version off or on, by the back door.
@@ -94,6 +126,14 @@ impl World {
         let change = json!({"vault": VAULT, "name": key.id, "version": key.version, "enabled": enabled});
         self.azure.admin(reqwest::Method::POST, "attributes", change).await;
     }
+}
+
+/// 32 bytes that differ each time.
+fn uuid_bytes() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(ids::fresh().as_bytes());
+    bytes[16..].copy_from_slice(ids::fresh().as_bytes());
+    bytes
 }
 
 fn key_ref(version: &str) -> KeyRef {

@@ -1,6 +1,6 @@
 //! `sealpost keys`, and a key's life: made, in use, emptied by a rotation, retired.
 
-mod disturbed;
+pub(crate) mod disturbed;
 mod interrupted;
 mod list;
 mod measures;

@@ -177,11 +177,15 @@ impl Pipeline {
 
     /// A token keeper as workers have one.
     pub async fn keeper(&self) -> TokenKeeper {
-        let keys = self.sealing_keys().await;
+        self.keeper_of(self.store().await, self.sealing_keys().await)
+    }
+
+    /// The same with other keys.
+    pub fn keeper_of(&self, store: Store, keys: SealingKeys) -> TokenKeeper {
         let limit = Duration::from_secs(20);
         let http = sealpost_shared::http::client(limit).expect("an HTTP client");
         let calls = TokenCalls { http, limit, clock: Arc::new(SystemClock) };
-        TokenKeeper::new(self.store().await, keys, calls)
+        TokenKeeper::new(store, keys, calls)
     }
 
     /// The keys as workers have them.
@@ -197,7 +201,11 @@ impl Pipeline {
 
     /// The same for any tenant.
     pub async fn seed_for(&self, tenant: &str, users: usize) {
-        let keeper = self.keeper().await;
+        self.seed_by(&self.keeper().await, tenant, users).await;
+    }
+
+    /// The same by this keeper.
+    pub async fn seed_by(&self, keeper: &TokenKeeper, tenant: &str, users: usize) {
         let now = SystemClock.now();
         let one = async |user: usize| {
             let tokens = TokenAnswer {

@@ -122,7 +122,7 @@ async fn undisturbed() -> BTreeMap<String, String> {
 }
 
 /// Starts a sweeper, sends it the tick, and kills it when it has sent so many commands to Redis.
-async fn killed_after(pipeline: &Pipeline, commands: u32, tick: &Value) {
+pub(crate) async fn killed_after(pipeline: &Pipeline, commands: u32, tick: &Value) {
     let way = Breakpoint::to_port(pipeline.rig.redis.port(), Side::Before, Then::Hold).await;
     pipeline.write("way.url", &way.url());
     pipeline.write("way.toml", &text_of(&pipeline.config()).replace("redis.url", "way.url"));

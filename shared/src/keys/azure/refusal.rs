@@ -75,7 +75,7 @@ pub(super) fn read(error: Error, quiet: Option<Duration>) -> (Refusal, String) {
         ErrorKind::Io => Refusal::Unavailable("its answer did not come in time, or was cut off".into()),
         ErrorKind::DataConversion => Refusal::Unavailable("its answer is not one of Key Vault".into()),
         // a challenge that names another domain than the vault's
-        ErrorKind::Other | _ => Refusal::Unavailable("its answer cannot be trusted; the log has the cause".into()),
+        ErrorKind::Other => Refusal::Unavailable("its answer cannot be trusted; the log has the cause".into()),
     };
     (refusal, cause)
 }

@@ -1,6 +1,8 @@
 //! `sealpost keys retire`: first nothing may be sealed under the version any more, then nothing may be, and only then it is
 //! switched off. Each step may be done again.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 use sealpost_shared::config::Config;
 use sealpost_shared::keys::{KeyChanges, KeySource, SealingKeys};
@@ -15,7 +17,7 @@ use crate::ops::{Common, open, screen};
 pub struct Retire {
     /// The version, as sealpost keys list names it.
     version: KeyVersion,
-    /// Its key, where each tenant has one of its own and nothing is sealed under the version any more.
+    /// Its key, where each tenant has one of its own; found by the version otherwise, among the keys in use.
     #[arg(long)]
     key: Option<KeyId>,
     /// Takes it back: the version is switched on again, and may be sealed under.
@@ -87,9 +89,16 @@ async fn key_of(args: &Retire, store: &Store, keys: &SealingKeys) -> Result<KeyI
         return Ok(id.clone());
     }
     let known = store.holdings().await.map_err(|error| error.to_string())?;
-    let mut ids = known.into_keys().filter(|key| key.version == args.version).map(|key| key.id);
-    match (ids.next(), ids.next()) {
-        (Some(id), None) => Ok(id),
+    let ids: BTreeSet<_> = known.into_keys().map(|key| key.id).collect();
+    let mut having = Vec::new();
+    for id in ids {
+        let versions = keys.source().versions(&id).await.unwrap_or_default();
+        if versions.iter().any(|info| info.version == args.version) {
+            having.push(id);
+        }
+    }
+    match having.as_slice() {
+        [id] => Ok(id.clone()),
         _ => Err(format!(
             "retiring version {}: each tenant has a key of its own; name this one's with --key",
             args.version
