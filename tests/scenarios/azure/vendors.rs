@@ -71,3 +71,29 @@ async fn the_vendors_javascript_client_is_content_with_each_credential() {
         content(&azure, command, vault, credential).await;
     }
 }
+
+/// The vendor's Rust SDK, told of the managed identity as App Service tells it.
+fn rust(azure: &Azure) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_azure-sdk"));
+    command.env("IDENTITY_ENDPOINT", &azure.places.identity_endpoint);
+    command.env("IDENTITY_HEADER", &azure.places.identity_header);
+    command
+}
+
+#[tokio::test]
+async fn the_vendors_rust_client_is_content_with_each_credential() {
+    let azure = Azure::start().await;
+    azure.workload_token().await;
+    for (credential, vault) in CREDENTIALS {
+        content(&azure, rust(&azure), vault, credential).await;
+    }
+}
+
+#[tokio::test]
+async fn the_vendors_rust_client_tells_why_its_credential_was_refused() {
+    let azure = Azure::start().await;
+    let mut command = rust(&azure);
+    command.arg(azure.folder.join("places.json")).args(["by-secret", "refused"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    ended(command.spawn().unwrap()).await;
+}
