@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer};
 pub use self::words::read_toml;
 
 use crate::broker::Users;
+use crate::http;
 
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -89,6 +90,18 @@ pub struct Http {
     /// How many seconds a call may take, answer included.
     #[serde(default = "default_limit")]
     pub limit_seconds: NonZeroU16,
+    /// A PEM file with certificate authorities that providers' certificates may be under, beside those of this machine.
+    pub ca: Option<PathBuf>,
+}
+
+impl Http {
+    /// The client for calls to providers, each of which ends within `limit`.
+    ///
+    /// # Errors
+    /// In words, if the file of `ca` is no good, or this machine's certificates cannot be read.
+    pub fn client(&self, limit: Duration) -> Result<reqwest::Client, String> {
+        http::client_trusting(limit, self.ca.as_deref())
+    }
 }
 
 /// The operations port.
@@ -125,7 +138,7 @@ pub enum SecretSource {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { limit_seconds: default_limit() }
+        Self { limit_seconds: default_limit(), ca: None }
     }
 }
 
@@ -164,7 +177,8 @@ impl Config {
         let folder = file.parent().unwrap_or_else(|| Path::new("."));
         config.broker.url.resolve(folder);
         config.store.url.resolve(folder);
-        for path in [&mut config.keys.file, &mut config.providers] {
+        let paths = [&mut config.keys.file, &mut config.providers];
+        for path in paths.into_iter().chain(&mut config.http.ca) {
             *path = folder.join(&*path);
         }
         Ok(config)

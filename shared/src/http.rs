@@ -1,10 +1,12 @@
 //! The one HTTP client: time limits, no redirects, answers of bounded size.
 
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, redirect::Policy};
+use reqwest::{Certificate, Client, ClientBuilder, Response, redirect::Policy};
 use url::form_urlencoded::byte_serialize;
 
 /// The most that is read of an answer, in bytes.
@@ -14,8 +16,28 @@ pub const MAX_ANSWER: usize = 256 * 1024;
 ///
 /// # Errors
 /// If the machine has no root certificates that can be read.
-#[expect(clippy::disallowed_methods, reason = "this is the one builder")]
 pub fn client(limit: Duration) -> Result<Client, reqwest::Error> {
+    builder(limit).build()
+}
+
+/// The same, which also trusts the certificate authorities of a PEM file, where one is given.
+///
+/// # Errors
+/// In words that name the file.
+pub fn client_trusting(limit: Duration, ca: Option<&Path>) -> Result<Client, String> {
+    let no_client = |error: reqwest::Error| format!("cannot make an HTTP client: {error}");
+    let Some(ca) = ca else { return client(limit).map_err(no_client) };
+    let unreadable = |why: &str| format!("http.ca: {}: {why}", ca.display());
+    let pem = fs::read(ca).map_err(|error| unreadable(&error.to_string()))?;
+    let roots = Certificate::from_pem_bundle(&pem).map_err(|_| unreadable("it is no list of certificates as PEM"))?;
+    if roots.is_empty() {
+        return Err(unreadable("it has no certificate as PEM"));
+    }
+    builder(limit).tls_certs_merge(roots).build().map_err(no_client)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one builder")]
+fn builder(limit: Duration) -> ClientBuilder {
     // an error means that a provider is installed already, which serves as well
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
@@ -25,7 +47,6 @@ pub fn client(limit: Duration) -> Result<Client, reqwest::Error> {
         .connect_timeout((limit / 2).min(Duration::from_secs(5)))
         .timeout(limit)
         .tcp_nodelay(true)
-        .build()
 }
 
 /// What became of a request that has no whole answer.

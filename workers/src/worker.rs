@@ -10,14 +10,14 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use reqwest::Client;
 use sealpost_schemas::RotationMode;
 use sealpost_shared::broker::{Broker, BrokerConfig};
-use sealpost_shared::clock::SystemClock;
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::{Config, Schedule};
 use sealpost_shared::keys::{KeySource, Keys, LocalKeys};
 use sealpost_shared::ledger::Ledger;
+use sealpost_shared::metrics;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
 use sealpost_shared::seal::KeyId;
 use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
-use sealpost_shared::{http, metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -146,13 +146,12 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     let config = Config::read(config)?;
     // what only a person can mend comes before anything is connected
     let catalogue = Arc::new(Catalogue::read(&config.providers)?);
-    for (provider, problem) in catalogue.unreadable_secrets() {
+    for (provider, problem) in catalogue.unreadable_secrets(SystemClock.now()) {
         tracing::warn!(%provider, problem, "its token calls will fail");
     }
     let process = Process::start(config).await?;
     let key_id: KeyId = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
-    let http: Client =
-        http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
+    let http: Client = process.config.http.client(process.config.http.limit())?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
     let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use croner::Cron;
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::Config;
 use sealpost_shared::keys::{IndexKey, KeySource};
 
@@ -35,8 +36,8 @@ pub(super) async fn check(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey
 fn secrets(config: &Config, catalogue: Option<&Catalogue>) -> Vec<String> {
     let ours = [("broker.url", &config.broker.url), ("store.url", &config.store.url)];
     let ours = ours.into_iter().filter_map(|(name, url)| Some(format!("{name}: {}", url.read().err()?)));
-    let theirs = catalogue.into_iter().flat_map(Catalogue::unreadable_secrets);
-    let theirs = theirs.map(|(id, problem)| format!("provider {id}: oauth.client_secret: {problem}"));
+    let theirs = catalogue.into_iter().flat_map(|all| all.unreadable_secrets(SystemClock.now()));
+    let theirs = theirs.map(|(id, problem)| format!("provider {id}: {problem}"));
     ours.chain(theirs).collect()
 }
 
