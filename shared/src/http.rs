@@ -33,7 +33,8 @@ pub fn client_trusting(limit: Duration, ca: Option<&Path>) -> Result<Client, Str
     if roots.is_empty() {
         return Err(unreadable("it has no certificate as PEM"));
     }
-    builder(limit).tls_certs_merge(roots).build().map_err(no_client)
+    let client = builder(limit).tls_certs_merge(roots).build();
+    client.map_err(|error| unreadable(&format!("no HTTP client can be made that trusts its certificates: {error}")))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one builder")]

@@ -149,9 +149,9 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     for (provider, problem) in catalogue.unreadable_secrets(SystemClock.now()) {
         tracing::warn!(%provider, problem, "its token calls will fail");
     }
+    let http: Client = config.http.client(config.http.limit())?;
     let process = Process::start(config).await?;
     let key_id: KeyId = process.config.keys.key.parse().map_err(|e| format!("keys.key: {e}"))?;
-    let http: Client = process.config.http.client(process.config.http.limit())?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
     let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());

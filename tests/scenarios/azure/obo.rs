@@ -11,6 +11,7 @@ mod stored;
 
 use reqwest::Method;
 use sealpost_schemas::{Connection, Name, ProviderId};
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::ids;
 use sealpost_shared::records::Record;
 use sealpost_tests::entries::example;
@@ -39,7 +40,7 @@ struct World {
 
 impl World {
     async fn start(proof: Proof) -> Self {
-        let setup = Setup { http_limit: 4, ..Setup::default() };
+        let setup = Setup { http_limit: 2, ..Setup::default() };
         let (pipeline, azure) = tokio::join!(Pipeline::start_with(setup), Azure::start());
         let config = text_of(&pipeline.config());
         assert!(config.contains("[http]\n"));
@@ -91,7 +92,9 @@ impl World {
 
     /// A request of this owner, on behalf of a user.
     async fn request(&self, owner: &Value, user: &str) -> Value {
-        request(owner, &self.azure.user_token(user, json!({})).await)
+        // also where the tenant's own tokens live for a second
+        let expires = SystemClock.now().as_second() + 3600;
+        request(owner, &self.azure.user_token(user, json!({"exp": expires})).await)
     }
 
     async fn ask(&self, request: &Value) -> Value {

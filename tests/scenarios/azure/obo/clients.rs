@@ -59,22 +59,22 @@ async fn a_key_that_does_not_fit_is_told_by_check_by_the_list_and_by_a_worker_an
 #[tokio::test]
 async fn a_providers_certificate_is_trusted_under_the_authorities_of_the_configuration_alone() {
     let world = World::start(Proof::Secret).await;
-    let check = run(&world.pipeline, &["check"]).await;
-    assert!(check.stdout.contains(&format!("{} answers", world.azure.places.authority)), "{}", check.stdout);
+    let check = async || run(&world.pipeline, &["check", "--providers", "--json"]).await.stdout;
+    let said = check().await;
+    assert!(said.contains(&format!("{} answers", world.azure.places.authority)), "{said}");
     let config = text_of(&world.pipeline.config());
     let ca = format!("ca = '{}'\n", world.azure.ca().display());
     assert!(config.contains(&ca));
     world.pipeline.write("sealpost.toml", &config.replace(&ca, ""));
-    let check = run(&world.pipeline, &["check"]).await;
-    assert!(
-        !check.good && check.stdout.contains("look at its name, the network, and its certificate"),
-        "{}",
-        check.stdout
-    );
-    for (text, named) in [("", "it has no certificate as PEM"), ("garbage", "it has no certificate as PEM")] {
+    let said = check().await;
+    assert!(said.contains("look at its name, the network, and its certificate"), "{said}");
+    world.pipeline.write("sealpost.toml", &config.replace(&ca, "ca = 'own.pem'\n"));
+    assert!(check().await.contains("http.ca: "), "a file that is not there");
+    for text in ["", "garbage", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         world.pipeline.write("own.pem", text);
-        world.pipeline.write("sealpost.toml", &config.replace(&ca, "ca = 'own.pem'\n"));
-        let check = run(&world.pipeline, &["check"]).await;
-        assert!(!check.good && check.stdout.contains("http.ca: ") && check.stdout.contains(named), "{}", check.stdout);
+        let said = run(&world.pipeline, &["check"]).await;
+        assert!(!said.good && said.row(&["own.pem", "certificate"]).is_some(), "{text}: {}", said.stdout);
+        let said = run(&world.pipeline, &["work", "all"]).await;
+        assert!(!said.good && said.stderr.contains("http.ca: "), "{text}: {}", said.stderr);
     }
 }

@@ -26,6 +26,10 @@ pub(super) async fn check(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey
         found.push(Finding::good("secrets", "all can be read"));
     }
     found.extend(problems);
+    if let Some(ca) = &config.http.ca {
+        let client = config.http.client(config.http.limit());
+        found.push(Finding::of("http.ca", &client, |_| format!("{}: trusted beside this machine's own", ca.display())));
+    }
     found.extend(schedule(config));
     let (keys, index_key) = keyring(config).await;
     found.extend(keys);
