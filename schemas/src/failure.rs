@@ -16,7 +16,7 @@ pub struct FailureReport {
     pub retryable: bool,
     /// What the provider said, bounded and scrubbed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider_error: Option<ProviderError>,
+    pub provider_error: Option<Box<ProviderError>>,
 }
 
 impl FailureReport {
@@ -28,7 +28,7 @@ impl FailureReport {
     /// What of it everybody may hear: without `claims`, which are for the client alone.
     #[must_use]
     pub fn public(self) -> Self {
-        Self { provider_error: self.provider_error.map(ProviderError::public), ..self }
+        Self { provider_error: self.provider_error.map(|said| Box::new(said.public())), ..self }
     }
 }
 
@@ -54,7 +54,7 @@ pub struct ProviderError {
     /// The `claims` field of the answer: a JSON object as text, which the client hands back unchanged as parameter `claims` of
     /// its next authorization request (a claims challenge). Only in replies, never in events; whole (up to 4 KiB) or absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub claims: Option<String>,
+    pub claims: Option<Box<str>>,
 }
 
 impl ProviderError {

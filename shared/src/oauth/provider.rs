@@ -75,6 +75,7 @@ pub struct OAuthProvider {
     /// The authorization endpoint.
     pub authorize_url: Url,
     /// The token endpoint. `{tenantid}` in its path stands for the owner's tenant, which must be a GUID then.
+    #[schemars(extend("format" = "uri-template"))]
     pub token_url: Url,
     /// The revocation endpoint (RFC 7009), where there is one.
     pub revocation_url: Option<Url>,

@@ -197,10 +197,10 @@ fn numbers(list: &Value) -> Vec<u32> {
 }
 
 /// A claims challenge, to the letter: what is not to be told of it cannot be left out.
-fn challenge(claims: &str, sent: &[&str]) -> Option<String> {
+fn challenge(claims: &str, sent: &[&str]) -> Option<Box<str>> {
     let is_object = || serde_json::from_str::<Map<String, Value>>(claims).is_ok();
     let is_clean = || http::scrubbed(plain(claims), sent) == claims;
-    (claims.len() <= MAX_CHALLENGE && is_clean() && is_object()).then(|| claims.to_owned())
+    (claims.len() <= MAX_CHALLENGE && is_clean() && is_object()).then(|| claims.into())
 }
 
 /// The tokens of an answer; `None` if it has no access token that a header can carry (RFC 6749 appendix A.12).

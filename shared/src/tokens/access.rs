@@ -243,7 +243,7 @@ fn needs_consent(standing: &Standing) -> Access {
 pub(super) fn ended(standing: &Standing, said: Option<ProviderError>, events: Vec<Answer>) -> Access {
     match needs_consent(standing) {
         Access::Refused { report, .. } => {
-            Access::Refused { report: FailureReport { provider_error: said, ..report }, events }
+            Access::Refused { report: FailureReport { provider_error: said.map(Box::new), ..report }, events }
         }
         granted @ Access::Granted { .. } => granted,
     }

@@ -122,7 +122,7 @@ pub fn unspent(error: &RefreshError, message: String) -> Failure {
         }
         RefreshError::InvalidClient(_) => Failure::retry(
             Code::InvalidClient,
-            format!("{message}; check client_id and what the client proves itself with in its entry"),
+            format!("{message}; check client_id and client_secret (or key and certificate) of its entry"),
         ),
         RefreshError::Rejected(_) => {
             Failure::retry(Code::ProviderRejected, format!("{message}; check the provider's entry"))

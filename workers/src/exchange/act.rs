@@ -106,7 +106,7 @@ impl Exchange {
             }
             TokenError::Refused(said) => {
                 let report = FailureReport::new(meaning(&said), message, false);
-                FailureReport { provider_error: Some(said), ..report }
+                FailureReport { provider_error: Some(Box::new(said)), ..report }
             }
             TokenError::Lost(_) => {
                 let message = format!("{message}; the {what} may be spent, so consent must be given again");
@@ -124,7 +124,7 @@ fn unspent(error: &TokenError, message: String) -> Failure {
         TokenError::RateLimited { after } => Failure::new(Verdict::Retry { after: *after }, Code::RateLimited, message),
         TokenError::InvalidClient(_) => Failure::retry(
             Code::InvalidClient,
-            format!("{message}; check client_id and what the client proves itself with in its entry"),
+            format!("{message}; check client_id and client_secret (or key and certificate) of its entry"),
         ),
         _ => Failure::retry(Code::ProviderUnavailable, message),
     }
