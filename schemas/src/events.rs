@@ -31,7 +31,7 @@ pub struct ConnectionNeedsConsent {
     pub connection: Connection,
     /// Why.
     pub code: Code,
-    /// What the provider said.
+    /// What the provider said, without `claims`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_error: Option<ProviderError>,
 }

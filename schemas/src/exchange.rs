@@ -48,7 +48,8 @@ pub struct ExchangeRequest {
 pub enum Grant {
     /// RFC 6749 §4.1 with PKCE (RFC 7636).
     AuthorizationCode(AuthorizationCode),
-    /// Microsoft identity platform's on-behalf-of flow.
+    /// Microsoft identity platform's on-behalf-of flow: the owner is the user of the assertion, its `tenant` the token's
+    /// `tid` and its `user` the token's `oid`, to the letter.
     OnBehalfOf(Assertion),
     /// Brings an existing refresh token in.
     RefreshToken(HeldToken),
@@ -80,7 +81,7 @@ pub struct AuthorizationCode {
     pub iss: Option<String>,
 }
 
-/// The caller's access token.
+/// The caller's access token, which was issued for us.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Assertion {
     /// The token.
@@ -241,6 +242,7 @@ impl Announced for ExchangeResult {
         }
     }
     fn public(&self) -> Self {
-        Self { tokens: None, ..self.clone() }
+        let this = self.clone();
+        Self { tokens: None, failure: this.failure.map(FailureReport::public), ..this }
     }
 }

@@ -16,7 +16,7 @@ pub struct FailureReport {
     pub retryable: bool,
     /// What the provider said, bounded and scrubbed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub provider_error: Option<ProviderError>,
+    pub provider_error: Option<Box<ProviderError>>,
 }
 
 impl FailureReport {
@@ -24,9 +24,16 @@ impl FailureReport {
     pub fn new(code: Code, message: impl Into<String>, retryable: bool) -> Self {
         Self { code, message: message.into(), retryable, provider_error: None }
     }
+
+    /// What of it everybody may hear: without `claims`, which are for the client alone.
+    #[must_use]
+    pub fn public(self) -> Self {
+        Self { provider_error: self.provider_error.map(|said| Box::new(said.public())), ..self }
+    }
 }
 
-/// A provider's refusal: status and, where it followed RFC 6749 §5.2, its words.
+/// A provider's refusal: status and, where it followed RFC 6749 §5.2, its words; of the Microsoft identity platform also
+/// what a client needs to go on (see its page "Error handling in MSAL").
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProviderError {
     /// The HTTP status.
@@ -38,4 +45,22 @@ pub struct ProviderError {
     /// The `error_description` field of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// The `error_codes` field of the answer: Microsoft's numbers, as in AADSTS50076; the first ten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub error_codes: Vec<u32>,
+    /// The `suberror` field of the answer: what the user can do about it, as in `basic_action`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suberror: Option<String>,
+    /// The `claims` field of the answer: a JSON object as text, which the client hands back unchanged as parameter `claims` of
+    /// its next authorization request (a claims challenge). Only in replies, never in events; whole (up to 4 KiB) or absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claims: Option<Box<str>>,
+}
+
+impl ProviderError {
+    /// What of it everybody may hear: without `claims`, which are for the client alone.
+    #[must_use]
+    pub fn public(self) -> Self {
+        Self { claims: None, ..self }
+    }
 }

@@ -241,6 +241,7 @@ impl Announced for PublishResult {
     }
     fn public(&self) -> Self {
         let mut public = self.clone();
+        public.failure = public.failure.map(FailureReport::public);
         if let Some(remote) = &mut public.remote {
             remote.response = None;
         }

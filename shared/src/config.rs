@@ -18,6 +18,7 @@ pub use self::keys::{Azure, Credential, KeySettings, Keys};
 pub use self::words::read_toml;
 
 use crate::broker::Users;
+use crate::http;
 
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -80,6 +81,18 @@ pub struct Http {
     /// How many seconds a call may take, answer included.
     #[serde(default = "default_limit")]
     pub limit_seconds: NonZeroU16,
+    /// A PEM file with certificate authorities that providers' certificates may be under, beside those of this machine.
+    pub ca: Option<PathBuf>,
+}
+
+impl Http {
+    /// The client for calls to providers, each of which ends within `limit`.
+    ///
+    /// # Errors
+    /// In words, if the file of `ca` is no good, or this machine's certificates cannot be read.
+    pub fn client(&self, limit: Duration) -> Result<reqwest::Client, String> {
+        http::client_trusting(limit, self.ca.as_deref())
+    }
 }
 
 /// The operations port.
@@ -116,7 +129,7 @@ pub enum SecretSource {
 
 impl Default for Http {
     fn default() -> Self {
-        Self { limit_seconds: default_limit() }
+        Self { limit_seconds: default_limit(), ca: None }
     }
 }
 
@@ -156,7 +169,9 @@ impl Config {
         config.broker.url.resolve(folder);
         config.store.url.resolve(folder);
         config.keys.resolve(folder);
-        config.providers = folder.join(&config.providers);
+        for path in std::iter::once(&mut config.providers).chain(&mut config.http.ca) {
+            *path = folder.join(&*path);
+        }
         Ok(config)
     }
 }

@@ -1,6 +1,8 @@
 //! The one HTTP client: time limits, no redirects, answers of bounded size.
 
+use std::fs;
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
@@ -42,6 +44,23 @@ pub fn trusting_client(limit: Duration, trust: &Trust) -> Result<Client, reqwest
         builder = builder.resolve(host, SocketAddr::new(*address, 0));
     }
     builder.build()
+}
+
+/// A client as [`client`] makes it, which also trusts the certificate authorities of a PEM file, where one is given.
+///
+/// # Errors
+/// In words that name the file.
+pub fn client_trusting(limit: Duration, ca: Option<&Path>) -> Result<Client, String> {
+    let no_client = |error: reqwest::Error| format!("cannot make an HTTP client: {error}");
+    let Some(ca) = ca else { return client(limit).map_err(no_client) };
+    let unreadable = |why: &str| format!("http.ca: {}: {why}", ca.display());
+    let pem = fs::read(ca).map_err(|error| unreadable(&error.to_string()))?;
+    let roots = Certificate::from_pem_bundle(&pem).map_err(|_| unreadable("it is no list of certificates as PEM"))?;
+    if roots.is_empty() {
+        return Err(unreadable("it has no certificate as PEM"));
+    }
+    let client = builder(limit).tls_certs_merge(roots).build();
+    client.map_err(|error| unreadable(&format!("no HTTP client can be made that trusts its certificates: {error}")))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one builder")]

@@ -3,16 +3,25 @@
 //! Refuses to know where tokens rest. The token call is ours over reqwest, since the `oauth2` crate's own hides status
 //! and headers, on which it depends whether a code or token counts as spent.
 
+mod by_ring;
+mod certificate;
 mod consent;
+mod credential;
+mod entra;
 mod id_token;
+mod on_behalf_of;
 mod provider;
 mod refresh;
+mod request;
 mod revoke;
 mod token_call;
 
 pub use consent::Consent;
+pub use credential::Credential;
+pub use entra::{account_of, claims_another};
 pub use id_token::{Account, IdTokenError, IdTokens, JwksError};
-pub use provider::{ClientAuth, DeadToken, OAuthProvider, TokenRequest};
+pub use on_behalf_of::on_behalf_of;
+pub use provider::{AccountId, ClientAuth, DeadToken, OAuthProvider, TokenRequest};
 pub use refresh::{RefreshError, refresh};
 pub use revoke::{RevokeError, TokenKind, revoke};
 pub use token_call::{CodeGrant, TokenAnswer, TokenError, exchange_code};

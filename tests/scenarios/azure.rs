@@ -2,6 +2,7 @@
 //! requests for what those do not do.
 
 mod grants;
+mod obo;
 mod on_behalf_of;
 mod sign_in;
 mod unwell;

@@ -2,4 +2,4 @@
 
 mod measures;
 mod readiness;
-mod secrets;
+pub(crate) mod secrets;

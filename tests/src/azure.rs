@@ -134,6 +134,20 @@ impl Azure {
         counts["counts"].as_array().expect("a list").iter().filter(meant).filter_map(|line| line["n"].as_u64()).sum()
     }
 
+    /// How often this was asked of a tenant, however it was answered.
+    pub async fn asked(&self, at: &str, operation: &str) -> u64 {
+        let counts = self.admin(Method::GET, "counts", Value::Null).await;
+        let meant = |line: &&Value| line["at"] == at && line["operation"] == operation;
+        counts["counts"].as_array().expect("a list").iter().filter(meant).filter_map(|line| line["n"].as_u64()).sum()
+    }
+
+    /// What the tenant refuses every token call for this user of the home tenant with; null takes it back. Answers the user's
+    /// object id.
+    pub async fn refuse(&self, user: &str, how: Value) -> String {
+        let told = self.admin(Method::POST, "users", json!({"user": user, "refuse": how})).await;
+        told["oid"].as_str().expect("an object id").into()
+    }
+
     /// Writes a new token of the workload into its file, and answers it.
     pub async fn workload_token(&self) -> String {
         let token = self.admin(Method::POST, "workload", json!({})).await;

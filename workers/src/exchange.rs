@@ -1,6 +1,6 @@
 //! `exchange-requests`: consent in, a connection out.
 //!
-//! The authorization code is spent last: everything that can fail without it fails first.
+//! The authorization code (or assertion) is spent last: everything that can fail without it fails first.
 
 mod act;
 mod doubt;
@@ -9,6 +9,7 @@ mod import;
 mod keep;
 mod results;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use reqwest::Client;
@@ -16,14 +17,13 @@ use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ledger::{Claim, Ledger, Turn};
-use sealpost_shared::oauth::{JwksError, OAuthProvider};
+use sealpost_shared::oauth::{Credential, JwksError, OAuthProvider};
 use sealpost_shared::tokens::{Prepared, TokenKeeper};
-use secrecy::SecretString;
 use serde_json::Value;
 
 use self::act::TokenCall;
 pub(crate) use self::grant::problem_of as problem_of_scopes;
-use self::grant::{Spent, from_another_issuer, nonce, spent};
+use self::grant::{Spent, from_another_issuer, nonce, of_another_owner, spent, takes_assertions};
 use self::results::{answer, busy, failed};
 use crate::providers::{Catalogue, Provider};
 use crate::step::{Attempt, Step, deadline_passed};
@@ -55,9 +55,9 @@ impl Step for Exchange {
                 self.ledger.give_up(&claim).await;
                 Err(failure)
             }
-            (Turn::Act(claim), Ok(sent)) => match self.refusal(request, at) {
+            (Turn::Act(claim), Ok((oauth, spent))) => match self.refusal(request, at) {
                 Some(refusal) => self.declined(request, &claim, refusal).await,
-                None => self.begin(request, sent, &claim, at).await,
+                None => self.begin(request, (&oauth, spent), &claim, at).await,
             },
             (Turn::Settled(standing), _) => answer(request, standing),
             (Turn::Doubt(doubt), sent) => self.doubt(request, sent, &doubt, at).await,
@@ -81,13 +81,13 @@ impl Exchange {
     ) -> Result<ExchangeResult, Failure> {
         let prepared = async {
             let nonce = nonce(request)?;
-            let (secret, place) = self.prepared(request, oauth, claim.epoch).await?;
+            let (credential, place) = self.prepared(request, oauth, claim.epoch, at).await?;
             let epoch = self.keeper.store().epoch(&request.owner).await?;
-            Ok((TokenCall { oauth, secret, spent, nonce, place }, epoch))
+            Ok((TokenCall { oauth, credential, spent, nonce, place }, epoch))
         };
         match (prepared.await, spent) {
             (Ok((_, epoch)), _) if epoch != claim.epoch => self.declined(request, claim, revoked()).await,
-            (Ok((call, _)), Spent::Code(_)) => self.act(request, call, claim, at).await,
+            (Ok((call, _)), Spent::Code(_) | Spent::Assertion(_)) => self.act(request, call, claim, at).await,
             (Ok((call, _)), Spent::Token(token)) => self.import(request, (call, token), claim, at).await,
             (Err(failure), _) => {
                 self.ledger.give_up(claim).await;
@@ -106,29 +106,36 @@ impl Exchange {
         answer(request, self.ledger.decline(claim, &failed(request, report)).await?)
     }
 
-    /// What can fail without the code or refresh token.
+    /// What can fail without the code, assertion or refresh token.
     async fn prepared(
         &self,
         request: &ExchangeRequest,
         oauth: &OAuthProvider,
         epoch: u64,
-    ) -> Result<(SecretString, Prepared), Failure> {
-        let secret = oauth.client_secret().map_err(|why| Failure::retry(Code::InvalidClient, why))?;
+        at: Attempt,
+    ) -> Result<(Credential, Prepared), Failure> {
+        let credential = oauth.credential(at.now).map_err(|why| Failure::retry(Code::InvalidClient, why))?;
         let no_keys = |why: JwksError| Failure::retry(Code::ProviderUnavailable, format!("{why}; nothing was spent"));
         self.keeper.id_tokens().prepare(oauth).await.map_err(no_keys)?;
-        Ok((secret, self.keeper.prepare(&request.connection()).await?.in_epoch(epoch)))
+        Ok((credential, self.keeper.prepare(&request.connection()).await?.in_epoch(epoch)))
     }
 
     /// What is to be sent, and to whom.
-    fn sent<'a>(&'a self, request: &'a ExchangeRequest) -> Result<(&'a OAuthProvider, Spent<'a>), Failure> {
-        Ok((&self.provider(request)?.oauth, spent(request)?))
+    fn sent<'a>(&'a self, request: &'a ExchangeRequest) -> Result<(Cow<'a, OAuthProvider>, Spent<'a>), Failure> {
+        let (oauth, spent) = (&self.provider(request)?.oauth, spent(request)?);
+        if let Spent::Assertion(_) = spent {
+            takes_assertions(oauth)?;
+        }
+        let oauth = oauth.of_tenant(&request.owner.tenant);
+        Ok((oauth.map_err(|why| Failure::reject(Code::OwnerMismatch, why))?, spent))
     }
 
     /// Why it is not sent.
     fn refusal(&self, request: &ExchangeRequest, at: Attempt) -> Option<FailureReport> {
         let is_late = request.deadline.is_some_and(|deadline| deadline < at.now);
         let provider = self.catalogue.get(&request.provider)?;
-        from_another_issuer(request, provider).or_else(|| is_late.then(deadline_passed))
+        let another = || of_another_owner(request);
+        from_another_issuer(request, provider).or_else(another).or_else(|| is_late.then(deadline_passed))
     }
 
     fn provider(&self, request: &ExchangeRequest) -> Result<&Provider, Failure> {

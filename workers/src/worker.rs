@@ -10,13 +10,13 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use reqwest::Client;
 use sealpost_schemas::RotationMode;
 use sealpost_shared::broker::{Broker, BrokerConfig};
-use sealpost_shared::clock::SystemClock;
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::{Config, Schedule};
 use sealpost_shared::keys::{IndexKey, KeySource, Keys, SealingKeys};
 use sealpost_shared::ledger::Ledger;
+use sealpost_shared::metrics;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
 use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
-use sealpost_shared::{http, metrics};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -168,12 +168,11 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     let config = Config::read(config)?;
     // what only a person can mend comes before anything is connected
     let catalogue = Arc::new(Catalogue::read(&config.providers)?);
-    for (provider, problem) in catalogue.unreadable_secrets() {
+    for (provider, problem) in catalogue.unreadable_secrets(SystemClock.now()) {
         tracing::warn!(%provider, problem, "its token calls will fail");
     }
+    let http: Client = config.http.client(config.http.limit())?;
     let Some(process) = Process::start(config).await? else { return Ok(()) };
-    let http: Client =
-        http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
     let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());

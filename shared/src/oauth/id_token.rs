@@ -21,7 +21,7 @@ use tokio::time::sleep;
 pub use self::keys::JwksError;
 use self::keys::{KeySet, KeySets};
 use self::signature::Unsigned;
-use super::OAuthProvider;
+use super::{AccountId, OAuthProvider};
 use crate::clock::Clock;
 
 /// How often newer keys are asked for when the code is spent already, with a pause between.
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// The provider's account that an ID token speaks of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The provider's id of the account (`sub`).
+    /// The provider's id of the account: `sub`, or `oid.tid` where the entry says so.
     pub id: String,
     /// Its name, where the token tells one; bounded, for people only.
     pub name: Option<String>,
@@ -73,6 +73,12 @@ pub enum IdTokenError {
     /// `sub`
     #[error("its subject (sub) is not 1 to 255 printable ASCII characters")]
     Subject,
+    /// `oid` and `tid`
+    #[error("it does not name its user and tenant by GUIDs (oid, tid)")]
+    Account,
+    /// The key's own issuer, where the provider tells one beside its keys.
+    #[error("its key signs for another issuer")]
+    KeyIssuer,
     /// It could not be checked.
     #[error("it could not be checked: {0}")]
     Keys(#[from] JwksError),
@@ -103,7 +109,8 @@ impl IdTokens {
     }
 
     /// Whose tokens came with this ID token; `None` where the provider's entry has no `jwks_url`, or there is no ID token
-    /// and need not be one: it must, if the request carried a nonce, or the scope `openid` was granted.
+    /// and need not be one: it must, if the request carried a nonce, the scope `openid` was granted, or the entry keeps
+    /// connections for their account's own owner.
     ///
     /// # Errors
     /// [`IdTokenError`] names the check that failed.
@@ -117,8 +124,10 @@ impl IdTokens {
         match token {
             _ if provider.jwks_url.is_none() => Ok(None),
             Some(token) => self.verify(provider, (token, self.clock.now()), nonce).await,
-            None if nonce.is_some() || granted.iter().any(|scope| scope == "openid") => Err(IdTokenError::Missing),
-            None => Ok(None),
+            None => {
+                let asked = nonce.is_some() || granted.iter().any(|scope| scope == "openid");
+                if asked || provider.owner_is_account { Err(IdTokenError::Missing) } else { Ok(None) }
+            }
         }
     }
 
@@ -178,5 +187,9 @@ fn check(
         Unsigned::UnknownKey => IdTokenError::UnknownKey,
         Unsigned::Wrong => IdTokenError::Signature,
     })?;
-    claims::check(&claims, provider, nonce.map(ExposeSecret::expose_secret), now)
+    let account = claims::check(&claims, provider, nonce.map(ExposeSecret::expose_secret), now)?;
+    if provider.account == AccountId::OidTid && !set.signs(token.expose_secret(), &claims) {
+        return Err(IdTokenError::KeyIssuer);
+    }
+    Ok(account)
 }

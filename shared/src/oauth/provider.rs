@@ -1,14 +1,16 @@
 //! The catalogue's OAuth half of one provider.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
-use sealpost_schemas::ProviderError;
-use secrecy::SecretString;
+use sealpost_schemas::{Name, ProviderError};
 use serde::Deserialize;
 use url::Url;
 
+use super::entra;
 use crate::config::SecretSource;
 
-/// How the client proves who it is at the token endpoint (RFC 6749 §2.3.1).
+/// How the client proves who it is at the token endpoint (RFC 6749 §2.3.1, RFC 7523 §2.2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClientAuth {
@@ -19,6 +21,34 @@ pub enum ClientAuth {
     Post,
     /// Not at all: a public client, whose codes PKCE protects.
     None,
+    /// By a JWT (PS256) that it signs for each request with the key of a certificate.
+    #[serde(rename = "private_key_jwt")]
+    PrivateKeyJwt,
+}
+
+impl ClientAuth {
+    /// The word of the catalogue.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Post => "post",
+            Self::None => "none",
+            Self::PrivateKeyJwt => "private_key_jwt",
+        }
+    }
+}
+
+/// Which claims of an ID token name the provider's account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AccountId {
+    /// `sub`, as `OpenID` Connect has it.
+    #[default]
+    Sub,
+    /// `oid` and `tid`, as the Microsoft identity platform has them: `sub` is another there for each application. The
+    /// account's id is `oid.tid`. Needed for grant `on_behalf_of`.
+    OidTid,
 }
 
 /// How a token request is written.
@@ -36,27 +66,41 @@ pub enum TokenRequest {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OAuthProvider {
-    /// The issuer's name, to be compared with the `iss` of a code (RFC 9207) and of an ID token.
+    /// The issuer's name, to be compared with the `iss` of a code (RFC 9207) and of an ID token. `{tenantid}` in it stands
+    /// for the `tid` of the ID token, a GUID.
     pub issuer: Option<String>,
     /// Where the keys are had that ID tokens are signed with (a JWK set, RFC 7517). Without it no ID token is looked at.
     /// Nothing is discovered: no other address is asked for keys, whatever a token or an answer says.
     pub jwks_url: Option<Url>,
     /// The authorization endpoint.
     pub authorize_url: Url,
-    /// The token endpoint.
+    /// The token endpoint. `{tenantid}` in its path stands for the owner's tenant, which must be a GUID then.
+    #[schemars(extend("format" = "uri-template"))]
     pub token_url: Url,
     /// The revocation endpoint (RFC 7009), where there is one.
     pub revocation_url: Option<Url>,
     /// Our name at the provider.
     pub client_id: String,
-    /// Where our secret at the provider is read from; none where `client_auth` is `none`.
-    client_secret: Option<SecretSource>,
+    /// Where our secret at the provider is read from; only where `client_auth` is `basic` or `post`.
+    pub(super) client_secret: Option<SecretSource>,
+    /// Where our private key is read from, only where `client_auth` is `private_key_jwt`: RSA of at least 2048 bits, as
+    /// unencrypted PEM (PKCS#8 or PKCS#1). It may lie in one file with the certificate.
+    pub(super) client_key: Option<SecretSource>,
+    /// Where the certificate of `client_key` is read from that is registered at the provider, as PEM.
+    pub(super) client_certificate: Option<SecretSource>,
     /// How the client proves who it is.
     #[serde(default)]
     pub client_auth: ClientAuth,
     /// How requests to the token endpoint are written.
     #[serde(default)]
     pub token_request: TokenRequest,
+    /// Which claims of an ID token name the account.
+    #[serde(default)]
+    pub account: AccountId,
+    /// Whether connections are kept for their account's own owner only: `tenant` its `tid` and `user` its `oid`. An ID token must
+    /// come then, and one that says otherwise is refused (`owner-mismatch`). Of grant `on_behalf_of` that holds always.
+    #[serde(default)]
+    pub owner_is_account: bool,
     /// The scopes that are asked for.
     #[serde(default)]
     pub scopes: Vec<String>,
@@ -106,10 +150,24 @@ impl OAuthProvider {
             || self.dead_token.iter().any(|dead| dead.is_said_by(said))
     }
 
-    /// Whether this is the issuer that speaks for the provider.
+    /// Whether this is the issuer that speaks for the provider, or one of the kind that does.
     #[must_use]
     pub fn is_issuer(&self, name: &str) -> bool {
-        self.issuer.as_deref() == Some(name)
+        self.issuer.as_deref().is_some_and(|entry| entra::is_issuer(entry, name))
+    }
+
+    /// The entry as it is for owners of this tenant.
+    ///
+    /// # Errors
+    /// In words, if its token endpoint is another one for each tenant, and this is no tenant of the provider's.
+    pub fn of_tenant(&self, tenant: &Name) -> Result<Cow<'_, Self>, String> {
+        if !entra::is_template(&self.token_url) {
+            return Ok(Cow::Borrowed(self));
+        }
+        let problem = "the provider has a token endpoint for each of its tenants, so that the owner's tenant must be the id of \
+                       one: a GUID in lower case";
+        let token_url = entra::at(&self.token_url, tenant.as_str()).ok_or(problem)?;
+        Ok(Cow::Owned(Self { token_url, ..self.clone() }))
     }
 
     /// Whether the entry can work.
@@ -120,28 +178,48 @@ impl OAuthProvider {
         if self.jwks_url.is_some() && self.issuer.is_none() {
             return Err("oauth.jwks_url needs issuer: an ID token is believed only if it names that one".into());
         }
-        match (self.client_auth, &self.client_secret) {
-            (ClientAuth::None, Some(_)) => {
-                Err("oauth.client_secret: a client with client_auth \"none\" has none".into())
-            }
-            (ClientAuth::Basic | ClientAuth::Post, None) => {
-                Err("oauth.client_secret is missing; a client without one says client_auth = \"none\"".into())
-            }
-            _ => Ok(()),
+        let is_template = |issuer: &String| issuer.contains(entra::TEMPLATE);
+        let has_template = self.issuer.as_ref().is_some_and(is_template) || entra::is_template(&self.token_url);
+        if has_template && self.account != AccountId::OidTid {
+            return Err("oauth: {tenantid} needs account = \"oid-tid\": sub is no account's id across tenants".into());
         }
+        if self.account == AccountId::OidTid && self.jwks_url.is_none() {
+            return Err("oauth.account = \"oid-tid\" needs jwks_url: without, no ID token is looked at".into());
+        }
+        if self.owner_is_account && self.account != AccountId::OidTid {
+            return Err("oauth.owner_is_account needs account = \"oid-tid\"".into());
+        }
+        self.check_client()
     }
 
-    /// Our secret at the provider; empty for a client that has none.
-    ///
-    /// # Errors
-    /// In words, if its variable or file cannot be read.
-    pub fn client_secret(&self) -> Result<SecretString, String> {
-        self.client_secret.as_ref().map_or_else(|| Ok(SecretString::default()), SecretSource::read)
+    /// Whether the client has what it proves itself with, and nothing else.
+    fn check_client(&self) -> Result<(), String> {
+        let auth = self.client_auth;
+        let (by_secret, by_key) =
+            (matches!(auth, ClientAuth::Basic | ClientAuth::Post), auth == ClientAuth::PrivateKeyJwt);
+        for (field, source, is_needed) in [
+            ("client_secret", &self.client_secret, by_secret),
+            ("client_key", &self.client_key, by_key),
+            ("client_certificate", &self.client_certificate, by_key),
+        ] {
+            match (source, is_needed) {
+                (Some(_), false) => {
+                    return Err(format!("oauth.{field}: a client with client_auth {:?} has none", auth.as_str()));
+                }
+                (None, true) if by_secret => {
+                    return Err(format!("oauth.{field} is missing; a client without one says client_auth = \"none\""));
+                }
+                (None, true) => return Err(format!("oauth.{field} is missing; private_key_jwt needs it")),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Secrets are read from files beside `folder`.
     pub fn resolve(&mut self, folder: &std::path::Path) {
-        self.client_secret.iter_mut().for_each(|secret| secret.resolve(folder));
+        let sources = [&mut self.client_secret, &mut self.client_key, &mut self.client_certificate];
+        sources.into_iter().flatten().for_each(|source| source.resolve(folder));
     }
 }
 

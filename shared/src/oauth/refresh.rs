@@ -9,8 +9,9 @@ use sealpost_schemas::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::OAuthProvider;
-use super::token_call::{TokenAnswer, authenticated, credentials, said, send, tokens, words};
+use super::request::ask;
+use super::token_call::{TokenAnswer, said, tokens, words};
+use super::{Credential, OAuthProvider};
 use crate::http::{Answered, NoAnswer};
 
 /// Why there are no new tokens.
@@ -61,16 +62,13 @@ impl RefreshError {
 pub async fn refresh(
     client: &Client,
     provider: &OAuthProvider,
-    secret: &SecretString,
+    credential: &Credential,
     token: &SecretString,
     (limit, now): (Duration, Timestamp),
 ) -> Result<TokenAnswer, RefreshError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose_secret())];
-    match send(authenticated(client, provider, secret, (&provider.token_url, &form)).timeout(limit)).await {
-        Ok(answer) => {
-            let basic = credentials(provider, secret);
-            read(provider, &answer, &[token, secret, &basic].map(ExposeSecret::expose_secret), now)
-        }
+    match ask(client, provider, credential, (&provider.token_url, &form), (Some(limit), now)).await {
+        Ok(replied) => read(provider, &replied.answer, &replied.sent(&[token]), now),
         Err(NoAnswer::NotSent) => Err(RefreshError::NotSent),
         Err(lost) => Err(RefreshError::Lost(lost.to_string())),
     }

@@ -1,12 +1,14 @@
 //! Token revocation (RFC 7009).
 
+use jiff::Timestamp;
 use reqwest::Client;
 use sealpost_schemas::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::OAuthProvider;
-use super::token_call::{authenticated, credentials, said, send, words};
+use super::request::ask;
+use super::token_call::{said, words};
+use super::{Credential, OAuthProvider};
 use crate::http::NoAnswer;
 
 /// What a token is: the hint of RFC 7009 §2.1.
@@ -51,8 +53,9 @@ impl RevokeError {
 pub async fn revoke(
     client: &Client,
     provider: &OAuthProvider,
-    secret: &SecretString,
+    credential: &Credential,
     (token, kind): (&SecretString, TokenKind),
+    now: Timestamp,
 ) -> Result<(), RevokeError> {
     let url = provider.revocation_url.as_ref().ok_or(RevokeError::NoEndpoint)?;
     let hint = match kind {
@@ -60,11 +63,10 @@ pub async fn revoke(
         TokenKind::Access => "access_token",
     };
     let form = [("token", token.expose_secret()), ("token_type_hint", hint)];
-    let answer = send(authenticated(client, provider, secret, (url, &form))).await?;
-    if (200..=299).contains(&answer.status) {
+    let replied = ask(client, provider, credential, (url, &form), (None, now)).await?;
+    if (200..=299).contains(&replied.answer.status) {
         return Ok(());
     }
-    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let basic = credentials(provider, secret);
-    Err(RevokeError::Refused(said(answer.status, &body, &[token, secret, &basic].map(ExposeSecret::expose_secret))))
+    let body: Value = serde_json::from_slice(&replied.answer.body).unwrap_or_default();
+    Err(RevokeError::Refused(said(replied.answer.status, &body, &replied.sent(&[token]))))
 }

@@ -3,19 +3,16 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use jiff::Timestamp;
-use reqwest::{Client, RequestBuilder};
+use reqwest::Client;
 use sealpost_schemas::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use url::Url;
-use url::form_urlencoded::byte_serialize;
+use serde_json::{Map, Value};
 
-use super::{ClientAuth, OAuthProvider, TokenRequest};
+use super::request::ask;
+use super::{Credential, OAuthProvider};
 use crate::http::{self, Answered, NoAnswer};
 use crate::plain::plain;
 
@@ -24,6 +21,12 @@ const MAX_WORDS: usize = 300;
 
 /// A shorter text than this, in bytes, is a word and not a secret, where it stands in a good answer.
 const SHORTEST: usize = 8;
+
+/// The most of `error_codes` that are kept.
+const MAX_CODES: usize = 10;
+
+/// The longest claims challenge that is kept, in bytes.
+const MAX_CHALLENGE: usize = 4096;
 
 /// The most scopes that are kept.
 const MAX_SCOPES: usize = 200;
@@ -126,7 +129,7 @@ impl TokenError {
 pub async fn exchange_code(
     client: &Client,
     provider: &OAuthProvider,
-    secret: &SecretString,
+    credential: &Credential,
     grant: &CodeGrant<'_>,
     now: Timestamp,
 ) -> Result<TokenAnswer, TokenError> {
@@ -136,64 +139,21 @@ pub async fn exchange_code(
         ("redirect_uri", grant.redirect_uri),
         ("code_verifier", grant.code_verifier.expose_secret()),
     ];
-    let basic = credentials(provider, secret);
-    let sent = [grant.code, grant.code_verifier, secret, &basic].map(ExposeSecret::expose_secret);
-    match send(authenticated(client, provider, secret, (&provider.token_url, &form))).await {
-        Ok(answer) => read(provider, &answer, &sent, now),
-        Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
-        Err(lost) => Err(TokenError::Lost(lost.to_string())),
-    }
+    spend(client, provider, credential, (&form, &[grant.code, grant.code_verifier]), now).await
 }
 
-/// A request from us, with these fields, to the token endpoint or to one beside it.
-pub(super) fn authenticated(
+/// Spends a grant of these fields; those of its values that are secret again.
+pub(super) async fn spend(
     client: &Client,
     provider: &OAuthProvider,
-    secret: &SecretString,
-    (url, fields): (&Url, &[(&str, &str)]),
-) -> RequestBuilder {
-    let request = client.post(url.clone()).header("accept", "application/json");
-    let (id, secret) = (provider.client_id.as_str(), secret.expose_secret());
-    let mut fields: BTreeMap<&str, &str> = fields.iter().copied().collect();
-    let request = match provider.client_auth {
-        ClientAuth::Basic => {
-            let (id, secret) = basic(provider, secret);
-            request.basic_auth(id, Some(secret))
-        }
-        ClientAuth::Post => {
-            fields.extend([("client_id", id), ("client_secret", secret)]);
-            request
-        }
-        ClientAuth::None => {
-            fields.insert("client_id", id);
-            request
-        }
-    };
-    match provider.token_request {
-        TokenRequest::Form => request.form(&fields),
-        TokenRequest::Json => request.json(&fields),
-    }
-}
-
-/// RFC 6749 §2.3.1: name and secret are form-encoded before they become Basic credentials.
-fn basic(provider: &OAuthProvider, secret: &str) -> (String, String) {
-    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect();
-    (encoded(&provider.client_id), encoded(secret))
-}
-
-/// The client's secret as it stands in the Authorization header; empty where it is not sent there.
-pub(super) fn credentials(provider: &OAuthProvider, secret: &SecretString) -> SecretString {
-    if provider.client_auth != ClientAuth::Basic {
-        return SecretString::default();
-    }
-    let (id, secret) = basic(provider, secret.expose_secret());
-    BASE64_STANDARD.encode(format!("{id}:{secret}")).into()
-}
-
-pub(super) async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> {
-    match request.send().await {
-        Ok(response) => http::read(response).await,
-        Err(error) => Err(NoAnswer::from(&error)),
+    credential: &Credential,
+    (form, secrets): (&[(&str, &str)], &[&SecretString]),
+    now: Timestamp,
+) -> Result<TokenAnswer, TokenError> {
+    match ask(client, provider, credential, (&provider.token_url, form), (None, now)).await {
+        Ok(replied) => read(provider, &replied.answer, &replied.sent(secrets), now),
+        Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
+        Err(lost) => Err(TokenError::Lost(lost.to_string())),
     }
 }
 
@@ -221,7 +181,26 @@ fn read(provider: &OAuthProvider, answer: &Answered, sent: &[&str], now: Timesta
 /// What an answer says of an error (RFC 6749 §5.2), without the secrets that were sent.
 pub(super) fn said(status: u16, body: &Value, sent: &[&str]) -> ProviderError {
     let said = |field: &str| body[field].as_str().map(|words| bounded(words, sent));
-    ProviderError { status: Some(status), error: said("error"), description: said("error_description") }
+    ProviderError {
+        status: Some(status),
+        error: said("error"),
+        description: said("error_description"),
+        error_codes: numbers(&body["error_codes"]),
+        suberror: said("suberror"),
+        claims: body["claims"].as_str().and_then(|claims| challenge(claims, sent)),
+    }
+}
+
+fn numbers(list: &Value) -> Vec<u32> {
+    let list = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    list.iter().filter_map(|number| u32::try_from(number.as_u64()?).ok()).take(MAX_CODES).collect()
+}
+
+/// A claims challenge, to the letter: what is not to be told of it cannot be left out.
+fn challenge(claims: &str, sent: &[&str]) -> Option<Box<str>> {
+    let is_object = || serde_json::from_str::<Map<String, Value>>(claims).is_ok();
+    let is_clean = || http::scrubbed(plain(claims), sent) == claims;
+    (claims.len() <= MAX_CHALLENGE && is_clean() && is_object()).then(|| claims.into())
 }
 
 /// The tokens of an answer; `None` if it has no access token that a header can carry (RFC 6749 appendix A.12).

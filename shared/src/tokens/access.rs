@@ -56,6 +56,14 @@ pub(super) struct Wanted {
     pub(super) refused: Option<Uuid>,
 }
 
+impl Wanted {
+    fn new(connection: &Connection, provider: &OAuthProvider, refused: Option<Uuid>) -> Result<Self, Failure> {
+        let provider = provider.of_tenant(&connection.tenant);
+        let provider = provider.map_err(|why| Failure::reject(Code::OwnerMismatch, why))?.into_owned();
+        Ok(Self { connection: connection.clone(), provider, refused })
+    }
+}
+
 /// An access token that can be used as it is, and where it comes from; as of [`Access::Granted`].
 pub struct Usable {
     /// The token.
@@ -82,7 +90,7 @@ impl TokenKeeper {
         connection: &Connection,
         provider: &OAuthProvider,
     ) -> Result<Access, Failure> {
-        let wanted = Wanted { connection: connection.clone(), provider: provider.clone(), refused: None };
+        let wanted = Wanted::new(connection, provider, None)?;
         let found = self.look(&wanted).await?;
         self.obtain(wanted, found).await
     }
@@ -111,7 +119,7 @@ impl TokenKeeper {
         connection: &Connection,
         provider: &OAuthProvider,
     ) -> Result<Access, Failure> {
-        let wanted = Wanted { connection: connection.clone(), provider: provider.clone(), refused: Some(refused) };
+        let wanted = Wanted::new(connection, provider, Some(refused))?;
         let found = self.look(&wanted).await?;
         self.obtain(wanted, found).await
     }
@@ -234,7 +242,7 @@ fn needs_consent(standing: &Standing) -> Access {
 pub(super) fn ended(standing: &Standing, said: Option<ProviderError>, events: Vec<Answer>) -> Access {
     match needs_consent(standing) {
         Access::Refused { report, .. } => {
-            Access::Refused { report: FailureReport { provider_error: said, ..report }, events }
+            Access::Refused { report: FailureReport { provider_error: said.map(Box::new), ..report }, events }
         }
         granted @ Access::Granted { .. } => granted,
     }

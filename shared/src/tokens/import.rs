@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::TokenKeeper;
 use crate::failure::Failure;
 use crate::metrics;
-use crate::oauth::{self, OAuthProvider, RefreshError, TokenAnswer};
+use crate::oauth::{self, Credential, OAuthProvider, RefreshError, TokenAnswer};
 use crate::records::{Metadata, State, Subject, TokenLease};
 
 /// How long a lease of a token lasts: from the look at who has it until it is stored, however slow Redis is meanwhile.
@@ -86,10 +86,10 @@ impl TokenKeeper {
         &self,
         name: &ProviderId,
         provider: &OAuthProvider,
-        (secret, token): (&SecretString, &SecretString),
+        (credential, token): (&Credential, &SecretString),
     ) -> Result<TokenAnswer, RefreshError> {
         let times = (self.calls.limit, self.calls.clock.now());
-        let answer = oauth::refresh(&self.calls.http, provider, secret, token, times).await;
+        let answer = oauth::refresh(&self.calls.http, provider, credential, token, times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
         metrics::token_call(name.as_str(), "refresh_token", outcome);
         // RFC 6749 §6: an answer without one leaves the old one good

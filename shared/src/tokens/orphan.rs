@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::TokenKeeper;
 use super::access::{self, Access};
 use super::refresh::Attempt;
-use crate::oauth::{self, TokenAnswer, TokenKind};
+use crate::oauth::{self, Credential, OAuthProvider, RevokeError, TokenAnswer, TokenKind};
 
 /// How often one token is revoked before a person must do it, and how long is waited between.
 const TRIES: u32 = 4;
@@ -50,13 +50,13 @@ impl TokenKeeper {
     /// whole grant of its user.
     async fn revoke(&self, attempt: &Attempt<'_>, token: &SecretString, kind: TokenKind) -> Result<End, String> {
         let provider = &attempt.wanted.provider;
-        let secret = provider.client_secret()?;
+        let credential = provider.credential(self.calls.clock.now())?;
         let mut tries = 0;
         loop {
             tries += 1;
             let (why, may_pass) = match self.store.load(&attempt.record.id).await {
                 Ok(Some(_)) => return Ok(End::Left),
-                Ok(None) => match oauth::revoke(&self.calls.http, provider, &secret, (token, kind)).await {
+                Ok(None) => match self.revoke_once(provider, &credential, (token, kind)).await {
                     Ok(()) => return Ok(End::Revoked),
                     Err(error) => (error.to_string(), error.may_pass()),
                 },
@@ -67,5 +67,14 @@ impl TokenKeeper {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    async fn revoke_once(
+        &self,
+        provider: &OAuthProvider,
+        credential: &Credential,
+        token: (&SecretString, TokenKind),
+    ) -> Result<(), RevokeError> {
+        oauth::revoke(&self.calls.http, provider, credential, token, self.calls.clock.now()).await
     }
 }

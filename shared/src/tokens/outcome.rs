@@ -143,7 +143,7 @@ impl TokenKeeper {
                 id: event_id(&attempt.wanted.connection, ConnectionNeedsConsent::NAME, record.metadata.generation),
                 connection: attempt.wanted.connection.clone(),
                 code,
-                provider_error: Some(said.clone()),
+                provider_error: Some(said.clone().public()),
             };
             return Ok(access::ended(&standing, Some(said), Answer::of(event).into_iter().collect()));
         }
@@ -176,11 +176,17 @@ impl TokenKeeper {
     }
 }
 
-/// What it means that a provider no longer takes a refresh token.
+/// What it means that a provider does not take a code, an assertion or a refresh token: whether the user can do something
+/// about it. The words of `suberror` that say so are those of the Microsoft identity platform
+/// (<https://learn.microsoft.com/entra/msal/dotnet/advanced/exceptions/msal-error-handling>).
 #[must_use]
 pub fn meaning(said: &ProviderError) -> Code {
+    const BY_USER: [&str; 5] =
+        ["basic_action", "additional_action", "message_only", "consent_required", "user_password_expired"];
     match said.error.as_deref() {
         Some("interaction_required" | "login_required" | "consent_required") => Code::InteractionRequired,
+        _ if said.claims.is_some() => Code::InteractionRequired,
+        _ if said.suberror.as_deref().is_some_and(|word| BY_USER.contains(&word)) => Code::InteractionRequired,
         _ => Code::InvalidGrant,
     }
 }

@@ -8,13 +8,12 @@
 use std::sync::Arc;
 
 use sealpost_schemas::Code;
-use secrecy::SecretString;
 
 use super::TokenKeeper;
 use super::access::{Access, Found, Wanted};
 use super::turn::{Turn, put_off};
 use crate::failure::{Failure, Verdict};
-use crate::oauth::{self, RefreshError, TokenAnswer};
+use crate::oauth::{self, Credential, RefreshError, TokenAnswer};
 use crate::records::{Content, Marker, Record, Saved};
 use crate::seal::{Key, KeyRef};
 use crate::{ids, metrics};
@@ -40,12 +39,13 @@ impl Attempt<'_> {
 impl TokenKeeper {
     /// Refreshes a connection, or uses what somebody else's refresh brought meanwhile.
     pub(super) async fn refresh(&self, wanted: &Wanted) -> Result<Access, Failure> {
-        let secret = wanted.provider.client_secret().map_err(|why| Failure::retry(Code::InvalidClient, why))?;
+        let credential = wanted.provider.credential(self.calls.clock.now());
+        let credential = credential.map_err(|why| Failure::retry(Code::InvalidClient, why))?;
         let mut turn = match self.turn(wanted).await? {
             Ok(turn) => turn,
             Err(access) => return Ok(access),
         };
-        let result = self.refresh_in_turn(wanted, &secret, &mut turn).await;
+        let result = self.refresh_in_turn(wanted, &credential, &mut turn).await;
         self.end_turn(turn).await;
         result
     }
@@ -53,7 +53,7 @@ impl TokenKeeper {
     async fn refresh_in_turn(
         &self,
         wanted: &Wanted,
-        secret: &SecretString,
+        credential: &Credential,
         turn: &mut Turn,
     ) -> Result<Access, Failure> {
         let attempt = match self.mark(wanted, turn).await? {
@@ -65,7 +65,7 @@ impl TokenKeeper {
             self.unmark(&attempt).await;
             return Err(put_off(&id, "this worker was too slow to send it within its lease"));
         }
-        let error = match self.call(&attempt, secret).await {
+        let error = match self.call(&attempt, credential).await {
             Ok(answer) => return self.keep(&attempt, answer).await,
             Err(error) => error,
         };
@@ -102,11 +102,11 @@ impl TokenKeeper {
         }
     }
 
-    async fn call(&self, attempt: &Attempt<'_>, secret: &SecretString) -> Result<TokenAnswer, RefreshError> {
+    async fn call(&self, attempt: &Attempt<'_>, credential: &Credential) -> Result<TokenAnswer, RefreshError> {
         let Wanted { connection, provider, .. } = attempt.wanted;
         let Some(token) = &attempt.content.tokens.refresh_token else { return Err(RefreshError::NotSent) };
         let times = (self.calls.limit, self.calls.clock.now());
-        let answer = oauth::refresh(&self.calls.http, provider, secret, token, times).await;
+        let answer = oauth::refresh(&self.calls.http, provider, credential, token, times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
         metrics::token_call(connection.provider.as_str(), "refresh_token", outcome);
         answer
@@ -120,9 +120,10 @@ pub fn unspent(error: &RefreshError, message: String) -> Failure {
         RefreshError::RateLimited { after } => {
             Failure::new(Verdict::Retry { after: *after }, Code::RateLimited, message)
         }
-        RefreshError::InvalidClient(_) => {
-            Failure::retry(Code::InvalidClient, format!("{message}; check client_id and client_secret of its entry"))
-        }
+        RefreshError::InvalidClient(_) => Failure::retry(
+            Code::InvalidClient,
+            format!("{message}; check client_id and client_secret (or key and certificate) of its entry"),
+        ),
         RefreshError::Rejected(_) => {
             Failure::retry(Code::ProviderRejected, format!("{message}; check the provider's entry"))
         }

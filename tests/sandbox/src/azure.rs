@@ -18,6 +18,7 @@ pub(crate) mod admin;
 pub(crate) mod counts;
 pub(crate) mod directory;
 pub(crate) mod faults;
+pub(crate) mod graph;
 pub(crate) mod identity;
 pub(crate) mod jwt;
 pub(crate) mod keys;

@@ -36,7 +36,7 @@ fn forms(secret: &str) -> Vec<String> {
 }
 
 /// The form in which the secret is in the text, if it is.
-fn found(secret: &str, text: &str) -> Option<String> {
+pub(crate) fn found(secret: &str, text: &str) -> Option<String> {
     forms(secret).into_iter().find(|form| text.contains(form.as_str()))
 }
 
@@ -59,7 +59,7 @@ fn the_search_finds_what_it_looks_for() {
 }
 
 /// Everything in a folder's files as text.
-fn files(folder: &Path) -> String {
+pub(crate) fn files(folder: &Path) -> String {
     let mut all = String::new();
     for entry in fs::read_dir(folder).unwrap().flatten() {
         let path = entry.path();
@@ -73,7 +73,7 @@ fn files(folder: &Path) -> String {
 }
 
 /// What a message shows beside its body.
-fn headers(messages: &[Message]) -> String {
+pub(crate) fn headers(messages: &[Message]) -> String {
     let shown = |value: &AMQPValue| match value {
         AMQPValue::LongString(text) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
         other => format!("{other:?}"),
@@ -90,7 +90,7 @@ fn headers(messages: &[Message]) -> String {
     messages.iter().flat_map(of).collect::<Vec<_>>().join("\n")
 }
 
-fn bodies(messages: &[Message]) -> String {
+pub(crate) fn bodies(messages: &[Message]) -> String {
     messages.iter().map(|message| String::from_utf8_lossy(&message.body).into_owned()).collect()
 }
 

@@ -1,12 +1,12 @@
-//! The code is spent, and what it brings is stored.
+//! The code, assertion or refresh token is spent, and what it brings is stored.
 
 use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Claim, Sending, Standing};
 use sealpost_shared::metrics;
-use sealpost_shared::oauth::{OAuthProvider, TokenError, exchange_code};
+use sealpost_shared::oauth::{Credential, OAuthProvider, TokenError, exchange_code, on_behalf_of};
 use sealpost_shared::records::Outcome;
-use sealpost_shared::tokens::Prepared;
+use sealpost_shared::tokens::{Prepared, meaning};
 use secrecy::SecretString;
 
 use super::Exchange;
@@ -14,17 +14,17 @@ use super::grant::Spent;
 use super::results::{LOOK_AGAIN, answer, busy, failed, stored_as};
 use crate::step::Attempt;
 
-/// All that a code or a refresh token is spent with.
+/// All that a code, an assertion or a refresh token is spent with.
 pub(super) struct TokenCall<'a> {
     pub(super) oauth: &'a OAuthProvider,
-    pub(super) secret: SecretString,
+    pub(super) credential: Credential,
     pub(super) spent: Spent<'a>,
     pub(super) nonce: Option<&'a SecretString>,
     pub(super) place: Prepared,
 }
 
 impl Exchange {
-    /// Spends the code or refresh token, under the claim and marked as sent, and stores what it brings.
+    /// Spends the code, assertion or refresh token, under the claim and marked as sent, and stores what it brings.
     pub(super) async fn act(
         &self,
         request: &ExchangeRequest,
@@ -37,25 +37,25 @@ impl Exchange {
             self.ledger.unsent(&sending).await?;
             return Err(busy(request, LOOK_AGAIN));
         }
-        let tokens = match &call.spent {
-            Spent::Code(grant) => {
-                let answer = exchange_code(&self.http, call.oauth, &call.secret, grant, at.now).await;
-                let outcome = answer.as_ref().map_or_else(TokenError::label, |_| "ok");
-                metrics::token_call(request.provider.as_str(), "authorization_code", outcome);
-                match answer {
-                    Ok(tokens) => tokens,
-                    Err(error) => return self.not_exchanged(request, &sending, &error).await,
-                }
-            }
-            Spent::Token(token) => {
-                match self.keeper.spend(&request.provider, call.oauth, (&call.secret, token)).await {
-                    Ok(tokens) => tokens,
-                    Err(error) => return self.not_refreshed(request, &sending, error).await,
-                }
-            }
-        };
         // RFC 6749 §5.1: an answer without scopes grants those that were asked for
         let asked = request.scopes.as_ref().unwrap_or(&call.oauth.scopes);
+        let TokenCall { oauth, credential, .. } = &call;
+        let answer = match call.spent {
+            Spent::Code(grant) => exchange_code(&self.http, oauth, credential, &grant, at.now).await,
+            Spent::Assertion(token) => on_behalf_of(&self.http, oauth, credential, (token, asked), at.now).await,
+            Spent::Token(token) => match self.keeper.spend(&request.provider, oauth, (credential, token)).await {
+                Ok(tokens) => Ok(tokens),
+                Err(error) => return self.not_refreshed(request, &sending, error).await,
+            },
+        };
+        if let Some(grant) = call.spent.counted() {
+            let outcome = answer.as_ref().map_or_else(TokenError::label, |_| "ok");
+            metrics::token_call(request.provider.as_str(), grant, outcome);
+        }
+        let tokens = match answer {
+            Ok(tokens) => tokens,
+            Err(error) => return self.not_exchanged(request, (&sending, call.spent.name()), error).await,
+        };
         let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
         let (outcome, result) = match self.keep(request, &call, (&tokens, &scopes), at).await {
             Err(failure) => {
@@ -91,25 +91,25 @@ impl Exchange {
         }
     }
 
-    /// What a failed token call means for the request: whether the code may be spent decides whether it is tried again.
+    /// What a failed token call means for the request: whether what was sent may be spent decides whether it is tried again.
     async fn not_exchanged(
         &self,
         request: &ExchangeRequest,
-        sending: &Sending,
-        error: &TokenError,
+        (sending, what): (&Sending, &str),
+        error: TokenError,
     ) -> Result<ExchangeResult, Failure> {
-        let message = format!("exchanging the code at {}: {error}", request.provider);
+        let message = format!("exchanging the {what} at {}: {error}", request.provider);
         let report = match error {
             TokenError::NotSent | TokenError::RateLimited { .. } | TokenError::InvalidClient(_) => {
                 self.ledger.unsent(sending).await?;
-                return Err(unspent(error, message));
+                return Err(unspent(&error, message));
             }
-            TokenError::Refused(said) => FailureReport {
-                provider_error: Some(said.clone()),
-                ..FailureReport::new(Code::InvalidGrant, message, false)
-            },
+            TokenError::Refused(said) => {
+                let report = FailureReport::new(meaning(&said), message, false);
+                FailureReport { provider_error: Some(Box::new(said)), ..report }
+            }
             TokenError::Lost(_) => {
-                let message = format!("{message}; the code may be spent, so consent must be given again");
+                let message = format!("{message}; the {what} may be spent, so consent must be given again");
                 FailureReport::new(Code::ExchangeOutcomeLost, message, false)
             }
         };
@@ -118,13 +118,14 @@ impl Exchange {
     }
 }
 
-/// The code is as good as before.
+/// What was sent is as good as before.
 fn unspent(error: &TokenError, message: String) -> Failure {
     match error {
         TokenError::RateLimited { after } => Failure::new(Verdict::Retry { after: *after }, Code::RateLimited, message),
-        TokenError::InvalidClient(_) => {
-            Failure::retry(Code::InvalidClient, format!("{message}; check client_id and client_secret of its entry"))
-        }
+        TokenError::InvalidClient(_) => Failure::retry(
+            Code::InvalidClient,
+            format!("{message}; check client_id and client_secret (or key and certificate) of its entry"),
+        ),
         _ => Failure::retry(Code::ProviderUnavailable, message),
     }
 }

@@ -1,5 +1,6 @@
-//! A code that was sent, and nobody is there to say how it ended.
+//! A code or assertion that was sent, and nobody is there to say how it ended.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
@@ -17,13 +18,13 @@ use crate::step::Attempt;
 const LATER: Duration = Duration::from_secs(5);
 
 impl Exchange {
-    /// The code was sent, and nobody is there to say how it ended. It is not sent again: a second use would make the
+    /// The code or assertion was sent, and nobody is there to say how it ended. It is not sent again: a second use would make the
     /// provider end what the first one began (RFC 6749 §4.1.2). What was stored names the request. A refresh token is sent
     /// again, see [`super::import`].
     pub(super) async fn doubt(
         &self,
         request: &ExchangeRequest,
-        wanted: Result<(&OAuthProvider, Spent<'_>), Failure>,
+        wanted: Result<(Cow<'_, OAuthProvider>, Spent<'_>), Failure>,
         doubt: &Doubt,
         at: Attempt,
     ) -> Result<ExchangeResult, Failure> {
@@ -39,11 +40,12 @@ impl Exchange {
         let (oauth, spent) = wanted?;
         if let Spent::Token(_) = spent {
             return match self.ledger.repeat(doubt, true).await? {
-                Some(claim) => self.begin(request, (oauth, spent), &claim, at).await,
+                Some(claim) => self.begin(request, (&oauth, spent), &claim, at).await,
                 None => Err(busy(request, LOOK_AGAIN)),
             };
         }
-        let message = "the code was sent, and what it brought was lost; consent must be given again";
+        let what = spent.name();
+        let message = format!("the {what} was sent, and what it brought was lost; consent must be given again");
         let lost = failed(request, FailureReport::new(Code::ExchangeOutcomeLost, message, false));
         // should its sender still come with an answer, that is the later truth
         if self.ledger.conclude(doubt, Outcome::Refused, &lost).await? {

@@ -2,7 +2,7 @@
 
 use sealpost_schemas::{Code, ExchangeRequest, FailureReport, Grant, Secret};
 use sealpost_shared::failure::Failure;
-use sealpost_shared::oauth::CodeGrant;
+use sealpost_shared::oauth::{AccountId, CodeGrant, OAuthProvider, claims_another};
 use secrecy::SecretString;
 
 use crate::providers::Provider;
@@ -16,6 +16,8 @@ const MAX_SCOPE: usize = 300;
 pub(super) enum Spent<'a> {
     /// A code, which is sent once.
     Code(CodeGrant<'a>),
+    /// A user's access token for us, which is sent once.
+    Assertion(&'a SecretString),
     /// A refresh token that another system held.
     Token(&'a SecretString),
 }
@@ -25,7 +27,17 @@ impl Spent<'_> {
     pub(super) const fn name(&self) -> &'static str {
         match self {
             Self::Code(_) => "code",
+            Self::Assertion(_) => "assertion",
             Self::Token(_) => "refresh token",
+        }
+    }
+
+    /// The grant as the metric of token calls has it; `None`: the token keeper counts it.
+    pub(super) const fn counted(&self) -> Option<&'static str> {
+        match self {
+            Self::Code(_) => Some("authorization_code"),
+            Self::Assertion(_) => Some("on_behalf_of"),
+            Self::Token(_) => None,
         }
     }
 }
@@ -58,7 +70,7 @@ pub(super) fn spent(request: &ExchangeRequest) -> Result<Spent<'_>, Failure> {
             redirect_uri: &grant.redirect_uri,
         })),
         Grant::RefreshToken(held) => plain(&held.refresh_token, "grant.refresh_token").map(Spent::Token),
-        Grant::OnBehalfOf(_) => Err(not_supported("grant on_behalf_of")),
+        Grant::OnBehalfOf(grant) => plain(&grant.assertion, "grant.assertion").map(Spent::Assertion),
         Grant::Pickup(_) => Err(not_supported("grant pickup")),
     }
 }
@@ -74,12 +86,31 @@ fn plain<'a>(secret: &'a Secret, field: &str) -> Result<&'a SecretString, Failur
     secret.plain().ok_or_else(sealed)
 }
 
+/// Whether the entry says whose the tokens are that an assertion brings: without that, nobody could tell that they are the
+/// owner's.
+pub(super) fn takes_assertions(provider: &OAuthProvider) -> Result<(), Failure> {
+    let message = "grant on_behalf_of needs a provider whose entry says account = \"oid-tid\"";
+    let knows = provider.account == AccountId::OidTid;
+    if knows { Ok(()) } else { Err(Failure::reject(Code::NotSupported, message)) }
+}
+
+/// An assertion that says of itself that it is another's than the owner's is not sent. One that says nothing, or lies, is found
+/// out by the ID token that it brings.
+pub(super) fn of_another_owner(request: &ExchangeRequest) -> Option<FailureReport> {
+    let Grant::OnBehalfOf(grant) = &request.grant else { return None };
+    let message = "the assertion is of another user or tenant than the owner: owner.tenant must be its tid, and owner.user its \
+                   oid; it was not sent";
+    let is_another = claims_another(grant.assertion.plain()?, &request.owner);
+    is_another.then(|| FailureReport::new(Code::OwnerMismatch, message, false))
+}
+
 /// RFC 9207: a code that came from another issuer is not sent to this one.
 pub(super) fn from_another_issuer(request: &ExchangeRequest, provider: &Provider) -> Option<FailureReport> {
     let (what, iss) = match &request.grant {
         Grant::AuthorizationCode(grant) => ("code", &grant.iss),
         Grant::RefreshToken(held) => ("refresh token", &held.iss),
-        Grant::OnBehalfOf(_) | Grant::Pickup(_) => return None,
+        Grant::OnBehalfOf(grant) => ("assertion", &grant.iss),
+        Grant::Pickup(_) => return None,
     };
     let came_from = iss.as_ref().filter(|_| provider.oauth.issuer.is_some())?;
     let message = format!("the {what} came from another issuer than the provider's; it was not sent");

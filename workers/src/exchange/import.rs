@@ -82,7 +82,7 @@ impl Exchange {
         } else {
             FailureReport::new(meaning(&said), message, false)
         };
-        let report = FailureReport { provider_error: Some(said), ..report };
+        let report = FailureReport { provider_error: Some(Box::new(said)), ..report };
         self.settle(request, sending, Outcome::Refused, failed(request, report)).await
     }
 }

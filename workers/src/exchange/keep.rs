@@ -1,10 +1,10 @@
-//! What the code or refresh token brought, checked and saved.
+//! What the code, assertion or refresh token brought, checked and saved.
 
 use std::time::Duration;
 
 use sealpost_schemas::{Code, ExchangeRequest, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
-use sealpost_shared::oauth::{Account, IdTokenError, TokenAnswer};
+use sealpost_shared::oauth::{Account, IdTokenError, TokenAnswer, account_of};
 use sealpost_shared::records::Subject;
 use sealpost_shared::tokens::{Consented, Prepared};
 
@@ -34,7 +34,7 @@ impl Exchange {
             Err(report) => return Ok(Err(report)),
         };
         let spent = match call.spent {
-            Spent::Code(_) => None,
+            Spent::Code(_) | Spent::Assertion(_) => None,
             Spent::Token(token) => Some(token),
         };
         let consented = Consented {
@@ -62,10 +62,15 @@ impl Exchange {
         (tokens, scopes): (&TokenAnswer, &[String]),
         doing: &str,
     ) -> Result<Option<Account>, FailureReport> {
+        let needs_id_token = ["openid".to_owned()];
         let asked = match (call.spent, tokens.usable()) {
             (Spent::Code(_), usable) => {
                 usable.map_err(|why| not_usable(doing, &why))?;
                 scopes
+            }
+            (Spent::Assertion(_), usable) => {
+                usable.map_err(|why| not_usable(doing, &why))?;
+                &needs_id_token
             }
             (Spent::Token(_), usable) => {
                 // the refresh token that came of it is the only good one: kept, and the access token is not
@@ -77,7 +82,12 @@ impl Exchange {
             }
         };
         let checked = self.keeper.id_tokens().account(call.oauth, tokens.id_token.as_ref(), call.nonce, asked).await;
-        checked.map_err(|why| not_believed(doing, &why))
+        let account = checked.map_err(|why| not_believed(doing, &why))?;
+        let must_be_owners = matches!(call.spent, Spent::Assertion(_)) || call.oauth.owner_is_account;
+        if must_be_owners && account.as_ref().is_none_or(|account| account.id != account_of(&request.owner)) {
+            return Err(not_the_owners(doing));
+        }
+        Ok(account)
     }
 
     /// It is spent, so this does not give up at the first trouble.
@@ -96,6 +106,15 @@ impl Exchange {
 fn not_usable(doing: &str, why: &str) -> FailureReport {
     let message = format!("{doing}, but {why}; nothing was stored, and consent must be given again then");
     FailureReport::new(Code::TokenTypeUnsupported, message, false)
+}
+
+/// Nothing of it is stored: it would be found under somebody else's name.
+fn not_the_owners(doing: &str) -> FailureReport {
+    let message = format!(
+        "{doing}, but what it brought is of another user or tenant than the owner: owner.tenant must be the account's tid, and \
+         owner.user its oid; nothing was stored"
+    );
+    FailureReport::new(Code::OwnerMismatch, message, false)
 }
 
 fn not_believed(doing: &str, why: &IdTokenError) -> FailureReport {

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::Config;
 
 use super::Common;
@@ -34,7 +35,7 @@ pub fn run(command: &Providers) -> Result<(), String> {
     let catalogue = Catalogue::read(&Config::read(&args.common.config)?.providers)?;
     let mut rows = table(["provider", "content", "client auth", "scopes", "ID tokens", "when an answer is lost"]);
     for (id, provider) in catalogue.all() {
-        let summary = provider.summary(id);
+        let summary = provider.summary(id, SystemClock.now());
         if args.json {
             print_json(&summary)?;
             continue;
@@ -44,7 +45,7 @@ pub fn run(command: &Providers) -> Result<(), String> {
         rows.add_row([
             outside(&summary.provider),
             Cell::new(or_dash(&summary.content.join(" "))),
-            Cell::new(summary.client_auth),
+            outside(&client_auth(&summary)),
             outside(or_dash(&scopes)),
             Cell::new(id_tokens),
             outside(&doubt(&summary)),
@@ -59,6 +60,13 @@ pub fn run(command: &Providers) -> Result<(), String> {
 
 fn or_dash(text: &str) -> &str {
     if text.is_empty() { "–" } else { text }
+}
+
+fn client_auth(summary: &Summary) -> String {
+    match &summary.client_certificate {
+        Some(certificate) => format!("{}: {certificate}", summary.client_auth),
+        None => summary.client_auth.into(),
+    }
 }
 
 fn doubt(summary: &Summary) -> String {

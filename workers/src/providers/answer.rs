@@ -79,7 +79,7 @@ pub(super) fn words(
         let text = body.pointer(pointer?)?.as_str()?;
         (text.len() * echoes.len() <= MAX_SEARCH).then(|| clean(text, MAX_WORDS, &echoes))
     };
-    ProviderError { status: Some(status), error: at(error), description: at(description) }
+    ProviderError { status: Some(status), error: at(error), description: at(description), ..ProviderError::default() }
 }
 
 /// What is not plain goes first, so that nothing hides what was sent.

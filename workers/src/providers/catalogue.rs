@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use jiff::Timestamp;
 use reqwest::header::HeaderName;
 use schemars::{JsonSchema, schema_for};
 use sealpost_schemas::ProviderId;
@@ -93,9 +94,9 @@ impl Catalogue {
         self.0.iter()
     }
 
-    /// The providers whose client secret cannot be read, and why.
-    pub fn unreadable_secrets(&self) -> impl Iterator<Item = (&ProviderId, String)> {
-        self.all().filter_map(|(id, provider)| Some((id, provider.oauth.client_secret().err()?)))
+    /// The providers for which our client cannot prove itself now, and why: the problem names the field.
+    pub fn unreadable_secrets(&self, now: Timestamp) -> impl Iterator<Item = (&ProviderId, String)> {
+        self.all().filter_map(move |(id, provider)| Some((id, provider.oauth.credential(now).err()?)))
     }
 
     /// The provider of this name.

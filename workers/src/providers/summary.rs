@@ -1,7 +1,8 @@
 //! What a provider's entry says, in short, for people.
 
+use jiff::Timestamp;
 use sealpost_schemas::ProviderId;
-use sealpost_shared::oauth::ClientAuth;
+use sealpost_shared::oauth::{ClientAuth, Credential};
 use serde::Serialize;
 
 use super::{Provider, Publishing};
@@ -15,6 +16,9 @@ pub struct Summary {
     pub content: Vec<&'static str>,
     /// How we prove who we are at its token endpoint.
     pub client_auth: &'static str,
+    /// Until when the certificate is good that we prove ourselves with, or why we cannot with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_certificate: Option<String>,
     /// The scopes that are asked for.
     pub scopes: Vec<String>,
     /// Whether its ID tokens are verified, so that an account is known.
@@ -30,7 +34,7 @@ pub struct Summary {
 impl Provider {
     /// The entry in short.
     #[must_use]
-    pub fn summary(&self, id: &ProviderId) -> Summary {
+    pub fn summary(&self, id: &ProviderId, now: Timestamp) -> Summary {
         let texts = [("post", &self.publish.post), ("message", &self.publish.message), ("email", &self.publish.email)];
         let named = |wanted: &dyn Fn(&Publishing) -> bool| -> Vec<_> {
             texts.iter().filter(|(_, how)| how.as_ref().is_some_and(wanted)).map(|(name, _)| *name).collect()
@@ -40,11 +44,9 @@ impl Provider {
         Summary {
             provider: id.to_string(),
             content,
-            client_auth: match self.oauth.client_auth {
-                ClientAuth::Basic => "basic",
-                ClientAuth::Post => "post",
-                ClientAuth::None => "none",
-            },
+            client_auth: self.oauth.client_auth.as_str(),
+            client_certificate: (self.oauth.client_auth == ClientAuth::PrivateKeyJwt)
+                .then(|| self.oauth.credential(now).map_or_else(|problem| problem, good_until)),
             scopes: self.oauth.scopes.clone(),
             id_tokens: self.oauth.jwks_url.is_some(),
             idempotency_header: self.api.idempotency_header.clone(),
@@ -52,4 +54,9 @@ impl Provider {
             find: named(&|how| how.find.is_some()),
         }
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it is what a result holds")]
+fn good_until(credential: Credential) -> String {
+    credential.ends().map_or_else(String::new, |ends| format!("certificate good until {ends}"))
 }

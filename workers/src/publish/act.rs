@@ -143,7 +143,7 @@ impl Publish {
         match error {
             PublishError::Rejected(said) => {
                 let report = FailureReport::new(Code::ProviderRejected, message, false);
-                let report = FailureReport { provider_error: Some(said.clone()), ..report };
+                let report = FailureReport { provider_error: Some(Box::new(said.clone())), ..report };
                 answer(job, self.ledger.settle(sending, Outcome::Refused, &failed(job, report)).await?)
             }
             PublishError::Unknown(_) => {

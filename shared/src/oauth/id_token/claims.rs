@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 use subtle::ConstantTimeEq;
 
-use super::super::OAuthProvider;
 use super::super::token_call::bounded;
+use super::super::{AccountId, OAuthProvider, entra};
 use super::{Account, IdTokenError};
 
 /// How far a provider's clock may be from ours, in seconds.
@@ -22,7 +22,11 @@ pub(super) fn check(
     now: Timestamp,
 ) -> Result<Account, IdTokenError> {
     let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    if !text("iss").is_some_and(|issuer| provider.is_issuer(issuer)) {
+    let tid = text("tid").filter(|tid| entra::is_guid(tid));
+    // in a template it is the token's own directory that counts
+    let issuer =
+        provider.issuer.as_deref().map(|entry| tid.map_or_else(|| entry.into(), |tid| entra::issuer_of(entry, tid)));
+    if text("iss").is_none() || text("iss") != issuer.as_deref() {
         return Err(IdTokenError::Issuer);
     }
     if !is_for_us(claims, &provider.client_id) {
@@ -34,9 +38,15 @@ pub(super) fn check(
     {
         return Err(IdTokenError::Nonce);
     }
-    let id = text("sub").filter(|id| is_subject(id)).ok_or(IdTokenError::Subject)?;
+    let id = match provider.account {
+        AccountId::Sub => text("sub").filter(|id| is_subject(id)).map(str::to_owned).ok_or(IdTokenError::Subject)?,
+        AccountId::OidTid => {
+            let oid = text("oid").filter(|oid| entra::is_guid(oid));
+            oid.zip(tid).map(|(oid, tid)| entra::account(oid, tid)).ok_or(IdTokenError::Account)?
+        }
+    };
     let name = ["preferred_username", "name", "email"].into_iter().filter_map(text).map(|name| bounded(name, &[]));
-    Ok(Account { id: id.into(), name: name.into_iter().find(|name| !name.is_empty()) })
+    Ok(Account { id, name: name.into_iter().find(|name| !name.is_empty()) })
 }
 
 /// §3.1.3.7, 3 to 5: we are in the audience, and where others are too, the token was issued to us.
@@ -141,6 +151,36 @@ mod tests {
             json!({"sub": "x".repeat(255)}),
         ] {
             assert!(checked(&changes).is_ok(), "{changes}");
+        }
+    }
+
+    #[test]
+    fn a_directorys_tokens_name_their_account_by_oid_and_tid_and_their_issuer_by_tid() {
+        let (tid, oid) = ("7e4a0000-0000-4000-8000-00000000000a", "0d1e0000-0000-4000-8000-00000000ada1");
+        let lines = "issuer = 'https://login/{tenantid}/v2.0'\naccount = 'oid-tid'";
+        let checked = |changes: Value| {
+            let mut claims = json!({
+                "iss": format!("https://login/{tid}/v2.0"), "aud": "us", "exp": NOW + 60, "iat": NOW, "sub": "pairwise",
+                "tid": tid, "oid": oid,
+            });
+            let claims = claims.as_object_mut().unwrap();
+            claims.extend(changes.as_object().unwrap().clone());
+            claims.retain(|_, value| !value.is_null());
+            check(claims, &provider(lines), None, Timestamp::from_second(NOW).unwrap()).map(|account| account.id)
+        };
+        assert_eq!(checked(json!({})), Ok(format!("{oid}.{tid}")));
+        for (changes, error) in [
+            (json!({"tid": oid}), IdTokenError::Issuer),
+            (json!({"tid": null}), IdTokenError::Issuer),
+            (json!({"tid": "{tenantid}", "iss": "https://login/{tenantid}/v2.0"}), IdTokenError::Account),
+            (json!({"tid": "common", "iss": "https://login/common/v2.0"}), IdTokenError::Issuer),
+            (json!({"iss": format!("https://login/{oid}/v2.0")}), IdTokenError::Issuer),
+            (json!({"oid": null}), IdTokenError::Account),
+            (json!({"oid": ""}), IdTokenError::Account),
+            (json!({"oid": "ada"}), IdTokenError::Account),
+            (json!({"oid": oid.to_uppercase()}), IdTokenError::Account),
+        ] {
+            assert_eq!(checked(changes.clone()), Err(error), "{changes}");
         }
     }
 

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use jsonwebtoken::AlgorithmFamily;
 use jsonwebtoken::jwk::{AlgorithmParameters, Jwk};
+use jsonwebtoken::{AlgorithmFamily, decode_header};
 use reqwest::Client;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::super::entra;
 use crate::clock::Clock;
 use crate::http::{self, NoAnswer};
 
@@ -40,8 +41,22 @@ pub enum JwksError {
 /// A provider's keys as they were at one time.
 pub(super) struct KeySet {
     pub(super) keys: Vec<Jwk>,
+    /// For whom each key signs, by the key's name, where the provider tells: those of the Microsoft identity platform sign for
+    /// all directories, or for one.
+    issuers: HashMap<String, String>,
     /// When they were asked for, since the machine started.
     asked: Duration,
+}
+
+impl KeySet {
+    /// Whether the key of this token, whose signature is right, may sign for the token's issuer (the platform's page "Secure
+    /// applications and APIs by validating claims").
+    pub(super) fn signs(&self, token: &str, claims: &Map<String, Value>) -> bool {
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or_default();
+        let kid = decode_header(token).ok().and_then(|header| header.kid);
+        let issuer = kid.and_then(|kid| self.issuers.get(&kid));
+        issuer.is_none_or(|issuer| entra::issuer_of(issuer, text("tid")) == text("iss"))
+    }
 }
 
 /// All providers' keys.
@@ -89,8 +104,8 @@ impl KeySets {
         }
         let asked = self.clock.since_boot();
         match self.fetch(url).await {
-            Ok(keys) => {
-                let set = Arc::new(KeySet { keys, asked });
+            Ok((keys, issuers)) => {
+                let set = Arc::new(KeySet { keys, issuers, asked });
                 slot.set = Some(set.clone());
                 Ok(set)
             }
@@ -101,7 +116,7 @@ impl KeySets {
         }
     }
 
-    async fn fetch(&self, url: &Url) -> Result<Vec<Jwk>, JwksError> {
+    async fn fetch(&self, url: &Url) -> Result<(Vec<Jwk>, HashMap<String, String>), JwksError> {
         let no_answer = |why| JwksError::NoAnswer(url.clone(), why);
         let unreadable = |why: String| JwksError::Unreadable(url.clone(), why);
         let request = self.http.get(url.clone()).header("accept", "application/json").timeout(LIMIT);
@@ -110,7 +125,9 @@ impl KeySets {
         if answer.status != 200 {
             return Err(unreadable(format!("status {}", answer.status)));
         }
-        read(&answer.body).ok_or_else(|| unreadable("the answer is no JWK set with a public key in it".into()))
+        let keys =
+            read(&answer.body).ok_or_else(|| unreadable("the answer is no JWK set with a public key in it".into()))?;
+        Ok((keys, issuers(&answer.body)))
     }
 }
 
@@ -121,6 +138,13 @@ pub(super) fn read(body: &[u8]) -> Option<Vec<Jwk>> {
     let keys: Vec<Jwk> =
         keys.filter_map(|key| serde_json::from_value(key.clone()).ok()).filter(|key| family(key).is_some()).collect();
     (!keys.is_empty()).then_some(keys)
+}
+
+/// For whom the keys of a set sign, by their names, where it says so.
+fn issuers(body: &[u8]) -> HashMap<String, String> {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let keys = body["keys"].as_array().into_iter().flatten().take(MAX_KEYS);
+    keys.filter_map(|key| Some((key["kid"].as_str()?.to_owned(), key["issuer"].as_str()?.to_owned()))).collect()
 }
 
 /// What a public key can check.

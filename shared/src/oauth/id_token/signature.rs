@@ -1,16 +1,12 @@
-//! Signatures of JWTs (RFC 7515), checked by ring: with public keys only, each for the algorithm that it is for.
+//! Signatures of JWTs (RFC 7515), checked: with public keys only, each for the algorithm that it is for.
 
-use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
-use jsonwebtoken::errors::{ErrorKind, new_error};
+use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
-use jsonwebtoken::signature::{Error, Verifier};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, Header, Validation};
+use jsonwebtoken::{AlgorithmFamily, DecodingKey, Header, Validation};
 use jsonwebtoken::{decode, decode_header};
-use ring::signature::{
-    self as schemes, RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
-};
 use serde_json::{Map, Value};
 
+use super::super::by_ring;
 use super::keys::family;
 
 /// Why the claims of a token are not to be believed.
@@ -32,7 +28,7 @@ pub(super) fn verified(token: &str, keys: &[Jwk]) -> Result<Map<String, Value>, 
     if header.crit.is_some() {
         return Err(Unsigned::Malformed);
     }
-    let _ = RING.install_default();
+    by_ring::install();
     let mut validation = Validation::new(header.alg);
     // the claims are checked one by one elsewhere, so that an error can name the check, with a clock of our choice
     (validation.validate_exp, validation.validate_aud) = (false, false);
@@ -67,65 +63,4 @@ fn is_for(key: &Jwk, header: &Header) -> bool {
         && about.public_key_use.as_ref().is_none_or(|used| *used == PublicKeyUse::Signature)
         && about.key_algorithm.is_none_or(|named| named.to_string().parse() == Ok(header.alg))
         && header.kid.as_ref().is_none_or(|kid| about.key_id.as_ref() == Some(kid))
-}
-
-/// The library's signatures by ring, which is here already for TLS.
-static RING: CryptoProvider = CryptoProvider {
-    signer_factory: |_, _| Err(new_error(ErrorKind::UnsupportedAlgorithm)),
-    verifier_factory: |algorithm, key| {
-        let how = method(*algorithm).ok_or_else(|| new_error(ErrorKind::UnsupportedAlgorithm))?;
-        Ok(Box::new(ByRing { algorithm: *algorithm, how, key: key.clone() }))
-    },
-    // for making keys' names, which nobody does here
-    key_utils: KeyUtils::new_unimplemented(),
-};
-
-struct ByRing {
-    algorithm: Algorithm,
-    how: How,
-    key: DecodingKey,
-}
-
-#[derive(Clone, Copy)]
-enum How {
-    Rsa(&'static RsaParameters),
-    Curve(&'static dyn VerificationAlgorithm),
-}
-
-fn method(algorithm: Algorithm) -> Option<How> {
-    Some(match algorithm {
-        Algorithm::RS256 => How::Rsa(&schemes::RSA_PKCS1_2048_8192_SHA256),
-        Algorithm::RS384 => How::Rsa(&schemes::RSA_PKCS1_2048_8192_SHA384),
-        Algorithm::RS512 => How::Rsa(&schemes::RSA_PKCS1_2048_8192_SHA512),
-        Algorithm::PS256 => How::Rsa(&schemes::RSA_PSS_2048_8192_SHA256),
-        Algorithm::PS384 => How::Rsa(&schemes::RSA_PSS_2048_8192_SHA384),
-        Algorithm::PS512 => How::Rsa(&schemes::RSA_PSS_2048_8192_SHA512),
-        Algorithm::ES256 => How::Curve(&schemes::ECDSA_P256_SHA256_FIXED),
-        Algorithm::ES384 => How::Curve(&schemes::ECDSA_P384_SHA384_FIXED),
-        Algorithm::EdDSA => How::Curve(&schemes::ED25519),
-        _ => return None,
-    })
-}
-
-impl Verifier<Vec<u8>> for ByRing {
-    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), Error> {
-        let checked = match (self.how, self.key.kind()) {
-            (How::Rsa(parameters), DecodingKeyKind::RsaModulusExponent { n, e }) => {
-                // RFC 7518 §6.3.1.1: no leading zeros, which some write all the same
-                let n: Vec<u8> = n.iter().copied().skip_while(|byte| *byte == 0).collect();
-                RsaPublicKeyComponents { n: &n, e }.verify(parameters, message, signature)
-            }
-            (How::Curve(curve), DecodingKeyKind::SecretOrDer(key)) => {
-                UnparsedPublicKey::new(curve, key).verify(message, signature)
-            }
-            _ => return Err(Error::new()),
-        };
-        checked.map_err(|_| Error::new())
-    }
-}
-
-impl JwtVerifier for ByRing {
-    fn algorithm(&self) -> Algorithm {
-        self.algorithm
-    }
 }

@@ -1,9 +1,13 @@
 //! What a token endpoint is sent, and what its answers mean.
 
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
 
+use super::super::ClientAuth;
+use super::super::credential::{Credential, Proof};
 use super::super::provider::tests::provider;
+use super::super::request::authenticated;
 use super::{TokenError, read};
 use crate::http::Answered;
 
@@ -14,14 +18,23 @@ fn answer(status: u16, body: &str) -> Result<super::TokenAnswer, TokenError> {
 
 /// How a grant is sent: the Authorization header, the type of the body, the body.
 fn sent(entry: &str) -> (String, String, String) {
+    let (header, kind, body, _) = sent_with(entry);
+    (header, kind, body)
+}
+
+/// The same, and what it proves us with.
+fn sent_with(entry: &str) -> (String, String, String, Vec<SecretString>) {
     let client = crate::http::client(std::time::Duration::from_secs(1)).unwrap();
     let grant = [("grant_type", "refresh_token"), ("refresh_token", "r&=")];
     let provider = provider(entry);
     let fields = (&provider.token_url, grant.as_slice());
-    let request = super::authenticated(&client, &provider, &"s:&".into(), fields).build().unwrap();
+    let proof = if provider.client_auth == ClientAuth::None { Proof::Nothing } else { Proof::Secret("s:&".into()) };
+    let (request, proofs) =
+        authenticated(&client, &provider, &Credential(proof), fields, Timestamp::UNIX_EPOCH).unwrap();
+    let request = request.build().unwrap();
     let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let body = String::from_utf8(request.body().unwrap().as_bytes().unwrap().to_vec()).unwrap();
-    (header("authorization"), header("content-type"), body)
+    (header("authorization"), header("content-type"), body, proofs)
 }
 
 #[test]
@@ -39,16 +52,56 @@ fn an_entry_says_how_its_client_proves_itself_and_how_the_request_is_written() {
 }
 
 #[test]
-fn a_client_has_a_secret_or_says_that_it_has_none() {
-    let (with, without) = (provider(""), |lines: &str| {
+fn a_client_has_what_it_proves_itself_with_and_nothing_else() {
+    let entry = |lines: &str| {
         let entry = "authorize_url = 'https://p/authorize'\ntoken_url = 'https://p/token'\nclient_id = 'us'\n";
         toml::from_str::<super::OAuthProvider>(&format!("{entry}{lines}")).unwrap()
-    });
-    assert_eq!(with.check(), Ok(()));
-    assert!(provider("client_auth = 'none'").check().unwrap_err().contains("has none"));
-    assert!(without("").check().unwrap_err().contains("client_secret is missing"));
-    let public = without("client_auth = 'none'");
-    assert_eq!((public.check(), public.client_secret().unwrap().expose_secret()), (Ok(()), ""));
+    };
+    let (secret, key, certificate) =
+        ("client_secret = { env = 'NONE' }", "client_key = { env = 'NONE' }", "client_certificate = { env = 'NONE' }");
+    for (lines, expected) in [
+        (vec![secret], ""),
+        (vec![], "client_secret is missing"),
+        (vec![secret, key], "client_key: a client with client_auth \"basic\" has none"),
+        (vec!["client_auth = 'post'"], "client_secret is missing"),
+        (vec!["client_auth = 'none'"], ""),
+        (vec!["client_auth = 'none'", secret], "client_secret: a client with client_auth \"none\" has none"),
+        (vec!["client_auth = 'none'", certificate], "client_certificate: a client with client_auth \"none\" has none"),
+        (vec!["client_auth = 'private_key_jwt'", key, certificate], ""),
+        (vec!["client_auth = 'private_key_jwt'", key], "client_certificate is missing; private_key_jwt needs it"),
+        (vec!["client_auth = 'private_key_jwt'", certificate], "client_key is missing; private_key_jwt needs it"),
+        (vec!["client_auth = 'private_key_jwt'", key, certificate, secret], "client_secret: a client with"),
+    ] {
+        let checked = entry(&lines.join("\n")).check();
+        let problem = checked.err().unwrap_or_default();
+        assert!(problem.contains(expected) && problem.is_empty() == expected.is_empty(), "{lines:?}: {problem}");
+    }
+    let now = Timestamp::UNIX_EPOCH;
+    assert!(matches!(entry("client_auth = 'none'").credential(now).unwrap().0, Proof::Nothing));
+    let unset = entry(secret).credential(now).err().unwrap();
+    assert!(unset.starts_with("oauth.client_secret: the environment variable NONE"), "{unset}");
+}
+
+#[test]
+fn an_entry_of_many_directories_names_accounts_by_them() {
+    let tenant = |text: &str| sealpost_schemas::Name::new(text).unwrap();
+    let issuer = "issuer = 'https://p/{tenantid}/v2.0'\njwks_url = 'https://p/keys'\n";
+    for (lines, expected) in [
+        (issuer.to_owned(), "{tenantid} needs account"),
+        (format!("{issuer}account = 'oid-tid'"), ""),
+        ("account = 'oid-tid'".to_owned(), "needs jwks_url"),
+        ("owner_is_account = true".to_owned(), "owner_is_account needs account"),
+    ] {
+        let problem = provider(&lines).check().err().unwrap_or_default();
+        assert!(problem.contains(expected) && problem.is_empty() == expected.is_empty(), "{lines}: {problem}");
+    }
+    let mut many = provider(&format!("{issuer}account = 'oid-tid'"));
+    assert_eq!(many.of_tenant(&tenant("acme")).unwrap().token_url.as_str(), "https://p/token");
+    many.token_url = "https://p/{tenantid}/token".parse().unwrap();
+    assert_eq!(many.check(), Ok(()));
+    let guid = "7e4a0000-0000-4000-8000-00000000000a";
+    assert_eq!(many.of_tenant(&tenant(guid)).unwrap().token_url.as_str(), format!("https://p/{guid}/token"));
+    assert!(many.of_tenant(&tenant("acme")).err().unwrap().contains("GUID"));
 }
 
 #[test]
@@ -106,11 +159,47 @@ fn a_provider_that_repeats_what_it_was_sent_is_not_repeated() {
 }
 
 #[test]
-fn our_credentials_are_not_repeated_as_they_stand_in_the_header_either() {
-    let (entry, secret) = (provider(""), "s:&".into());
-    let basic = super::credentials(&entry, &secret);
-    assert_eq!(format!("Basic {}", basic.expose_secret()), sent("").0);
-    assert_eq!(super::credentials(&provider("client_auth = 'post'"), &secret).expose_secret(), "");
+fn what_we_prove_ourselves_with_is_known_as_it_is_sent() {
+    for (entry, proofs) in
+        [("", &["s:&", "dXM6cyUzQSUyNg=="][..]), ("client_auth = 'post'", &["s:&"]), ("client_auth = 'none'", &[])]
+    {
+        let (header, _, _, known) = sent_with(entry);
+        let known: Vec<_> = known.iter().map(ExposeSecret::expose_secret).collect();
+        assert_eq!(known, proofs, "{entry}");
+        assert!(header.is_empty() || header == format!("Basic {}", known[1]), "{header}");
+    }
+}
+
+#[test]
+fn what_a_client_needs_to_go_on_is_kept_whole_or_not_at_all() {
+    let said = |fields: Value| {
+        let mut body = json!({"error": "interaction_required"});
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        match answer(400, &body.to_string()) {
+            Err(TokenError::Refused(said)) => said,
+            _ => panic!("not refused"),
+        }
+    };
+    let wanted = r#"{"access_token":{"acrs":{"essential":true,"value":"c1"}}}"#;
+    let full = said(json!({"error_codes": [50076, "x", -1, 70008], "suberror": "basic\u{7}_action", "claims": wanted}));
+    assert_eq!((full.error_codes, full.suberror.as_deref()), (vec![50076, 70008], Some("basic_action")));
+    assert_eq!(full.claims.as_deref(), Some(wanted));
+    let long = format!(r#"{{"a":"{}"}}"#, "x".repeat(5000));
+    for none in [
+        json!(wanted.replace('}', "")),
+        json!("[]"),
+        json!(""),
+        json!(long),
+        json!(r#"{"a":"hunter2 &"}"#),
+        json!("{\"a\":\"\u{202e}\"}"),
+        json!({"access_token": {}}),
+        json!(5),
+    ] {
+        assert_eq!(said(json!({"claims": none})).claims, None, "{none}");
+    }
+    let many = said(json!({"error_codes": vec![1; 500], "suberror": "x".repeat(5000)}));
+    assert_eq!((many.error_codes.len(), many.suberror.unwrap().len()), (super::MAX_CODES, super::MAX_WORDS));
+    assert_eq!(said(json!({"error_codes": "50076", "suberror": 5})).suberror, None);
 }
 
 #[test]

@@ -97,7 +97,8 @@ impl Default for Directory {
         apps[1].secret = Some("practice-secret-of-reader".into());
         (apps[2].uri, apps[2].scopes) = api("api://wall", &["Posts.Read", "Posts.Write"]);
         apps[3].public = true;
-        (apps[4].uri, apps[4].scopes) = api("https://graph.microsoft.com", &["User.Read", "Mail.Send"]);
+        (apps[4].uri, apps[4].scopes) =
+            api("https://graph.microsoft.com", &["User.Read", "Mail.Send", "ChatMessage.Send"]);
         (apps[5].uri, apps[5].scopes) = api(VAULT[1], &["user_impersonation"]);
         Self {
             tenants: vec![

@@ -18,14 +18,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 
-use super::faults;
 use super::world::World;
+use super::{faults, graph};
 
 pub(crate) fn router(world: &Arc<World>) -> Router {
     Router::new()
         .merge(discovery::routes())
         .merge(authorize::routes())
         .merge(endpoint::routes())
+        .merge(graph::routes())
         .layer(from_fn_with_state(world.clone(), faults::at_tenant))
         .with_state(world.clone())
 }

@@ -67,7 +67,7 @@ impl<C: AsyncFn(Url) -> Url> Peer<C> {
         let code = SecretString::from(back["code"].clone());
         let grant = CodeGrant { code: &code, redirect_uri: REDIRECT, code_verifier: &begun.verifier };
         let (client, secret, now) =
-            (http::client(PATIENT).unwrap(), provider.client_secret().unwrap(), SystemClock.now());
+            (http::client(PATIENT).unwrap(), provider.credential(SystemClock.now()).unwrap(), SystemClock.now());
         let tokens = exchange_code(&client, &provider, &secret, &grant, now).await.unwrap();
         let expires_at = Some(now - SignedDuration::from_secs(5));
         self.world.store(user, &TokenAnswer { expires_at, ..tokens }).await;
@@ -112,7 +112,8 @@ impl<C: AsyncFn(Url) -> Url> Peer<C> {
         let (connection, spent) = self.expired("repeated").await;
         let (provider, keeper) = (self.provider(self.port), self.world.keeper(LIMIT).await);
         granted(keeper.access_token(&connection, &provider).await);
-        let (client, secret) = (http::client(PATIENT).unwrap(), provider.client_secret().unwrap());
+        let client = http::client(PATIENT).unwrap();
+        let secret = provider.credential(SystemClock.now()).unwrap();
         let _ = refresh(&client, &provider, &secret, &spent, (PATIENT, SystemClock.now())).await;
         let generation = self.world.record("repeated").await.metadata.generation;
         end(keeper.newer_than(generation, &connection, &provider).await)

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use croner::Cron;
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::{Config, KeySettings};
 use sealpost_shared::keys::{IndexKey, KeyError, KeySource, Keys};
 
@@ -25,6 +26,10 @@ pub(super) async fn check(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey
         found.push(Finding::good("secrets", "all can be read"));
     }
     found.extend(problems);
+    if let Some(ca) = &config.http.ca {
+        let client = config.http.client(config.http.limit());
+        found.push(Finding::of("http.ca", &client, |_| format!("{}: trusted beside this machine's own", ca.display())));
+    }
     found.extend(schedule(config));
     let (keys, index_key) = keyring(config).await;
     found.extend(keys);
@@ -35,8 +40,8 @@ pub(super) async fn check(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey
 fn secrets(config: &Config, catalogue: Option<&Catalogue>) -> Vec<String> {
     let ours = [("broker.url", &config.broker.url), ("store.url", &config.store.url)];
     let ours = ours.into_iter().filter_map(|(name, url)| Some(format!("{name}: {}", url.read().err()?)));
-    let theirs = catalogue.into_iter().flat_map(Catalogue::unreadable_secrets);
-    let theirs = theirs.map(|(id, problem)| format!("provider {id}: oauth.client_secret: {problem}"));
+    let theirs = catalogue.into_iter().flat_map(|all| all.unreadable_secrets(SystemClock.now()));
+    let theirs = theirs.map(|(id, problem)| format!("provider {id}: {problem}"));
     ours.chain(theirs).collect()
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use reqwest::Client;
 use sealpost_shared::config::Config;
-use sealpost_shared::http;
 use url::Url;
 
 use super::Finding;
@@ -17,9 +16,9 @@ use crate::providers::Catalogue;
 const WITHIN: Duration = Duration::from_secs(10);
 
 pub(super) async fn check(config: &Config, catalogue: Option<&Catalogue>) -> Vec<Finding> {
-    let client = match http::client(WITHIN.min(config.http.limit())) {
+    let client = match config.http.client(WITHIN.min(config.http.limit())) {
         Ok(client) => client,
-        Err(error) => return vec![Finding::wrong("providers", format!("cannot make an HTTP client: {error}"))],
+        Err(problem) => return vec![Finding::wrong("providers", problem)],
     };
     let all = catalogue.into_iter().flat_map(Catalogue::all);
     let asked = all.map(|(id, provider)| {

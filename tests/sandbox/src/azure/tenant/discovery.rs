@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::refusal::Refused;
 use crate::azure::counts::Line;
+use crate::azure::keys::Key;
 use crate::azure::world::World;
 
 /// Not tenants, but "the user's own".
@@ -48,7 +49,14 @@ async fn keys(State(world): State<Arc<World>>, Path(tenant): Path<String>) -> Re
     }
     let state = &mut *world.state();
     state.counts.count(Line { at: tenant, operation: "keys", of: String::new(), status: 200 });
-    Ok(Json(json!({"keys": state.keys.iter().map(super::super::keys::Key::public).collect::<Vec<_>>()})))
+    // Entra's say for whom they sign: for every directory, those that its tokens are signed with.
+    let issuer = world.places.issuer("{tenantid}");
+    let public = |key: &Key| {
+        let mut public = key.public();
+        public["issuer"] = issuer.clone().into();
+        public
+    };
+    Ok(Json(json!({"keys": state.keys.iter().map(public).collect::<Vec<_>>()})))
 }
 
 async fn about_cluster(State(world): State<Arc<World>>) -> Json<Value> {
@@ -57,7 +65,7 @@ async fn about_cluster(State(world): State<Arc<World>>) -> Json<Value> {
 }
 
 async fn cluster_keys(State(world): State<Arc<World>>) -> Json<Value> {
-    Json(json!({"keys": world.state().cluster.iter().map(super::super::keys::Key::public).collect::<Vec<_>>()}))
+    Json(json!({"keys": world.state().cluster.iter().map(Key::public).collect::<Vec<_>>()}))
 }
 
 fn known(world: &World, tenant: &str) -> Result<(), Refused> {

@@ -1,0 +1,34 @@
+//! The on-behalf-of grant of the Microsoft identity platform: a user's access token for us becomes one for another API, with a
+//! refresh token. <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>
+
+use jiff::Timestamp;
+use reqwest::Client;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::token_call::spend;
+use super::{Credential, OAuthProvider, TokenAnswer, TokenError};
+
+/// What is asked for beside the API's scopes: an ID token, which says whose tokens came, and a refresh token.
+const BESIDE: [&str; 2] = ["openid", "offline_access"];
+
+/// Spends a user's access token for tokens with these scopes.
+///
+/// # Errors
+/// [`TokenError`] tells whether the assertion may be spent.
+pub async fn on_behalf_of(
+    client: &Client,
+    provider: &OAuthProvider,
+    credential: &Credential,
+    (assertion, scopes): (&SecretString, &[String]),
+    now: Timestamp,
+) -> Result<TokenAnswer, TokenError> {
+    let beside = BESIDE.into_iter().filter(|word| !scopes.iter().any(|scope| scope == word));
+    let scope = scopes.iter().map(String::as_str).chain(beside).collect::<Vec<_>>().join(" ");
+    let form = [
+        ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        ("assertion", assertion.expose_secret()),
+        ("requested_token_use", "on_behalf_of"),
+        ("scope", scope.as_str()),
+    ];
+    spend(client, provider, credential, (&form, &[assertion]), now).await
+}

@@ -1,0 +1,96 @@
+//! A request of ours to a token endpoint, or to one beside it: the client proves who it is, as the provider's entry says.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+use jiff::Timestamp;
+use reqwest::{Client, RequestBuilder};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+use url::form_urlencoded::byte_serialize;
+
+use super::credential::{Credential, Proof};
+use super::{ClientAuth, OAuthProvider, TokenRequest};
+use crate::http::{self, Answered, NoAnswer};
+
+/// RFC 7523 §2.2.
+const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// An answer, and what we proved ourselves with, which it may repeat.
+pub(super) struct Replied {
+    pub(super) answer: Answered,
+    proofs: Vec<SecretString>,
+}
+
+impl Replied {
+    /// Everything secret that was sent: the proofs, and these of the grant.
+    pub(super) fn sent<'a>(&'a self, grant: &[&'a SecretString]) -> Vec<&'a str> {
+        self.proofs.iter().chain(grant.iter().copied()).map(ExposeSecret::expose_secret).collect()
+    }
+}
+
+/// Sends these fields to this address, and reads the answer to its end.
+pub(super) async fn ask(
+    client: &Client,
+    provider: &OAuthProvider,
+    credential: &Credential,
+    to: (&Url, &[(&str, &str)]),
+    (limit, now): (Option<Duration>, Timestamp),
+) -> Result<Replied, NoAnswer> {
+    let (mut request, proofs) = authenticated(client, provider, credential, to, now)?;
+    if let Some(limit) = limit {
+        request = request.timeout(limit);
+    }
+    let response = request.send().await.map_err(|error| NoAnswer::from(&error))?;
+    Ok(Replied { answer: http::read(response).await?, proofs })
+}
+
+/// The request, and what it proves us with.
+pub(super) fn authenticated(
+    client: &Client,
+    provider: &OAuthProvider,
+    credential: &Credential,
+    (url, fields): (&Url, &[(&str, &str)]),
+    now: Timestamp,
+) -> Result<(RequestBuilder, Vec<SecretString>), NoAnswer> {
+    let request = client.post(url.clone()).header("accept", "application/json");
+    let id = provider.client_id.as_str();
+    let mut fields: BTreeMap<&str, &str> = fields.iter().copied().collect();
+    let (request, proofs) = match &credential.0 {
+        Proof::Secret(secret) if provider.client_auth == ClientAuth::Basic => {
+            let (name, password) = basic(id, secret.expose_secret());
+            let header = BASE64_STANDARD.encode(format!("{name}:{password}")).into();
+            (request.basic_auth(name, Some(password)), vec![secret.clone(), header])
+        }
+        Proof::Secret(secret) => (request, vec![secret.clone()]),
+        Proof::Nothing => (request, Vec::new()),
+        // good once, so that it is made for this very request
+        Proof::Certificate(certified) => {
+            (request, vec![certified.assertion(id, &provider.token_url, now).ok_or(NoAnswer::NotSent)?])
+        }
+    };
+    match provider.client_auth {
+        ClientAuth::Basic => {}
+        ClientAuth::None => drop(fields.insert("client_id", id)),
+        ClientAuth::Post => {
+            fields.insert("client_id", id);
+            fields.extend(proofs.iter().map(|secret| ("client_secret", secret.expose_secret())));
+        }
+        ClientAuth::PrivateKeyJwt => {
+            fields.extend([("client_id", id), ("client_assertion_type", JWT_BEARER)]);
+            fields.extend(proofs.iter().map(|assertion| ("client_assertion", assertion.expose_secret())));
+        }
+    }
+    let request = match provider.token_request {
+        TokenRequest::Form => request.form(&fields),
+        TokenRequest::Json => request.json(&fields),
+    };
+    Ok((request, proofs))
+}
+
+/// RFC 6749 §2.3.1: name and secret are form-encoded before they become Basic credentials.
+fn basic(id: &str, secret: &str) -> (String, String) {
+    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect();
+    (encoded(id), encoded(secret))
+}
