@@ -17,7 +17,8 @@ pub enum Keys {
     /// Adds a version to a key that seals, the latest from then on; makes the keyring, or the vault's index key, if there is
     /// none.
     ///
-    /// Running workers seal with it from their next write on (from a vault: once they look again, keys.azure.latest_seconds). What older versions sealed stays under these until a rotation
+    /// Running workers seal with it from their next write on (from a vault: once they look
+    /// again, see `keys.azure.latest_seconds`). What older versions sealed stays under these until a rotation
     /// seals it anew: the next scheduled tick, or sealpost enqueue rotate.
     Rotate(rotate::Rotate),
     /// Switches an older version off, once nothing needs it any more.
