@@ -26,7 +26,7 @@ async fn a_busy_vault_is_asked_again_when_it_says_and_left_alone_until_then() {
     for _ in 0..3 {
         let told = error(keys.latest(&id()).await);
         let KeyError::Throttled { after, .. } = told else { panic!("{told}") };
-        assert!(after > Duration::from_secs(3000), "{after:?}");
+        assert!(after > Duration::from_mins(50), "{after:?}");
     }
     assert_eq!(world.azure.faults_fired().await, 2, "it is left alone");
 }
