@@ -19,7 +19,7 @@ mod tagged;
 pub use code::Code;
 pub use connection::{Connection, Name, Owner, ProviderId};
 pub use exchange::{
-    AuthorizationCode, ExchangeOutcome, ExchangeRequest, ExchangeResult, Grant, HeldToken, Subject, Tokens,
+    Assertion, AuthorizationCode, ExchangeOutcome, ExchangeRequest, ExchangeResult, Grant, HeldToken, Subject, Tokens,
 };
 pub use failure::{FailureReport, ProviderError};
 pub use message::{Announced, Answer, Message, Queued, queues};

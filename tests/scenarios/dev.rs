@@ -72,6 +72,18 @@ async fn the_tour_is_as_expected_and_leaves_no_process() {
 }
 
 #[tokio::test]
+async fn the_tour_over_the_practice_vault_and_tenant_is_as_expected_and_leaves_no_process() {
+    let base = folder("azure-tour");
+    let output = tokio::process::Command::from(dev(&base)).args(["--tour", "--azure"]).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("All 12 as expected.") && !said.contains('✗'), "{said}");
+    assert!(said.contains("0 keys fetched"), "a publish with a warm cache asks the vault nothing: {said}");
+    until("nothing of it runs", LONG, async || processes_in(&base).is_empty()).await;
+    remove_folder(&base);
+}
+
+#[tokio::test]
 async fn two_devs_run_side_by_side_and_the_death_of_one_takes_only_its_own_along() {
     let base = folder("devs");
     let (one, other) = (base.clone(), base.clone());

@@ -4,6 +4,7 @@
 
 use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
+mod azure;
 pub mod child;
 mod console;
 pub mod folder;

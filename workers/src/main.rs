@@ -56,6 +56,10 @@ enum Command {
         /// Plays the tour, unattended, and ends; fails if anything is not as expected.
         #[arg(long)]
         tour: bool,
+        /// Keys in a practice vault, users of a practice tenant: Azure Key Vault and the Microsoft identity platform, as a
+        /// process on this machine.
+        #[arg(long)]
+        azure: bool,
         /// Where data and logs go.
         #[arg(long, default_value = ".sealpost")]
         data: PathBuf,
@@ -108,7 +112,7 @@ async fn run(command: Command) -> Result<(), String> {
         Command::Schedule { common } => worker::schedule(&common.config).await,
         Command::Import { args, common } => ops::import::import(&common.config, &args).await,
         Command::Ops(command) => ops::run(command).await,
-        Command::Dev { tour, data } => dev::run(&data, tour).await,
+        Command::Dev { tour, azure, data } => dev::run(&data, tour, azure).await,
         Command::Completion { .. } | Command::Guard(_) => Ok(()),
     }
 }

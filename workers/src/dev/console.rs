@@ -14,7 +14,6 @@ mod view;
 mod world;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use tokio::net::TcpListener;
@@ -67,13 +66,8 @@ impl Console {
     ///
     /// # Errors
     /// In words, if broker or store cannot be used.
-    pub(super) async fn attach(
-        &mut self,
-        stack: &SharedStack,
-        player: Arc<Player>,
-        keyring: PathBuf,
-    ) -> Result<(), String> {
-        let world = Arc::new(World::of(stack, player, keyring).await?);
+    pub(super) async fn attach(&mut self, stack: &SharedStack, player: Arc<Player>) -> Result<(), String> {
+        let world = Arc::new(World::of(stack, player).await?);
         self.page.board.links(world.practice(), &stack.lock().await.operations);
         let heard = world.player.producer.listen(&["#"]).await?;
         let board = &self.page.board;

@@ -6,7 +6,8 @@ use reqwest::Client;
 use reqwest::header::LOCATION;
 use sealpost_schemas::codec::{Encoding, decode};
 use sealpost_schemas::{
-    ExchangeRequest, ExchangeResult, Grant, Message, Name, Owner, ProviderId, PublishJob, PublishResult, Queued, Secret,
+    Assertion, ExchangeRequest, ExchangeResult, Grant, Message, Name, Owner, ProviderId, PublishJob, PublishResult,
+    Queued, Secret,
 };
 use sealpost_shared::broker::{Heard, Producer};
 use sealpost_shared::oauth::{Consent, OAuthProvider};
@@ -15,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use url::Url;
 
+use super::azure::SignedIn;
 use super::stack::Stack;
 use crate::providers::Catalogue;
 use crate::step::FollowUp;
@@ -24,6 +26,9 @@ pub(super) const REPLY_WITHIN: Duration = Duration::from_secs(30);
 
 /// Where the practice platform sends the browser back to; nothing listens there, since no browser goes.
 const REDIRECT: &str = "http://127.0.0.1:7777/callback";
+
+/// A chat of the practice tenant, in the form of Graph's ids.
+const CHAT: &str = "19:practice@thread.v2";
 
 /// A producer with a user at hand.
 pub(super) struct Player {
@@ -81,6 +86,27 @@ impl Player {
         })
     }
 
+    /// A request on behalf of a user of the practice tenant, whose token a front end brought.
+    pub(super) fn on_behalf(user: SignedIn) -> Result<ExchangeRequest, String> {
+        Ok(ExchangeRequest {
+            id: ids::fresh(),
+            owner: user.owner,
+            provider: provider("entra")?,
+            label: name("default")?,
+            store_on_device: false,
+            grant: Grant::OnBehalfOf(Assertion { assertion: Secret::from(user.token), iss: None }),
+            scopes: None,
+            reply_key: None,
+            replace_subject: false,
+            deadline: None,
+        })
+    }
+
+    /// Sends a job and waits for the result.
+    pub(super) async fn publish_job(&self, job: &PublishJob) -> Result<PublishResult, String> {
+        self.ask(job).await
+    }
+
     /// How the practice platform is asked.
     pub(super) fn oauth(&self) -> &OAuthProvider {
         &self.oauth
@@ -104,7 +130,7 @@ impl Player {
 
     /// Publishes a text and waits for the result.
     pub(super) async fn publish(&self, user: &str, text: &str) -> Result<PublishResult, String> {
-        self.ask(&job(user, text)?).await
+        self.publish_job(&job(user, text)?).await
     }
 
     /// Every post of the practice platform, oldest first.
@@ -153,6 +179,13 @@ pub(super) fn job(user: &str, text: &str) -> Result<PublishJob, String> {
         notify: None,
         deadline: None,
     })
+}
+
+/// A job that writes to a chat of the practice tenant, in this owner's name.
+pub(super) fn chat(owner: Owner, text: &str) -> Result<PublishJob, String> {
+    let content = json!({"type": "message", "text": text, "to": [CHAT]});
+    let content = serde_json::from_value(content).map_err(|e| e.to_string())?;
+    Ok(PublishJob { owner, provider: provider("entra")?, content, ..job("ada", text)? })
 }
 
 /// Reads what was heard.

@@ -12,11 +12,11 @@ use super::stack::Stack;
 use super::tour;
 use crate::worker::stop_signal;
 
-/// Runs it, with its data in `base`.
+/// Runs it, with its data in `base`; with `azure`, over the practice vault and tenant.
 ///
 /// # Errors
 /// In words, if something did not start or was not as expected.
-pub async fn run(base: &Path, is_tour: bool) -> Result<(), String> {
+pub async fn run(base: &Path, is_tour: bool, azure: bool) -> Result<(), String> {
     let stop = stop_signal()?;
     let base = &std::path::absolute(base).map_err(|e| format!("{}: {e}", base.display()))?;
     // the tour is for nobody to look at
@@ -26,7 +26,7 @@ pub async fn run(base: &Path, is_tour: bool) -> Result<(), String> {
     }
     line("Sealpost on this machine: private servers on free ports, everything ends with this command.\n");
     // a start that is interrupted drops what it has started, and its guards end it
-    let Some(stack) = stop.run_until_cancelled(Stack::start(base)).await else { return Ok(()) };
+    let Some(stack) = stop.run_until_cancelled(Stack::start(base, azure)).await else { return Ok(()) };
     let stack = Arc::new(Mutex::new(stack?));
     let played = stop.run_until_cancelled(play(&stack, console.as_mut())).await;
     if let (Some(Ok(())), Some(console)) = (&played, &console) {
@@ -50,11 +50,10 @@ async fn play(stack: &SharedStack, console: Option<&mut Console>) -> Result<(), 
     line("");
     let mut checks = Vec::new();
     if let Some(console) = console {
-        let keyring = stack.lock().await.keyring();
-        console.attach(stack, Arc::clone(&player), keyring).await?;
-        checks.extend(tour::main_job(&player).await?);
+        console.attach(stack, Arc::clone(&player)).await?;
+        checks.extend(tour::main_job(&*stack.lock().await, &player).await?);
     } else {
-        checks.extend(tour::main_job(&player).await?);
+        checks.extend(tour::main_job(&*stack.lock().await, &player).await?);
         checks.extend(tour::tour(&mut *stack.lock().await, &player).await?);
     }
     line(&format!("\n{}", table(&checks)));

@@ -1,6 +1,7 @@
-//! The whole pipeline on one machine: private RabbitMQ and Redis, a keyring, the practice platform, workers and a
-//! scheduler, each a child process behind a guard.
+//! The whole pipeline on one machine: private RabbitMQ and Redis, a keyring or the practice vault, the practice platform,
+//! workers and a scheduler, each a child process behind a guard.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -9,9 +10,13 @@ use std::process::Command;
 use std::time::Duration;
 
 use sealpost_shared::clock::{Clock, SystemClock};
-use sealpost_shared::keys::LocalKeys;
+use sealpost_shared::config::Config;
+use sealpost_shared::keys::{KeyChanges, Keys, SealingKeys};
+use sealpost_shared::records::Store;
+use sealpost_shared::seal::KeyRef;
 use tokio::time::{Instant, sleep};
 
+use super::azure::PracticeAzure;
 use super::child::Guarded;
 use super::folder::DevFolder;
 use super::install::ensure_installed;
@@ -19,9 +24,7 @@ use super::screen::{Doing, line};
 use super::servers::rabbitmq::{RabbitMq, RabbitMqOptions};
 use super::servers::redis::{Redis, RedisOptions};
 use super::servers::{Launcher, tail};
-
-/// The id of the key that seals records.
-pub(super) const KEY: &str = "tokens";
+use crate::worker;
 
 /// Our secret at the practice platform, which is practice only.
 const PRACTICE_SECRET: &str = "sealpost-secret";
@@ -38,6 +41,8 @@ pub(super) struct Stack {
     sandbox: Guarded,
     scheduler: Guarded,
     workers: Guarded,
+    /// With `--azure`.
+    pub(super) azure: Option<PracticeAzure>,
     /// The practice platform's address.
     pub(super) practice: String,
     /// The workers' operations address.
@@ -45,8 +50,9 @@ pub(super) struct Stack {
 }
 
 impl Stack {
-    /// Installs what is missing, and starts everything in a folder under `base`.
-    pub(super) async fn start(base: &Path) -> Result<Self, String> {
+    /// Installs what is missing, and starts everything in a folder under `base`; with `azure`, keys are in the practice
+    /// vault.
+    pub(super) async fn start(base: &Path, azure: bool) -> Result<Self, String> {
         let doing = Doing::begin("servers installed");
         let installed = ensure_installed(base, &|text| line(&format!("  {text}"))).map_err(|e| e.to_string())?;
         doing.done("");
@@ -66,26 +72,28 @@ impl Stack {
 
         let doing = Doing::begin("practice platform");
         let program = beside(&launcher.guard, "sealpost-sandbox")?;
-        let mut command = Command::new(program);
+        let mut command = Command::new(&program);
         command.args(["--port", "0"]);
         let sandbox = child("sandbox", &launcher, &command, folder.path())?;
         let practice = told(&sandbox, "\"issuer\":\"", '"').await?;
         doing.done(&practice);
 
-        let doing = Doing::begin("keyring and configuration");
-        let config = configure(folder.path(), &rabbitmq.url(), &redis.url(), &practice)?;
+        let azure = if azure { Some(practice_azure(&launcher, &program, folder.path()).await?) } else { None };
+        let doing = Doing::begin("keys and configuration");
+        let config = configure(folder.path(), [&rabbitmq.url(), &redis.url(), &practice], azure.as_ref())?;
+        first_key(&config).await?;
         doing.done(&config.display().to_string());
 
         let doing = Doing::begin("workers");
-        let workers = worker("workers", &launcher, &["work", "all"], &config, folder.path())?;
+        let workers = ours("workers", &launcher, &["work", "all"], &config, folder.path())?;
         let operations = ready(&workers).await?;
         doing.done(&format!("http://{operations}/metrics"));
 
         let doing = Doing::begin("scheduler");
-        let scheduler = worker("scheduler", &launcher, &["schedule"], &config, folder.path())?;
+        let scheduler = ours("scheduler", &launcher, &["schedule"], &config, folder.path())?;
         told(&scheduler, "next rotation at=", ' ').await?;
         doing.done("a rotation tick every night at 3:00 UTC");
-        Ok(Self { folder, launcher, rabbitmq, redis, sandbox, scheduler, workers, practice, operations })
+        Ok(Self { folder, launcher, rabbitmq, redis, sandbox, scheduler, workers, azure, practice, operations })
     }
 
     /// The broker's address.
@@ -94,22 +102,21 @@ impl Stack {
         self.rabbitmq.url()
     }
 
-    /// The store's address.
-    #[must_use]
-    pub(super) fn store_url(&self) -> String {
-        self.redis.url()
-    }
-
     /// The configuration file.
     #[must_use]
     pub(super) fn config(&self) -> PathBuf {
         self.folder.path().join("sealpost.toml")
     }
 
-    /// The keyring file.
-    #[must_use]
-    pub(super) fn keyring(&self) -> PathBuf {
-        self.folder.path().join("keyring.json")
+    /// The keys as workers have them.
+    pub(super) async fn keys(&self) -> Result<SealingKeys, String> {
+        worker::sealing_keys(&Config::read(&self.config())?).await
+    }
+
+    /// The store as workers have it.
+    pub(super) async fn store(&self, keys: &SealingKeys) -> Result<Store, String> {
+        let config = worker::store_config(&Config::read(&self.config())?)?;
+        Store::open(config, keys.index_key()).await.map_err(|e| e.to_string())
     }
 
     /// Adds an entry to the catalogue, the practice platform under another name.
@@ -122,13 +129,14 @@ impl Stack {
     /// Ends the workers as an operator would, with SIGTERM, and starts them again. Returns their exit code.
     pub(super) async fn restart_workers(&mut self) -> Result<Option<i32>, String> {
         let ended = self.workers.terminate().await.and_then(|status| status.code());
-        self.workers = worker("workers-2", &self.launcher, &["work", "all"], &self.config(), self.folder.path())?;
+        self.workers = ours("workers-2", &self.launcher, &["work", "all"], &self.config(), self.folder.path())?;
         self.operations = ready(&self.workers).await?;
         Ok(ended)
     }
 
     /// Every process, by what it is.
     pub(super) fn processes(&self) -> impl Iterator<Item = (&'static str, &Guarded)> {
+        let azure = self.azure.as_ref().map(|azure| ("practice vault and tenant", &azure.process));
         [
             ("workers", &self.workers),
             ("scheduler", &self.scheduler),
@@ -137,11 +145,13 @@ impl Stack {
             ("Redis", self.redis.process()),
         ]
         .into_iter()
+        .chain(azure)
     }
 
     /// Ends everything, workers first.
     pub(super) async fn stop(&self) {
-        for child in [&self.workers, &self.scheduler, &self.sandbox] {
+        let azure = self.azure.as_ref().map(|azure| &azure.process);
+        for child in [&self.workers, &self.scheduler, &self.sandbox].into_iter().chain(azure) {
             child.terminate().await;
         }
         self.redis.terminate().await;
@@ -149,7 +159,22 @@ impl Stack {
     }
 }
 
-fn configure(folder: &Path, broker: &str, store: &str, practice: &str) -> Result<PathBuf, String> {
+/// Starts the practice vault and tenant.
+async fn practice_azure(launcher: &Launcher, program: &Path, folder: &Path) -> Result<PracticeAzure, String> {
+    let doing = Doing::begin("practice vault and tenant");
+    let at = folder.join("azure");
+    let process = child("azure", launcher, &PracticeAzure::command(program, &at), folder)?;
+    told(&process, "\"ready\":true", '\n').await?;
+    let azure = PracticeAzure::of(process, &at)?;
+    doing.done(&azure.vault());
+    Ok(azure)
+}
+
+fn configure(
+    folder: &Path,
+    [broker, store, practice]: [&str; 3],
+    azure: Option<&PracticeAzure>,
+) -> Result<PathBuf, String> {
     let write = |name: &str, text: &str| -> Result<PathBuf, String> {
         let path = folder.join(name);
         let problem = |e| format!("cannot write {}: {e}", path.display());
@@ -157,21 +182,39 @@ fn configure(folder: &Path, broker: &str, store: &str, practice: &str) -> Result
         fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(problem)?;
         Ok(path)
     };
-    let keyring = folder.join("keyring.json");
-    LocalKeys::create(&keyring).map_err(|e| e.to_string())?;
-    new_key_version(&keyring)?;
     write("broker.url", broker)?;
     write("store.url", store)?;
     write("practice.secret", PRACTICE_SECRET)?;
-    write("providers.toml", &entry("practice", practice))?;
-    write("sealpost.toml", include_str!("stack/sealpost.toml"))
+    let (mut keys, mut entries) = (include_str!("stack/local.toml").to_owned(), entry("practice", practice));
+    if let Some(azure) = azure {
+        write("azure.secret", azure.client_secret())?;
+        keys = azure.section();
+        entries += &azure.entry();
+    }
+    write("providers.toml", &entries)?;
+    write("sealpost.toml", &format!("{}\n{keys}", include_str!("stack/sealpost.toml")))
 }
 
-/// Adds a version to the key that seals records, and tells its name.
-pub(super) fn new_key_version(keyring: &Path) -> Result<String, String> {
-    let key = KEY.parse().map_err(|e| format!("{e}"))?;
-    let version = LocalKeys::rotate(keyring, &key, SystemClock.now()).map_err(|e| e.to_string())?;
-    Ok(version.to_string())
+/// Makes what the key source lacks; the keys of tenants are made when they are needed.
+async fn first_key(config: &Path) -> Result<(), String> {
+    let settings = Config::read(config)?.keys;
+    let keys = Keys::prepare(&settings).await?;
+    if let Some(id) = settings.key.shared() {
+        keys.rotate(id, SystemClock.now()).await.map_err(|e| e.to_string())?;
+    }
+    Ok(())
+}
+
+/// Adds a version to every key that is in use, and tells their names.
+pub(super) async fn new_key_versions(keys: &SealingKeys, store: &Store) -> Result<Vec<KeyRef>, String> {
+    let held = store.holdings().await.map_err(|e| e.to_string())?;
+    let in_use: BTreeSet<_> = held.into_keys().map(|key| key.id).chain(keys.template().shared().cloned()).collect();
+    let mut added = Vec::new();
+    for id in in_use {
+        let version = keys.source().rotate(&id, SystemClock.now()).await.map_err(|e| e.to_string())?;
+        added.push(KeyRef { id, version });
+    }
+    Ok(added)
 }
 
 fn entry(name: &str, practice: &str) -> String {
@@ -183,7 +226,7 @@ fn beside(program: &Path, name: &str) -> Result<PathBuf, String> {
     if path.exists() { Ok(path) } else { Err(format!("{} is missing; run `cargo build --bins`", path.display())) }
 }
 
-fn worker(name: &str, launcher: &Launcher, args: &[&str], config: &Path, folder: &Path) -> Result<Guarded, String> {
+fn ours(name: &str, launcher: &Launcher, args: &[&str], config: &Path, folder: &Path) -> Result<Guarded, String> {
     let mut command = Command::new(&launcher.guard);
     command.args(args).arg("--config").arg(config);
     child(name, launcher, &command, folder)

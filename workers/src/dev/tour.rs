@@ -7,14 +7,15 @@ use sealpost_schemas::events::{JobDeadLettered, RotationDone};
 use sealpost_schemas::{ExchangeResult, PublishResult, Queued, RotationMode, RotationTick};
 use sealpost_shared::broker::{Broker, BrokerConfig, Events, Heard};
 use sealpost_shared::clock::{Clock, SystemClock};
-use sealpost_shared::keys::{KeySource, LocalKeys};
-use sealpost_shared::records::{Store, StoreConfig, StoreMode};
-use secrecy::SecretString;
+use sealpost_shared::records::Store;
+use sealpost_shared::seal::KeyRef;
 use tokio::time::timeout;
 
-use super::play::{Player, REPLY_WITHIN, read};
+use super::azure::PracticeAzure;
+use super::play::{Player, REPLY_WITHIN, chat, read};
 use super::screen::{Check, Doing};
-use super::stack::{Stack, new_key_version};
+use super::stack::{Stack, new_key_versions};
+use crate::ops::keys::retire::switch_off;
 use crate::schedule::tick;
 use crate::step::FollowUp;
 
@@ -22,8 +23,12 @@ use crate::step::FollowUp;
 const EVENT_WITHIN: Duration = Duration::from_mins(1);
 
 /// The first scenes, which `dev` plays too: an account is connected and a post published.
-pub(super) async fn main_job(player: &Player) -> Result<Vec<Check>, String> {
-    Ok(vec![connect(player).await?, publish(player, "publish a post", "Hello from Sealpost").await?])
+pub(super) async fn main_job(stack: &Stack, player: &Player) -> Result<Vec<Check>, String> {
+    let mut checks = vec![connect(player).await?, publish(player, "publish a post", "Hello from Sealpost").await?];
+    if let Some(azure) = &stack.azure {
+        checks.extend(on_behalf((stack, azure), player).await?);
+    }
+    Ok(checks)
 }
 
 /// The scenes after that.
@@ -32,6 +37,27 @@ pub(super) async fn tour(stack: &mut Stack, player: &Player) -> Result<Vec<Check
     checks.push(publish(player, "publish after the rotation", "Still here after the rotation").await?);
     checks.extend(dead_letter(stack, player).await?);
     Ok(checks)
+}
+
+/// A user of the practice tenant is connected by the token that a front end brings, and written for with keys that are at
+/// hand.
+async fn on_behalf((stack, azure): (&Stack, &PracticeAzure), player: &Player) -> Result<Vec<Check>, String> {
+    let doing = Doing::begin("act on behalf of a user");
+    let user = azure.sign_in("ada").await?;
+    let owner = user.owner.clone();
+    let connected = player.exchange(&Player::on_behalf(user)?).await?;
+    let before = fetches(stack, player).await?;
+    let said = player.publish_job(&chat(owner, "Hello from Sealpost")?).await?;
+    let (fetches, messages) = (fetches(stack, player).await? - before, azure.messages().await?);
+    doing.done(&format!("keys in {}", azure.vault()));
+    Ok(vec![
+        Check { scene: "connect on behalf of ada", expected: "stored".into(), seen: outcome(&connected) },
+        Check {
+            scene: "write to a chat for her",
+            expected: "published, 1 in the chat, 0 keys fetched".into(),
+            seen: format!("{}, {messages} in the chat, {fetches} keys fetched", word(&said.outcome)),
+        },
+    ])
 }
 
 async fn connect(player: &Player) -> Result<Check, String> {
@@ -57,12 +83,10 @@ async fn publish(player: &Player, scene: &'static str, text: &str) -> Result<Che
 
 async fn rotate(stack: &Stack, player: &Player) -> Result<Vec<Check>, String> {
     let doing = Doing::begin("rotate the key");
-    let keys = LocalKeys::open(&stack.keyring()).map_err(|e| e.to_string())?;
-    let index_key = keys.index_key().await.map_err(|e| e.to_string())?;
-    let config = StoreConfig::new(StoreMode::Single, [SecretString::from(stack.store_url())]);
-    let store = Store::open(config, index_key).await.map_err(|e| e.to_string())?;
+    let keys = stack.keys().await?;
+    let store = stack.store(&keys).await?;
     let before = held(&store).await?;
-    let version = new_key_version(&stack.keyring())?;
+    let new = new_key_versions(&keys, &store).await?;
     let mut events = player.producer.listen(&["rotation.*"]).await?;
     let tick = tick(RotationMode::Rewrap, SystemClock.now());
     let message = FollowUp::of(&tick).map_err(|e| e.to_string())?;
@@ -77,15 +101,20 @@ async fn rotate(stack: &Stack, player: &Player) -> Result<Vec<Check>, String> {
         doing.progress(&format!("{shards} of {} shards", store.shards()));
     };
     let after = held(&store).await?;
-    doing.done(&format!("new version {version}"));
-    let on = |held: &[(String, u64)], newest: bool| -> u64 {
-        held.iter().filter(|(name, _)| (*name == version) == newest).map(|(_, count)| count).sum()
+    doing.done(&match new.as_slice() {
+        [only] => format!("new version {}", only.version),
+        all => format!("{} keys have a new version", all.len()),
+    });
+    let on = |held: &[(KeyRef, u64)], newest: bool| -> u64 {
+        held.iter().filter(|(key, _)| new.contains(key) == newest).map(|(_, count)| count).sum()
     };
     let counted = |held| format!("{} on the old version, {} on the new", on(held, false), on(held, true));
-    Ok(vec![
+    // a record and two results for each who is connected
+    let all = if stack.azure.is_some() { 6 } else { 3 };
+    let mut checks = vec![
         Check {
             scene: "count before the rotation",
-            expected: "3 on the old version, 0 on the new".into(),
+            expected: format!("{all} on the old version, 0 on the new"),
             seen: counted(&before),
         },
         Check {
@@ -95,10 +124,24 @@ async fn rotate(stack: &Stack, player: &Player) -> Result<Vec<Check>, String> {
         },
         Check {
             scene: "count after the rotation",
-            expected: "0 on the old version, 3 on the new".into(),
+            expected: format!("0 on the old version, {all} on the new"),
             seen: counted(&after),
         },
-    ])
+    ];
+    if stack.azure.is_some() {
+        let doing = Doing::begin("retire the old versions");
+        let mut off = 0;
+        for (key, _) in before.iter().filter(|(key, _)| !new.contains(key)) {
+            off += u32::from(switch_off(&store, keys.source(), key).await? == 0);
+        }
+        doing.done("disabled in the vault");
+        checks.push(Check {
+            scene: "retire the old versions",
+            expected: "2 disabled".into(),
+            seen: format!("{off} disabled"),
+        });
+    }
+    Ok(checks)
 }
 
 async fn dead_letter(stack: &mut Stack, player: &Player) -> Result<Vec<Check>, String> {
@@ -141,16 +184,17 @@ async fn dead_letter(stack: &mut Stack, player: &Player) -> Result<Vec<Check>, S
     ])
 }
 
+/// How many keys the workers have fetched from the vault so far, by their own count.
+async fn fetches(stack: &Stack, player: &Player) -> Result<u64, String> {
+    let page = player.page(&format!("http://{}/metrics", stack.operations)).await?;
+    let counted = page.lines().filter(|line| line.starts_with("sealpost_vault_fetches_total{"));
+    Ok(counted.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum())
+}
+
 /// How much each key version holds, over all shards: records, and results that the ledgers keep.
-async fn held(store: &Store) -> Result<Vec<(String, u64)>, String> {
-    let mut held: Vec<(String, u64)> = Vec::new();
-    for shard in 0..store.shards() {
-        for key in store.versions(shard).await.map_err(|e| e.to_string())? {
-            let count = store.count_held(shard, &key).await.map_err(|e| e.to_string())?;
-            held.push((key.version.to_string(), count));
-        }
-    }
-    Ok(held)
+async fn held(store: &Store) -> Result<Vec<(KeyRef, u64)>, String> {
+    let holdings = store.holdings().await.map_err(|e| e.to_string())?;
+    Ok(holdings.into_iter().map(|(key, holding)| (key, holding.held)).collect())
 }
 
 async fn next(events: &mut Events) -> Result<Heard, String> {

@@ -2,7 +2,7 @@
 
 mod list;
 mod progress;
-mod retire;
+pub(crate) mod retire;
 mod rotate;
 mod status;
 mod versions;

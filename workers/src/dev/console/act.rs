@@ -15,8 +15,9 @@ use super::trouble::{self, Kind};
 use super::view::Sweep;
 use super::world::{PRACTICE, World, connection};
 use crate::connect::{Landing, page_of, request_of};
-use crate::dev::play::job;
-use crate::dev::stack::new_key_version;
+use crate::dev::azure::SignedIn;
+use crate::dev::play::{Player, chat, job};
+use crate::dev::stack::new_key_versions;
 use crate::schedule::tick;
 use crate::step::FollowUp;
 
@@ -32,6 +33,10 @@ pub(super) enum Act {
     Connect(Whose),
     /// A post in a user's name.
     Publish(Text),
+    /// A user of the practice tenant is connected by the token that a front end brings.
+    OnBehalf(Whose),
+    /// A message in her name.
+    Chat(Text),
     /// The platform ends a user's access token, and does not say so.
     Expire(Whose),
     /// A new version of the key, and everything sealed anew under it.
@@ -79,6 +84,8 @@ impl Act {
         match what {
             "connect" => of(wish).map(Self::Connect),
             "publish" => of(wish).map(Self::Publish),
+            "on-behalf" => of(wish).map(Self::OnBehalf),
+            "chat" => of(wish).map(Self::Chat),
             "expire" => of(wish).map(Self::Expire),
             "rotate" => Ok(Self::Rotate),
             "break" => of(wish).map(Self::Break),
@@ -94,6 +101,8 @@ pub(super) async fn act(act: Act, board: Board, world: Arc<World>) -> Result<Val
     match act {
         Act::Connect(Whose { user }) => connect(&user, board, world).await,
         Act::Publish(Text { user, text }) => publish(&user, text.trim(), &board, &world).await,
+        Act::OnBehalf(Whose { user }) => on_behalf(&user, &board, &world).await,
+        Act::Chat(Text { user, text }) => write(&user, text.trim(), &board, &world).await,
         Act::Expire(Whose { user }) => expire(&user, &board, &world).await,
         Act::Rotate => rotate(&board, &world).await,
         Act::Break(Broken { kind, user }) => trouble::cause(kind, &user, &board, &world).await,
@@ -130,11 +139,28 @@ async fn connect(user: &str, board: Board, world: Arc<World>) -> Result<Value, S
 
 /// Sends a job. What becomes of it is heard as an event.
 pub(super) async fn publish(user: &str, text: &str, board: &Board, world: &World) -> Result<Value, String> {
-    if text.is_empty() || text.chars().count() > MAX_TEXT {
-        return Err(format!("a post here has 1 to {MAX_TEXT} characters"));
-    }
-    let job = job(user, text)?;
+    let job = job(user, fitting(text)?)?;
     send(&job, (user, &format!("“{text}”")), board, world).await
+}
+
+fn fitting(text: &str) -> Result<&str, String> {
+    let fits = !text.is_empty() && text.chars().count() <= MAX_TEXT;
+    if fits { Ok(text) } else { Err(format!("a post here has 1 to {MAX_TEXT} characters")) }
+}
+
+async fn on_behalf(user: &str, board: &Board, world: &World) -> Result<Value, String> {
+    let request = Player::on_behalf(signed_in(user, world).await?)?;
+    send(&request, (user, "exchange a front end's token"), board, world).await
+}
+
+async fn write(user: &str, text: &str, board: &Board, world: &World) -> Result<Value, String> {
+    let job = chat(signed_in(user, world).await?.owner, fitting(text)?)?;
+    send(&job, (user, &format!("“{text}” in a chat")), board, world).await
+}
+
+async fn signed_in(user: &str, world: &World) -> Result<SignedIn, String> {
+    let stack = world.stack.lock().await;
+    stack.azure.as_ref().ok_or("sealpost dev --azure has the practice tenant")?.sign_in(user).await
 }
 
 /// Sends a message that a user's job is, and shows its way from here.
@@ -161,15 +187,16 @@ async fn expire(user: &str, board: &Board, world: &World) -> Result<Value, Strin
 }
 
 async fn rotate(board: &Board, world: &World) -> Result<Value, String> {
-    let version = new_key_version(&world.keyring)?;
+    let added = new_key_versions(&world.keys, &world.store).await?;
+    let names: Vec<_> = added.iter().map(|key| short(key.version.as_str())).collect();
     let tick = tick(RotationMode::Rewrap, SystemClock.now());
     let message = FollowUp::of(&tick).map_err(|e| e.to_string())?;
     board.change(|view| {
         view.sweep = Some(Sweep { tick: tick.id(), done: 0, shards: world.store.shards(), resealed: None });
-        view.note("key", format!("new version {}; a rotation begins", short(&version)));
+        view.note("key", format!("new version {}; a rotation begins", names.join(", ")));
     });
     world.player.producer.send(RotationTick::QUEUE, &message.outgoing()).await?;
-    Ok(json!({"version": version}))
+    Ok(json!({"versions": added}))
 }
 
 async fn replay(id: &str, board: &Board, world: &World) -> Result<Value, String> {

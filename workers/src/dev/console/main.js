@@ -3,7 +3,7 @@
 import { $ } from "./dom.js";
 import { ask, say } from "./ask.js";
 import { flow } from "./flow.js";
-import { accounts, jobs, letters, log, processes, sweep, versions, wall } from "./panels.js";
+import { accounts, azure, jobs, letters, log, processes, sweep, versions, wall } from "./panels.js";
 
 const PHASES = { starting: "starting", running: "running", ending: "ending" };
 
@@ -15,6 +15,7 @@ function show(view) {
   accounts(view);
   jobs(view);
   wall(view);
+  azure(view);
   sweep(view);
   versions(view);
   letters(view);
@@ -60,6 +61,15 @@ $("connect-form").addEventListener("submit", async (event) => {
 $("publish-form").addEventListener("submit", (event) => {
   event.preventDefault();
   ask("publish", { user: user(), text: $("publish-text").value }, event.submitter);
+});
+
+const signedIn = () => $("azure-user").value;
+
+$("on-behalf").addEventListener("click", (event) => ask("on-behalf", { user: signedIn() }, event.currentTarget));
+
+$("chat-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask("chat", { user: signedIn(), text: $("chat-text").value }, event.submitter);
 });
 
 $("rotate").addEventListener("click", (event) => ask("rotate", {}, event.currentTarget));

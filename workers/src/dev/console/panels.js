@@ -70,11 +70,23 @@ export function sweep(view) {
 
 export function versions(view) {
   const most = Math.max(1, ...view.versions.map(({ held }) => held));
-  part("versions", view.versions, (all) => all.map(({ name, created, held }, index) => {
+  part("versions", view.versions, (all) => all.map(({ key, name, created, held, newest, enabled }) => {
     const bar = el("progress", { max: most, value: held, "aria-label": `held by ${name}` });
+    const chip = enabled ? newest && el("span.chip.good", "newest") : el("span.chip", "disabled");
     return el("div.item", { "data-version": name, "data-held": held },
-      el("div.line", el("code.grow", name.slice(0, 8)), index ? null : el("span.chip.good", "newest"), el("span.soft", clock(created)), el("span.held", el("b", count(held)), el("span.soft", " sealed"))), bar);
+      el("div.line", el("span.grow.cut", { title: key }, key ? `${short(key)} ` : null, el("code", name.slice(0, 8))), chip, el("span.soft", clock(created)), el("span.held", el("b", count(held)), el("span.soft", " sealed"))), bar);
   }));
+}
+
+/** A key's name whose tenant is a GUID, as long as a person needs it. */
+const short = (key) => key.replace(/([0-9a-f]{8})-[0-9a-f-]{27}/, "$1…");
+
+export function azure(view) {
+  $("azure").hidden = !view.azure;
+  part("azure-counts", view.azure, (now) => (now ? [
+    el("div.item.line", { "data-vault-calls": now.calls }, el("span.grow.cut", { title: now.vault }, "Key vault ", el("code", new URL(now.vault).hostname)), el("span.held", el("b", count(now.calls)), el("span.soft", " calls for keys"))),
+    el("div.item.line", { "data-messages": now.messages }, el("span.grow", "The chat"), el("span.held", el("b", count(now.messages)), el("span.soft", now.messages === 1 ? " message" : " messages"))),
+  ] : []));
 }
 
 export function letters(view) {

@@ -9,15 +9,13 @@ use jiff::Timestamp;
 use sealpost_schemas::queues;
 use sealpost_shared::broker::{DEAD_LETTERS, DeadLetter, Depth, TIERS, retries};
 use sealpost_shared::clock::{Clock, SystemClock};
-use sealpost_shared::keys::KeySource;
-use sealpost_shared::seal::{KeyId, KeyRef};
+use sealpost_shared::tokens::usage;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::super::stack::KEY;
 use super::board::Board;
 use super::measured::Measured;
-use super::view::{Delay, Letter, Line, Post, Process, Queue, Version};
+use super::view::{Azure, Delay, Letter, Line, Post, Process, Queue, Version};
 use super::world::World;
 
 /// Between two looks.
@@ -28,7 +26,7 @@ pub(super) const MAX_LETTERS: usize = 50;
 
 /// The most posts and key versions that are shown.
 const MAX_POSTS: usize = 6;
-const MAX_VERSIONS: usize = 5;
+const MAX_VERSIONS: usize = 6;
 
 /// Looks as long as the console lives.
 pub(super) async fn sample(board: Board, world: Arc<World>) {
@@ -63,6 +61,7 @@ async fn look(board: &Board, world: &World, measured: &mut Measured, counted: &m
         versions(board, world).await?;
         *counted = newest;
     }
+    azure(board, world).await?;
     let posts = world.player.posts().await?;
     let wall: Vec<_> = posts.iter().rev().take(MAX_POSTS).map(post).collect();
     board.change_if(|view| replace(&mut view.wall, wall));
@@ -115,15 +114,32 @@ async fn dead_letters(board: &Board, world: &World) -> Result<(), String> {
 }
 
 async fn versions(board: &Board, world: &World) -> Result<(), String> {
-    let id: KeyId = KEY.parse().map_err(|e| format!("{e}"))?;
-    let infos = world.keys.versions(&id).await.map_err(|e| e.to_string())?;
-    let mut versions = Vec::new();
-    for info in infos.iter().rev().take(MAX_VERSIONS) {
-        let key = KeyRef { id: id.clone(), version: info.version.clone() };
-        let held = world.store.count_held_everywhere(&key).await.map_err(|e| e.to_string())?;
-        versions.push(Version { name: info.version.to_string(), created: info.created.as_millisecond(), held });
-    }
+    let used = usage(&world.store, &world.keys).await.map_err(|failure| failure.message)?;
+    let shared = world.keys.template().shared().is_some();
+    let shown = used.into_iter().rev().filter_map(|version| {
+        let info = version.info?;
+        Some(Version {
+            key: if shared { String::new() } else { version.key.id.to_string() },
+            name: info.version.to_string(),
+            created: info.created.as_millisecond(),
+            held: version.holding.held,
+            newest: version.latest,
+            enabled: info.enabled,
+        })
+    });
+    let versions = shown.take(MAX_VERSIONS).collect();
     board.change_if(|view| replace(&mut view.versions, versions));
+    Ok(())
+}
+
+/// What the practice vault and tenant counted, where there are any.
+async fn azure(board: &Board, world: &World) -> Result<(), String> {
+    // held while workers are started anew; then the next look will do
+    let Ok(stack) = world.stack.try_lock() else { return Ok(()) };
+    let Some(practice) = &stack.azure else { return Ok(()) };
+    let (calls, messages) = (practice.vault_calls().await?, practice.messages().await?);
+    let azure = Azure { vault: practice.vault(), calls, messages };
+    board.change_if(|view| replace(&mut view.azure, Some(azure)));
     Ok(())
 }
 

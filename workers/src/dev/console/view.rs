@@ -30,9 +30,11 @@ pub(super) struct View {
     pub(super) delays: Vec<Delay>,
     pub(super) dead: Dead,
     pub(super) processes: Vec<Process>,
-    /// Versions of the key, newest first.
+    /// Versions of the keys, key by key, newest first.
     pub(super) versions: Vec<Version>,
     pub(super) sweep: Option<Sweep>,
+    /// With `--azure`.
+    pub(super) azure: Option<Azure>,
     /// Connections, by user and provider.
     pub(super) accounts: BTreeMap<String, Account>,
     /// Newest first.
@@ -96,10 +98,24 @@ pub(super) struct Process {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Version {
+    /// Its key, where each tenant has one of its own.
+    pub(super) key: String,
     pub(super) name: String,
     pub(super) created: i64,
     /// How much is sealed under it.
     pub(super) held: u64,
+    pub(super) newest: bool,
+    pub(super) enabled: bool,
+}
+
+/// The practice vault and tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Azure {
+    pub(super) vault: String,
+    /// How often it was asked for keys.
+    pub(super) calls: u64,
+    /// How many messages were written to chats.
+    pub(super) messages: u64,
 }
 
 /// A rotation.

@@ -1,13 +1,11 @@
 //! What the console looks at and acts on.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use sealpost_schemas::{Connection, Name, ProviderId};
 use sealpost_shared::broker::{Broker, BrokerConfig};
-use sealpost_shared::keys::{KeySource, LocalKeys};
-use sealpost_shared::records::{Store, StoreConfig, StoreMode};
-use secrecy::SecretString;
+use sealpost_shared::keys::SealingKeys;
+use sealpost_shared::records::Store;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -22,25 +20,22 @@ pub(super) struct World {
     pub(super) player: Arc<Player>,
     pub(super) broker: Broker,
     pub(super) store: Store,
-    pub(super) keys: LocalKeys,
-    pub(super) keyring: PathBuf,
+    pub(super) keys: SealingKeys,
     pub(super) stack: SharedStack,
 }
 
 impl World {
-    pub(super) async fn of(stack: &SharedStack, player: Arc<Player>, keyring: PathBuf) -> Result<Self, String> {
-        let (broker_url, store_url) = {
+    pub(super) async fn of(stack: &SharedStack, player: Arc<Player>) -> Result<Self, String> {
+        let (broker_url, keys, store) = {
             let stack = stack.lock().await;
-            (stack.broker_url(), stack.store_url())
+            let keys = stack.keys().await?;
+            let store = stack.store(&keys).await?;
+            (stack.broker_url(), keys, store)
         };
-        let keys = LocalKeys::open(&keyring).map_err(|e| e.to_string())?;
-        let index_key = keys.index_key().await.map_err(|e| e.to_string())?;
-        let config = StoreConfig::new(StoreMode::Single, [SecretString::from(store_url)]);
-        let store = Store::open(config, index_key).await.map_err(|e| e.to_string())?;
         let broker = BrokerConfig { urls: vec![broker_url.into()], ..BrokerConfig::default() };
         let broker = Broker::start(&broker).map_err(|e| e.to_string())?;
         broker.connected().await.map_err(|e| e.to_string())?;
-        Ok(Self { player, broker, store, keys, keyring, stack: Arc::clone(stack) })
+        Ok(Self { player, broker, store, keys, stack: Arc::clone(stack) })
     }
 
     /// The practice platform's address.

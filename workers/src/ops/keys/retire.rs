@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use sealpost_shared::config::Config;
-use sealpost_shared::keys::{KeyChanges, KeySource, SealingKeys};
+use sealpost_shared::keys::{KeyChanges, KeySource, Keys, SealingKeys};
 use sealpost_shared::records::Store;
 use sealpost_shared::seal::{KeyId, KeyRef, KeyVersion};
 use serde_json::json;
@@ -52,24 +52,13 @@ pub(super) async fn run(args: &Retire) -> Result<(), String> {
         switch(true).await?;
         return told(args, &key, (false, held(&store, &key).await?), "is switched on, and may be sealed under again");
     }
-    store.retire(&key).await.map_err(|error| error.to_string())?;
-    match held(&store, &key).await? {
-        0 => {
-            switch(false).await?;
-            let holding = store.holdings().await.map_err(|error| error.to_string())?.remove(&key).unwrap_or_default();
-            if holding.retired < store.shards() {
-                switch(true).await?;
-                return Err(format!(
-                    "retiring {key}: somebody took that back meanwhile (--undo), and so it is switched on"
-                ));
-            }
-            told(
-                args,
-                &key,
-                (true, 0),
-                "is retired: nothing is sealed under it, and it is switched off in the key source",
-            )
-        }
+    match switch_off(&store, source, &key).await? {
+        0 => told(
+            args,
+            &key,
+            (true, 0),
+            "is retired: nothing is sealed under it, and it is switched off in the key source",
+        ),
         held => {
             if args.json {
                 screen::print_json(&json!({"key": key.id, "version": key.version, "retired": false, "held": held}))?;
@@ -81,6 +70,23 @@ pub(super) async fn run(args: &Retire) -> Result<(), String> {
             ))
         }
     }
+}
+
+/// Lets nothing be sealed under a version any more, and switches it off if nothing is. How much is.
+pub(crate) async fn switch_off(store: &Store, source: &Keys, key: &KeyRef) -> Result<u64, String> {
+    let switch = async |enabled| source.set_enabled(key, enabled).await.map_err(|error| error.to_string());
+    store.retire(key).await.map_err(|error| error.to_string())?;
+    let held = held(store, key).await?;
+    if held > 0 {
+        return Ok(held);
+    }
+    switch(false).await?;
+    let holding = store.holdings().await.map_err(|error| error.to_string())?.remove(key).unwrap_or_default();
+    if holding.retired < store.shards() {
+        switch(true).await?;
+        return Err(format!("retiring {key}: somebody took that back meanwhile (--undo), and so it is switched on"));
+    }
+    Ok(0)
 }
 
 /// The key that has the version.
