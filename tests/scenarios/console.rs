@@ -1,4 +1,5 @@
 //! The console page of `sealpost dev`.
 
+mod azure;
 mod clicks;
 mod strangers;

@@ -21,8 +21,13 @@ pub(crate) struct Dev {
 impl Dev {
     /// Starts one with its data in `base` and waits until it invites to try it.
     pub(crate) fn start(base: &Path) -> Self {
+        Self::start_with(base, &[])
+    }
+
+    /// The same with these arguments.
+    pub(crate) fn start_with(base: &Path, args: &[&str]) -> Self {
         let _installed = launcher();
-        let child = dev(base).stdout(Stdio::piped()).spawn().expect("dev starts");
+        let child = dev(base).args(args).stdout(Stdio::piped()).spawn().expect("dev starts");
         let mut started = Self { child, said: String::new() };
         for line in BufReader::new(started.child.stdout.take().expect("a pipe")).lines() {
             started.said += &(line.expect("text") + "\n");

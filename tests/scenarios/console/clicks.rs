@@ -55,7 +55,7 @@ async fn a_person_clicks_through_all_of_it() {
 }
 
 /// Whether anything is beyond the right edge.
-async fn sticks_out(browser: &Chromium) -> bool {
+pub(super) async fn sticks_out(browser: &Chromium) -> bool {
     browser.value("document.documentElement.scrollWidth > document.documentElement.clientWidth").await == true
 }
 
@@ -82,7 +82,7 @@ async fn publish_as(browser: &Chromium, text: &str) -> String {
 }
 
 /// The newest job, once it is of these words.
-async fn newest(browser: &Chromium, words: &str) -> String {
+pub(super) async fn newest(browser: &Chromium, words: &str) -> String {
     until(&format!("there is a job {words:?}"), SOON, async || {
         let job = browser.window.find(By::Css("#jobs [data-job]")).await.ok()?;
         let is_it = job.text().await.ok()?.contains(words);
@@ -92,7 +92,7 @@ async fn newest(browser: &Chromium, words: &str) -> String {
 }
 
 /// Waits until a job is where it should be.
-async fn ends(browser: &Chromium, job: &str, outcome: &str) {
+pub(super) async fn ends(browser: &Chromium, job: &str, outcome: &str) {
     browser.sees(&format!("[data-job='{job}'][data-outcome='{outcome}']")).await;
 }
 

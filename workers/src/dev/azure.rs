@@ -18,7 +18,7 @@ use super::play::REPLY_WITHIN;
 const VAULT: &str = "sealpost";
 
 /// What it is asked for keys by.
-const READS: [&str; 3] = ["get-latest", "get-version", "list-versions"];
+const READS: [&str; 2] = ["get-latest", "get-version"];
 
 /// The running practice servers.
 pub(super) struct PracticeAzure {

@@ -21,11 +21,14 @@ function account(account) {
   const { user, spoilt } = account;
   const end = { title: "The platform ends the token and tells nobody; the next post has it refreshed", disabled: spoilt ? "" : null, onclick: (event) => ask("expire", { user }, event.currentTarget) };
   return el("div.item.line", { "data-account": user, "data-provider": account.provider }, avatar(user),
-    el("div.grow", el("div", el("strong", user), el("span.soft", as(account))), el("p.soft", standing(account))),
+    el("div.grow", el("div", el("strong", { title: user }, isId(user) ? account.name ?? user : user), el("span.soft", as(account))), el("p.soft", standing(account))),
     isPractice(account) ? el("button.small", end, "End its token") : null);
 }
 
-const as = ({ name, provider }) => (name ? ` as ${name} at ${provider}` : ` at ${provider}`);
+/** A directory's id of a user is for programs; people have names. */
+const isId = (user) => /^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(user);
+
+const as = ({ user, name, provider }) => (name && !isId(user) ? ` as ${name} at ${provider}` : ` at ${provider}`);
 
 function standing(account) {
   if (account.needs_consent) return el("span.bad", "needs consent again");
@@ -74,7 +77,8 @@ export function versions(view) {
     const bar = el("progress", { max: most, value: held, "aria-label": `held by ${name}` });
     const chip = enabled ? newest && el("span.chip.good", "newest") : el("span.chip", "disabled");
     return el("div.item", { "data-version": name, "data-held": held },
-      el("div.line", el("span.grow.cut", { title: key }, key ? `${short(key)} ` : null, el("code", name.slice(0, 8))), chip, el("span.soft", clock(created)), el("span.held", el("b", count(held)), el("span.soft", " sealed"))), bar);
+      key ? el("p.soft.cut", { title: key }, short(key)) : null,
+      el("div.line", el("code.grow", name.slice(0, 8)), chip, el("span.soft", clock(created)), el("span.held", el("b", count(held)), el("span.soft", " sealed"))), bar);
   }));
 }
 
@@ -84,7 +88,7 @@ const short = (key) => key.replace(/([0-9a-f]{8})-[0-9a-f-]{27}/, "$1…");
 export function azure(view) {
   $("azure").hidden = !view.azure;
   part("azure-counts", view.azure, (now) => (now ? [
-    el("div.item.line", { "data-vault-calls": now.calls }, el("span.grow.cut", { title: now.vault }, "Key vault ", el("code", new URL(now.vault).hostname)), el("span.held", el("b", count(now.calls)), el("span.soft", " calls for keys"))),
+    el("div.item.line", { "data-vault-calls": now.calls }, el("span.grow.cut", { title: now.vault }, "Key vault ", el("code", new URL(now.vault).hostname)), el("span.held", el("b", count(now.calls)), el("span.soft", " reads of keys"))),
     el("div.item.line", { "data-messages": now.messages }, el("span.grow", "The chat"), el("span.held", el("b", count(now.messages)), el("span.soft", now.messages === 1 ? " message" : " messages"))),
   ] : []));
 }
