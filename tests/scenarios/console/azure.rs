@@ -22,7 +22,7 @@ async fn a_person_acts_on_behalf_of_a_user_and_rotates_both_tenants_keys_in_the_
     browser.click("#on-behalf").await;
     let connected = newest(&browser, "exchange a front end's token").await;
     ends(&browser, &connected, "stored").await;
-    browser.reads("[data-account][data-provider=entra]", "grace@contoso.example").await;
+    browser.reads("#accounts", "grace@contoso.example").await;
     browser.click("#chat-form button.main").await;
     let written = newest(&browser, "in a chat").await;
     ends(&browser, &written, "published").await;
