@@ -51,6 +51,10 @@ impl Step for Exchange {
     async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<ExchangeResult, Failure> {
         // what was sent before counts, also where the catalogue does not take it any more
         match (self.ledger.begin(&request.owner, request.id, &decoded(request)).await?, self.sent(request)) {
+            // a refusal like that of an assertion which names another: not put aside, where its secrets would lie
+            (Turn::Act(claim), Err(failure)) if failure.code == Code::OwnerMismatch => {
+                self.declined(request, &claim, failure.report()).await
+            }
             (Turn::Act(claim), Err(failure)) => {
                 self.ledger.give_up(&claim).await;
                 Err(failure)

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use sealpost_fuzz::{ITERATIONS, near};
 
 use super::super::provider::tests::provider;
-use super::{MAX_SCOPES, MAX_WORDS, TokenError, read};
+use super::{MAX_CHALLENGE, MAX_CODES, MAX_SCOPES, MAX_WORDS, TokenError, read};
 use crate::http::Answered;
 
 const SENT: &str = "sent & secret";
@@ -16,6 +16,8 @@ fn seeds() -> Vec<Vec<u8>> {
         r#"{"error":"invalid_grant","error_description":"bad code sent & secret, or sent+%26+secret"}"#,
         r#"{"error":"invalid_client","access_token":"hunter2","error_uri":"https://p/e"}"#,
         r#"{"error":"\u001b[31msent \u0026 secret","error_description":null}"#,
+        r#"{"error":"interaction_required","error_codes":[50076,5],"suberror":"sent & secret","claims":"{\"a\":\"b\"}"}"#,
+        r#"{"error":"invalid_grant","claims":"{\"a\":\"sent & secret\"}"}"#,
         "<html>sent & secret</html>",
     ]
     .map(Into::into)
@@ -36,6 +38,12 @@ fn a_spoilt_answer_is_tokens_or_a_bounded_refusal_without_secrets() {
                         assert!(tokens.token_type.is_none_or(|words| words.chars().count() <= MAX_WORDS));
                     }
                     Err(error) => {
+                        if let TokenError::Refused(said) = &error {
+                            let told = serde_json::to_string(said).unwrap();
+                            assert!(!told.contains(SENT) && !told.contains(char::is_control), "{told}");
+                            assert!(said.claims.as_ref().is_none_or(|claims| claims.len() <= MAX_CHALLENGE));
+                            assert!(said.error_codes.len() <= MAX_CODES, "{told}");
+                        }
                         let words = error.to_string();
                         assert!(!words.contains(SENT) && !words.contains("hunter2"), "{words}");
                         assert!(!words.contains(char::is_control), "{words:?}");

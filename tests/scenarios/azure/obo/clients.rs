@@ -30,6 +30,23 @@ async fn a_certificate_that_the_tenant_does_not_know_spends_nothing_and_a_new_on
 }
 
 #[tokio::test]
+async fn an_operator_brings_an_assertion_in_from_a_file() {
+    let world = World::start(Proof::Certificate).await;
+    let _worker = world.pipeline.worker().await;
+    let owner = world.owner("ada").await;
+    let name = |field: &str| owner[field].as_str().unwrap().to_owned();
+    let assertion = world.azure.user_token("ada", serde_json::json!({})).await;
+    world.pipeline.write("token", &format!("{assertion}\n"));
+    let (tenant, user) = (name("tenant"), name("user"));
+    let whose = ["--tenant", &tenant, "--user", &user, "--provider", "entra"];
+    let args = [&["enqueue", "exchange", "--assertion", "file:token"][..], &whose].concat();
+    let said = run(&world.pipeline, &args).await;
+    assert!(said.good && said.row(&["outcome", "stored"]).is_some(), "{}{}", said.stdout, said.stderr);
+    assert!(!said.stdout.contains(&assertion) && !said.stderr.contains(&assertion));
+    assert!(world.record(&owner).await.is_some());
+}
+
+#[tokio::test]
 async fn a_key_that_does_not_fit_is_told_by_check_by_the_list_and_by_a_worker_and_no_token_call_is_made() {
     let world = World::start(Proof::Certificate).await;
     let list = run(&world.pipeline, &["providers", "list"]).await;

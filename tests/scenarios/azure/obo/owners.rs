@@ -28,6 +28,7 @@ async fn an_assertion_of_another_user_or_tenant_is_refused_and_nothing_is_spent(
     other_issuer["grant"]["iss"] = "https://elsewhere.example/v2.0".into();
     failed(&world.ask(&other_issuer).await, "invalid-grant");
     assert_eq!(world.exchanges().await, 0);
+    assert_eq!(world.pipeline.rig.broker.depth("dead-letters").await, 0, "an assertion lies among the dead letters");
     let answer = world.ask(&world.request(&ada, "ada").await).await;
     assert_eq!(answer["outcome"], "stored", "{answer}");
 }

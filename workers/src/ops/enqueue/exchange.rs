@@ -12,7 +12,7 @@ use super::{Sending, Whose};
 
 /// Consent, and whose it is.
 #[derive(Debug, Args)]
-#[command(group = ArgGroup::new("grant").args(["code", "refresh_token", "file"]).required(true))]
+#[command(group = ArgGroup::new("grant").args(["code", "assertion", "refresh_token", "file"]).required(true))]
 #[command(after_help = "Secrets are named by where they are: env:VARIABLE, file:PATH, or - for stdin.")]
 pub struct Exchange {
     #[command(flatten)]
@@ -32,6 +32,9 @@ pub struct Exchange {
     /// The issuer that the code came with (`iss`).
     #[arg(long, requires = "code")]
     iss: Option<String>,
+    /// Where a user's access token is that was issued for us: the owner must be its `tid` and `oid`.
+    #[arg(long, value_name = "FROM")]
+    assertion: Option<SecretFrom>,
     /// Where a refresh token is that another system held.
     #[arg(long, value_name = "FROM")]
     refresh_token: Option<SecretFrom>,
@@ -64,11 +67,14 @@ impl Exchange {
     }
 
     fn grant(&self) -> Result<Value, String> {
-        let secrets = [&self.code, &self.code_verifier, &self.nonce, &self.refresh_token];
+        let secrets = [&self.code, &self.code_verifier, &self.nonce, &self.assertion, &self.refresh_token];
         if secrets.into_iter().flatten().filter(|from| matches!(from, SecretFrom::Stdin)).count() > 1 {
             return Err("only one secret can come from stdin; name files or variables for the others".into());
         }
         let read = |from: &Option<SecretFrom>, option| from.as_ref().map(|from| from.read(option)).transpose();
+        if self.assertion.is_some() {
+            return Ok(json!({"type": "on_behalf_of", "assertion": read(&self.assertion, "--assertion")?}));
+        }
         if self.refresh_token.is_some() {
             return Ok(
                 json!({"type": "refresh_token", "refresh_token": read(&self.refresh_token, "--refresh-token")?}),
