@@ -11,8 +11,12 @@ use uuid::Uuid;
 use crate::keys::{KeyError, Wanted};
 use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
 
-/// How long a failed fetch keeps others from trying, while what is cached serves.
+/// How long a failed fetch keeps others from trying, while what is cached serves; and how long a refusal is taken for the
+/// vault's word: a tenant's disabled key, met with each of its records, is asked for once.
 const PAUSE: Duration = Duration::from_secs(2);
+
+/// When something that nobody asked for anew is forgotten: no setting lets it be used for so long.
+const FORGOTTEN: Duration = Duration::from_hours(14 * 24);
 
 /// How many occasions are remembered: those that may be at work at the same time.
 const OCCASIONS: usize = 16;
@@ -104,6 +108,8 @@ pub(super) struct Cache(Arc<Mutex<State>>);
 struct State {
     held: HashMap<Asked, Held>,
     flights: HashMap<Asked, Flight>,
+    /// What the vault refused a moment ago.
+    refused: HashMap<Asked, (KeyError, Instant)>,
     /// The occasions that something was looked up for lately.
     met: HashMap<Asked, Vec<Uuid>>,
     /// Since when the vault gives no answers, and what the last fetch met.
@@ -154,6 +160,11 @@ impl Cache {
     {
         let (flight, spare) = {
             let mut state = self.state();
+            if let Some((error, since)) = state.refused.get(&asked)
+                && since.elapsed() < PAUSE
+            {
+                return Err(error.clone());
+            }
             let held = state.held.get(&asked).filter(|held| !strictly || held.doubt == Doubt::None);
             let next = held.map_or(Next::Ask(None), |held| held.next(ages, Instant::now()));
             match next {
@@ -200,8 +211,10 @@ impl Cache {
             Ok(found) => {
                 let held = || Held { found: found.clone(), since: now, failed: None, doubt: Doubt::None };
                 let concrete = Asked { version: Some(found.0.clone()), ..asked.clone() };
+                state.held.retain(|_, held| now.saturating_duration_since(held.since) < FORGOTTEN);
                 state.held.insert(concrete, held());
                 state.held.insert(asked.clone(), held());
+                state.refused.remove(asked);
                 state.trouble = None;
             }
             Err(error) if error.is_outage() => {
@@ -211,8 +224,10 @@ impl Cache {
                 state.trouble = Some((asked.clone(), error.clone(), now));
             }
             // the vault answered: what it says counts at once
-            Err(_) => {
+            Err(error) => {
                 state.held.remove(asked);
+                state.refused.retain(|_, (_, since)| since.elapsed() < PAUSE);
+                state.refused.insert(asked.clone(), (error.clone(), now));
                 state.trouble = None;
             }
         }
