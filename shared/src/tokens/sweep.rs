@@ -152,7 +152,7 @@ impl TokenKeeper {
         Ok(Page { next: next.map(Position::Due), ..page })
     }
 
-    /// A page of what these key versions hold, version by version.
+    /// A page of what these key versions hold, version by version: as many of them as its budget is enough for.
     async fn held<P>(self: &Arc<Self>, walk: &Walk<'_, P>, versions: &[KeyRef]) -> Result<Page, Failure>
     where
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
@@ -165,21 +165,33 @@ impl TokenKeeper {
             Some(Position::Held(number, ..)) => (*number, None),
             _ => (0, None),
         };
-        let Some((key, cursor)) = start.or_else(|| versions.first().map(|key| (key, Cursor::default()))) else {
+        let first = || versions.first().map(|key| (key, Cursor::default()));
+        let Some((mut key, mut cursor)) = start.or_else(first) else {
             return Ok(Page::default());
         };
-        let (held, next) = self.store.walk_held(*shard, key, cursor, *budget).await?;
-        let page = self.page(walk, held.into_iter()).await?;
-        let later = versions.iter().skip_while(|version| *version != key).nth(1);
-        let next = match (next, later) {
-            (Some(cursor), _) => Some(Position::Held(number, key.clone(), cursor)),
-            (None, Some(later)) => Some(Position::Held(number, later.clone(), Cursor::default())),
-            (None, None) if number + 1 < WALKS && self.missed(walk, &page).await? => {
-                versions.first().map(|first| Position::Held(number + 1, first.clone(), Cursor::default()))
+        let (mut page, mut left) = (Page::default(), *budget);
+        loop {
+            let (held, next) =
+                self.store.walk_held(*shard, key, cursor, left).await.map_err(|error| page.ended(error))?;
+            left = left.saturating_sub(held.len().max(1));
+            let part = self.page(walk, held.into_iter()).await.map_err(|failure| page.ended(failure))?;
+            page.counts += part.counts;
+            page.events.extend(part.events);
+            let later = versions.iter().skip_while(|version| *version != key).nth(1);
+            (key, cursor) = match (next, later) {
+                (Some(cursor), _) => (key, cursor),
+                (None, Some(later)) => (later, Cursor::default()),
+                (None, None) => break,
+            };
+            if left == 0 {
+                page.next = Some(Position::Held(number, key.clone(), cursor));
+                return Ok(page);
             }
-            (None, None) => None,
-        };
-        Ok(Page { next, ..page })
+        }
+        if number + 1 < WALKS && self.missed(walk, &page).await.map_err(|failure| page.ended(failure))? {
+            page.next = versions.first().map(|first| Position::Held(number + 1, first.clone(), Cursor::default()));
+        }
+        Ok(page)
     }
 
     /// Whether more is left under older versions than what was left behind on purpose.
@@ -235,6 +247,11 @@ impl TokenKeeper {
 }
 
 impl Page {
+    /// A failure that ends it, with what happened before.
+    fn ended(&mut self, failure: impl Into<Failure>) -> Failure {
+        failure.into().with_events(std::mem::take(&mut self.events))
+    }
+
     /// Counts what became of one thing. A failure that is not about the thing alone ends the page.
     fn add(&mut self, one: Result<(RotationCounts, Vec<Answer>), Failure>) -> Result<(), Failure> {
         match one {
@@ -248,7 +265,7 @@ impl Page {
                 self.events.extend(failure.events);
             }
             // the next attempt will not meet what this one told of
-            Err(failure) => return Err(failure.with_events(std::mem::take(&mut self.events))),
+            Err(failure) => return Err(self.ended(failure)),
         }
         Ok(())
     }
