@@ -19,6 +19,7 @@ pub use self::words::read_toml;
 
 use crate::broker::Users;
 use crate::http;
+use crate::seal::KeyId;
 
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -117,7 +118,7 @@ pub struct Schedule {
     pub refresh: Option<String>,
 }
 
-/// A secret: `{ env = "VARIABLE" }` or `{ file = "path" }`, never in the file itself.
+/// A secret: `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ vault = "name" }`, never in the file itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretSource {
@@ -125,6 +126,12 @@ pub enum SecretSource {
     Env(String),
     /// A file; a line break at its end is not part of it.
     File(PathBuf),
+    /// The latest version of a secret in the key vault of `[keys.azure]`; a line break at its end is not part of it.
+    Vault(
+        #[serde(deserialize_with = "secret_name")]
+        #[schemars(with = "String", extend("pattern" = "^[0-9a-zA-Z-]{1,127}$"))]
+        KeyId,
+    ),
 }
 
 impl Default for Http {
@@ -165,6 +172,10 @@ impl Config {
             let hint = if file.exists() { "" } else { "; name the configuration by --config or SEALPOST_CONFIG" };
             problem + hint
         })?;
+        for (key, url) in [("broker.url", &config.broker.url), ("store.url", &config.store.url)] {
+            let checked = config.keys.check_secret(url);
+            checked.map_err(|problem| format!("{}: {key}: {problem}", file.display()))?;
+        }
         let folder = file.parent().unwrap_or_else(|| Path::new("."));
         config.broker.url.resolve(folder);
         config.store.url.resolve(folder);
@@ -184,7 +195,7 @@ impl SecretSource {
         }
     }
 
-    /// The secret, as it is now.
+    /// The secret of a variable or file, as it is now. [`crate::secrets::Secrets`] reads those of a vault too.
     ///
     /// # Errors
     /// In words that name the variable or file.
@@ -199,15 +210,25 @@ impl SecretSource {
                 let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
                 filled(text).ok_or_else(|| format!("{} is empty, and should hold a secret", path.display()))
             }
+            Self::Vault(name) => Err(format!("the secret {name} is in a vault, and none is open; {NEEDS_VAULT}")),
         }
     }
 }
 
+/// What `{ vault = … }` needs.
+const NEEDS_VAULT: &str = "{ vault = … } needs source = \"azure\" in [keys]";
+
 /// The secret without the line break that an editor or a shell put behind it; `None`: there is none.
-fn filled(text: String) -> Option<SecretString> {
+pub(crate) fn filled(text: String) -> Option<SecretString> {
     let text = SecretBox::new(Box::new(text));
     let secret = text.expose_secret().trim_end_matches(['\r', '\n']);
     (!secret.is_empty()).then(|| secret.into())
+}
+
+fn secret_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KeyId, D::Error> {
+    // what is no name may be the secret itself
+    let wrong = |_| D::Error::custom("must be a secret's name in the vault: 1 to 127 of 0-9 a-z A-Z -");
+    String::deserialize(deserializer)?.parse().map_err(wrong)
 }
 
 fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
