@@ -265,7 +265,42 @@ mod fuzz;
 mod tests {
     use secrecy::ExposeSecret;
 
-    use super::SecretSource;
+    use super::{Config, SecretSource};
+
+    const AZURE: &str = "source = 'azure'\n[keys.azure]\nvault = 'https://v.vault.azure.net'\nindex_key = 'index'\n";
+
+    /// Why this `[keys]` does not go with this `broker.url`.
+    fn problem(keys: &str, url: &str) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sealpost.toml");
+        let text = format!("providers = 'p'\n[broker]\nurl = {url}\n[store]\nurl = {{ env = 'B' }}\n[keys]\n{keys}\n");
+        std::fs::write(&file, text).unwrap();
+        Config::read(&file).err()
+    }
+
+    #[test]
+    fn a_secret_may_be_in_the_vault_where_keys_are_and_must_be_no_key() {
+        assert_eq!(problem(AZURE, "{ vault = 'broker-url' }"), None);
+        for (keys, url, told) in [
+            ("file = 'k'", "{ vault = 'broker-url' }", "broker.url: { vault = … } needs source = \"azure\""),
+            (AZURE, "{ vault = 'Index' }", "broker.url: Index is a key"),
+            (AZURE, "{ vault = 'tokens' }", "broker.url: tokens is a key"),
+            (AZURE, "{ vault = 'hunter2/../x' }", "line 3: url: must be a secret's name in the vault"),
+            (AZURE, "{ vault = '' }", "line 3: url: must be a secret's name"),
+        ] {
+            let problem = problem(keys, url).unwrap();
+            assert!(problem.contains(told) && !problem.contains("hunter2"), "{url}: {problem}");
+        }
+    }
+
+    #[test]
+    fn what_opens_the_vault_cannot_be_in_it() {
+        let credential = "credential = { kind = 'client-secret', tenant_id = 't', client_id = 'c', \
+                          client_secret = { vault = 'hunter2' } }";
+        let problem = problem(&format!("{AZURE}{credential}"), "{ env = 'A' }").unwrap();
+        assert!(problem.contains("line 11: client_secret: what opens the vault cannot be in it"), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
 
     #[test]
     fn a_secret_ends_before_its_line_break_and_an_empty_one_is_none() {
