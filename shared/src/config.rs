@@ -19,6 +19,7 @@ pub use self::words::read_toml;
 
 use crate::broker::Users;
 use crate::http;
+use crate::seal::KeyId;
 
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -117,7 +118,7 @@ pub struct Schedule {
     pub refresh: Option<String>,
 }
 
-/// A secret: `{ env = "VARIABLE" }` or `{ file = "path" }`, never in the file itself.
+/// A secret: `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ vault = "name" }`, never in the file itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SecretSource {
@@ -125,6 +126,12 @@ pub enum SecretSource {
     Env(String),
     /// A file; a line break at its end is not part of it.
     File(PathBuf),
+    /// The latest version of a secret in the key vault of `[keys.azure]`; a line break at its end is not part of it.
+    Vault(
+        #[serde(deserialize_with = "secret_name")]
+        #[schemars(with = "String", extend("pattern" = "^[0-9a-zA-Z-]{1,127}$"))]
+        KeyId,
+    ),
 }
 
 impl Default for Http {
@@ -165,6 +172,10 @@ impl Config {
             let hint = if file.exists() { "" } else { "; name the configuration by --config or SEALPOST_CONFIG" };
             problem + hint
         })?;
+        for (key, url) in [("broker.url", &config.broker.url), ("store.url", &config.store.url)] {
+            let checked = config.keys.check_secret(url);
+            checked.map_err(|problem| format!("{}: {key}: {problem}", file.display()))?;
+        }
         let folder = file.parent().unwrap_or_else(|| Path::new("."));
         config.broker.url.resolve(folder);
         config.store.url.resolve(folder);
@@ -184,7 +195,7 @@ impl SecretSource {
         }
     }
 
-    /// The secret, as it is now.
+    /// The secret of a variable or file, as it is now. [`crate::secrets::Secrets`] reads those of a vault too.
     ///
     /// # Errors
     /// In words that name the variable or file.
@@ -199,15 +210,25 @@ impl SecretSource {
                 let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
                 filled(text).ok_or_else(|| format!("{} is empty, and should hold a secret", path.display()))
             }
+            Self::Vault(name) => Err(format!("the secret {name} is in a vault, and none is open; {NEEDS_VAULT}")),
         }
     }
 }
 
+/// What `{ vault = … }` needs.
+const NEEDS_VAULT: &str = "{ vault = … } needs source = \"azure\" in [keys]";
+
 /// The secret without the line break that an editor or a shell put behind it; `None`: there is none.
-fn filled(text: String) -> Option<SecretString> {
+pub(crate) fn filled(text: String) -> Option<SecretString> {
     let text = SecretBox::new(Box::new(text));
     let secret = text.expose_secret().trim_end_matches(['\r', '\n']);
     (!secret.is_empty()).then(|| secret.into())
+}
+
+fn secret_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KeyId, D::Error> {
+    // what is no name may be the secret itself
+    let wrong = |_| D::Error::custom("must be a secret's name in the vault: 1 to 127 of 0-9 a-z A-Z -");
+    String::deserialize(deserializer)?.parse().map_err(wrong)
 }
 
 fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
@@ -244,7 +265,42 @@ mod fuzz;
 mod tests {
     use secrecy::ExposeSecret;
 
-    use super::SecretSource;
+    use super::{Config, SecretSource};
+
+    const AZURE: &str = "source = 'azure'\n[keys.azure]\nvault = 'https://v.vault.azure.net'\nindex_key = 'index'\n";
+
+    /// Why this `[keys]` does not go with this `broker.url`.
+    fn problem(keys: &str, url: &str) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("sealpost.toml");
+        let text = format!("providers = 'p'\n[broker]\nurl = {url}\n[store]\nurl = {{ env = 'B' }}\n[keys]\n{keys}\n");
+        std::fs::write(&file, text).unwrap();
+        Config::read(&file).err()
+    }
+
+    #[test]
+    fn a_secret_may_be_in_the_vault_where_keys_are_and_must_be_no_key() {
+        assert_eq!(problem(AZURE, "{ vault = 'broker-url' }"), None);
+        for (keys, url, told) in [
+            ("file = 'k'", "{ vault = 'broker-url' }", "broker.url: { vault = … } needs source = \"azure\""),
+            (AZURE, "{ vault = 'Index' }", "broker.url: Index is a key"),
+            (AZURE, "{ vault = 'tokens' }", "broker.url: tokens is a key"),
+            (AZURE, "{ vault = 'hunter2/../x' }", "line 3: url: must be a secret's name in the vault"),
+            (AZURE, "{ vault = '' }", "line 3: url: must be a secret's name"),
+        ] {
+            let problem = problem(keys, url).unwrap();
+            assert!(problem.contains(told) && !problem.contains("hunter2"), "{url}: {problem}");
+        }
+    }
+
+    #[test]
+    fn what_opens_the_vault_cannot_be_in_it() {
+        let credential = "credential = { kind = 'client-secret', tenant_id = 't', client_id = 'c', \
+                          client_secret = { vault = 'hunter2' } }";
+        let problem = problem(&format!("{AZURE}{credential}"), "{ env = 'A' }").unwrap();
+        assert!(problem.contains("line 11: client_secret: what opens the vault cannot be in it"), "{problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
+    }
 
     #[test]
     fn a_secret_ends_before_its_line_break_and_an_empty_one_is_none() {

@@ -15,5 +15,6 @@ pub mod oauth;
 pub mod plain;
 pub mod records;
 pub mod seal;
+pub mod secrets;
 pub mod tokens;
 mod wiped;

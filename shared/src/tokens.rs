@@ -32,10 +32,12 @@ pub use usage::{Sealed, VersionUse, sealed, usage};
 
 use self::flights::Flights;
 use crate::clock::Clock;
+use crate::failure::Failure;
 use crate::keys::SealingKeys;
-use crate::oauth::IdTokens;
+use crate::oauth::{Credential, IdTokens, OAuthProvider};
 use crate::records::{Store, StoreError};
 use crate::seal::KeyRef;
+use crate::secrets::Secrets;
 
 /// Keeps the tokens of connections.
 pub struct TokenKeeper {
@@ -56,6 +58,8 @@ pub struct TokenCalls {
     pub limit: Duration,
     /// What leases and expiries are measured with.
     pub clock: Arc<dyn Clock>,
+    /// What reads the secrets that our client proves itself with.
+    pub secrets: Secrets,
 }
 
 impl TokenKeeper {
@@ -71,6 +75,20 @@ impl TokenKeeper {
     #[must_use]
     pub fn id_tokens(&self) -> &IdTokens {
         &self.id_tokens
+    }
+
+    /// What our client proves itself with at a provider, as it is now.
+    ///
+    /// # Errors
+    /// As [`OAuthProvider::credential`].
+    pub async fn credential(&self, provider: &OAuthProvider) -> Result<Credential, Failure> {
+        provider.credential(&self.calls.secrets, self.calls.clock.now()).await
+    }
+
+    /// How long a token call may take, answer included.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.calls.limit
     }
 
     /// The store, for what is not about one connection.

@@ -6,6 +6,7 @@ mod cost;
 mod credentials;
 mod refusals;
 mod rotation;
+mod secrets;
 mod unwell;
 
 use base64::prelude::{BASE64_STANDARD, Engine};

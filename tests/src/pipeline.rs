@@ -26,6 +26,7 @@ use sealpost_shared::{
     oauth::TokenAnswer,
     records::{Store, StoreConfig, StoreMode},
     seal::{KeyRef, KeyVersion},
+    secrets::Secrets,
     tokens::{Consented, TokenCalls, TokenKeeper},
 };
 use serde_json::Value;
@@ -184,7 +185,7 @@ impl Pipeline {
     pub fn keeper_of(&self, store: Store, keys: SealingKeys) -> TokenKeeper {
         let limit = Duration::from_secs(20);
         let http = sealpost_shared::http::client(limit).expect("an HTTP client");
-        let calls = TokenCalls { http, limit, clock: Arc::new(SystemClock) };
+        let calls = TokenCalls { http, limit, clock: Arc::new(SystemClock), secrets: Secrets::default() };
         TokenKeeper::new(store, keys, calls)
     }
 

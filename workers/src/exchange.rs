@@ -85,7 +85,7 @@ impl Exchange {
     ) -> Result<ExchangeResult, Failure> {
         let prepared = async {
             let nonce = nonce(request)?;
-            let (credential, place) = self.prepared(request, oauth, claim.epoch, at).await?;
+            let (credential, place) = self.prepared(request, oauth, claim.epoch).await?;
             let epoch = self.keeper.store().epoch(&request.owner).await?;
             Ok((TokenCall { oauth, credential, spent, nonce, place }, epoch))
         };
@@ -116,9 +116,8 @@ impl Exchange {
         request: &ExchangeRequest,
         oauth: &OAuthProvider,
         epoch: u64,
-        at: Attempt,
     ) -> Result<(Credential, Prepared), Failure> {
-        let credential = oauth.credential(at.now).map_err(|why| Failure::retry(Code::InvalidClient, why))?;
+        let credential = self.keeper.credential(oauth).await?;
         let no_keys = |why: JwksError| Failure::retry(Code::ProviderUnavailable, format!("{why}; nothing was spent"));
         self.keeper.id_tokens().prepare(oauth).await.map_err(no_keys)?;
         Ok((credential, self.keeper.prepare(&request.connection()).await?.in_epoch(epoch)))

@@ -73,6 +73,6 @@ pub async fn run(command: Ops) -> Result<(), String> {
         Ops::Dead(command) => dead::run(command).await,
         Ops::Keys(command) => keys::run(command).await,
         Ops::Jobs(command) => jobs::run(command).await,
-        Ops::Providers(command) => providers::run(&command),
+        Ops::Providers(command) => providers::run(&command).await,
     }
 }

@@ -11,12 +11,14 @@ use reqwest::Client;
 use sealpost_schemas::RotationMode;
 use sealpost_shared::broker::{Broker, BrokerConfig};
 use sealpost_shared::clock::{Clock, SystemClock};
-use sealpost_shared::config::{Config, Schedule};
-use sealpost_shared::keys::{IndexKey, KeySource, Keys, SealingKeys};
+use sealpost_shared::config::{Config, Schedule, SecretSource};
+use sealpost_shared::keys::{KeySource, Keys, SealingKeys};
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::metrics;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
+use sealpost_shared::secrets::{SecretError, Secrets};
 use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
+use secrecy::SecretString;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -62,23 +64,31 @@ struct Process {
     broker: Broker,
     store: Store,
     keys: SealingKeys,
+    secrets: Secrets,
     stop: CancellationToken,
 }
 
 impl Process {
-    /// Opens everything; `None`: the process was to stop before there was an index key.
+    /// Opens everything; `None`: the process was to stop before the key source gave what that needs.
     async fn start(config: Config) -> Result<Option<Self>, String> {
         let keys = keys(&config)?;
-        let store_config = store_config(&config)?;
-        let broker = broker(&config)?;
-        let stop = stop_signal()?;
-        let store = Arc::default();
-        serve(&config, Ready { broker: broker.clone(), keys: keys.clone(), store: Arc::clone(&store) }).await?;
-        let Some(index_key) = index_key(&keys, &stop).await? else { return Ok(None) };
-        let opened = Store::new(store_config, Arc::clone(&index_key)).map_err(|e| e.to_string())?;
+        let (secrets, stop) = (Secrets::of(&keys), stop_signal()?);
+        let (opened, store) = (Arc::default(), Arc::default());
+        serve(&config, Ready { broker: Arc::clone(&opened), keys: keys.clone(), store: Arc::clone(&store) }).await?;
+        let url = async |key: &str, source| {
+            let read = awaited(&stop, async || secrets.read(source).await).await;
+            read.map_err(|why| format!("{key}: {why}")).map(|read| read.map(|read| read.text))
+        };
+        let Some(broker_url) = url("broker.url", &config.broker.url).await? else { return Ok(None) };
+        let started = broker(&config, broker_url)?;
+        let broker = opened.get_or_init(|| started).clone();
+        let Some(store_url) = url("store.url", &config.store.url).await? else { return Ok(None) };
+        let index_key = awaited(&stop, async || Ok(keys.index_key().await?)).await?;
+        let Some(index_key) = index_key else { return Ok(None) };
+        let opened = Store::new(store_config(&config, store_url), Arc::clone(&index_key)).map_err(|e| e.to_string())?;
         let keys = SealingKeys::new(keys, config.keys.key.clone(), index_key);
         let store = store.get_or_init(|| opened).clone();
-        Ok(Some(Self { config, broker, store, keys, stop }))
+        Ok(Some(Self { config, broker, store, keys, secrets, stop }))
     }
 
     /// Waits until broker and store are there, or until the process is to stop; both are rebuilt on their own whenever
@@ -120,11 +130,14 @@ async fn serve(config: &Config, ready: Ready) -> Result<(), String> {
     Ok(())
 }
 
-/// The index key, waited for while the key source is away; `None`: the process is to stop.
-async fn index_key(keys: &Keys, stop: &CancellationToken) -> Result<Option<Arc<IndexKey>>, String> {
+/// What is read of the key source, waited for while that is away; `None`: the process is to stop.
+async fn awaited<T>(
+    stop: &CancellationToken,
+    read: impl AsyncFn() -> Result<T, SecretError>,
+) -> Result<Option<T>, String> {
     loop {
-        match keys.index_key().await {
-            Ok(key) => return Ok(Some(key)),
+        match read().await {
+            Ok(read) => return Ok(Some(read)),
             Err(error) if error.is_outage() => tracing::warn!(%error, "waiting for the key source"),
             Err(error) => return Err(error.to_string()),
         }
@@ -144,16 +157,25 @@ pub(crate) async fn sealing_keys(config: &Config) -> Result<SealingKeys, String>
     SealingKeys::open(keys(config)?, config.keys.key.clone()).await.map_err(|e| e.to_string())
 }
 
-/// How the configuration reaches Redis.
-pub(crate) fn store_config(config: &Config) -> Result<StoreConfig, String> {
-    let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
-    let url = config.store.url.read().map_err(|why| format!("store.url: {why}"))?;
-    Ok(StoreConfig { shards: config.store.shards, ..StoreConfig::new(mode, [url]) })
+/// What reads these secrets of the configuration. The key source is opened only where one is in a vault.
+pub(crate) fn secrets<'a>(
+    config: &Config,
+    sources: impl IntoIterator<Item = &'a SecretSource>,
+) -> Result<Secrets, String> {
+    match sources.into_iter().any(|source| matches!(source, SecretSource::Vault(_))) {
+        true => keys(config).map(|keys| Secrets::of(&keys)),
+        false => Ok(Secrets::default()),
+    }
 }
 
-/// The broker of the configuration, which connects in the background.
-pub(crate) fn broker(config: &Config) -> Result<Broker, String> {
-    let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
+/// How the configuration reaches Redis, at this address.
+pub(crate) fn store_config(config: &Config, url: SecretString) -> StoreConfig {
+    let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
+    StoreConfig { shards: config.store.shards, ..StoreConfig::new(mode, [url]) }
+}
+
+/// The broker of the configuration at this address, which connects in the background.
+pub(crate) fn broker(config: &Config, url: SecretString) -> Result<Broker, String> {
     let (prefetch, users) = (config.broker.prefetch, config.broker.users.clone());
     let broker = BrokerConfig { urls: vec![url], prefetch, users, ..BrokerConfig::default() };
     Broker::start(&broker).map_err(|e| e.to_string())
@@ -167,19 +189,19 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     telemetry::start();
     let config = Config::read(config)?;
     // what only a person can mend comes before anything is connected
-    let catalogue = Arc::new(Catalogue::read(&config.providers)?);
-    for (provider, problem) in catalogue.unreadable_secrets(SystemClock.now()) {
-        tracing::warn!(%provider, problem, "its token calls will fail");
-    }
+    let catalogue = Arc::new(Catalogue::of(&config)?);
     let http: Client = config.http.client(config.http.limit())?;
     let Some(process) = Process::start(config).await? else { return Ok(()) };
+    for (provider, problem) in catalogue.unreadable_secrets(&process.secrets, SystemClock.now()).await {
+        tracing::warn!(%provider, problem, "its token calls will fail");
+    }
     process.connected().await?;
-    let Process { config, broker, store, keys, stop } = process;
+    let Process { config, broker, store, keys, secrets, stop } = process;
     let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());
     let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace, replies };
     let ledger = |kind| Ledger::new(kind, store.clone(), keys.clone(), SystemClock, config.http.limit());
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
-    let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock) };
+    let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock), secrets };
     let keeper = Arc::new(TokenKeeper::new(store.clone(), keys, calls));
     let running = TaskTracker::new();
     if StepName::Exchange.chosen(steps) {
@@ -242,16 +264,18 @@ pub async fn schedule(config: &Path) -> Result<(), String> {
 }
 
 struct Ready {
-    broker: Broker,
+    /// Empty while its address is waited for, where that is in a vault.
+    broker: Arc<OnceLock<Broker>>,
     keys: Keys,
-    /// Empty while the index key is waited for.
+    /// Empty while its address or the index key is waited for.
     store: Arc<OnceLock<Store>>,
 }
 
 impl Readiness for Ready {
     async fn check(&self) -> Result<(), String> {
-        self.broker.ready()?;
-        let Some(store) = self.store.get() else { return Err("waiting for the key source".into()) };
+        let waiting = "waiting for the key source";
+        self.broker.get().ok_or(waiting)?.ready()?;
+        let store = self.store.get().ok_or(waiting)?;
         self.keys.ready()?;
         store.ready().await.map_err(|e| e.to_string())
     }

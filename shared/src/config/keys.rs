@@ -8,7 +8,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::SecretSource;
+use super::{NEEDS_VAULT, SecretSource};
 use crate::keys::KeyTemplate;
 use crate::seal::{KeyId, KeyVersion};
 
@@ -136,6 +136,21 @@ impl Azure {
 }
 
 impl Keys {
+    /// Whether a secret of the configuration can be where it is said to be.
+    ///
+    /// # Errors
+    /// In words, if there is no vault, or what is named is a key.
+    pub fn check_secret(&self, secret: &SecretSource) -> Result<(), String> {
+        let SecretSource::Vault(name) = secret else { return Ok(()) };
+        let KeySettings::Azure(azure) = &self.source else { return Err(NEEDS_VAULT.into()) };
+        // vaults do not tell upper case from lower
+        let is_named = |key: &KeyId| key.as_str().eq_ignore_ascii_case(name.as_str());
+        if is_named(&azure.index_key) || self.key.shared().is_some_and(is_named) {
+            return Err(format!("{name} is a key that seals or hides, which nobody else must be sent"));
+        }
+        Ok(())
+    }
+
     /// Makes relative paths relative to this folder.
     pub(super) fn resolve(&mut self, folder: &Path) {
         match &mut self.source {
@@ -226,6 +241,9 @@ impl TryFrom<CredentialSection> for Credential {
             }
             (Kind::WorkloadIdentity, ..) => {
                 Err("kind \"workload-identity\" takes tenant_id, client_id and token_file, and no client_secret")
+            }
+            (Kind::ClientSecret, _, _, Some(SecretSource::Vault(_)), _) => {
+                Err("client_secret: what opens the vault cannot be in it; write { env = … } or { file = … }")
             }
             (Kind::ClientSecret, Some(tenant_id), Some(client_id), Some(client_secret), None) => {
                 Ok(Self::ClientSecret { tenant_id, client_id, client_secret })

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 /// serde's words, and ours.
 const WORDS: [(&str, &str); 13] = [
-    ("expected `env` or `file`", SECRET),
+    ("expected one of `env`, `file`, `vault`", SECRET),
     ("expected string or table", SECRET),
     ("expected struct ", "expected a table"),
     ("expected a map", "expected a table"),
@@ -24,7 +24,8 @@ const WORDS: [(&str, &str); 13] = [
     ("invalid socket address syntax", ADDRESS),
 ];
 
-const SECRET: &str = "expected { env = \"VARIABLE\" } or { file = \"path\" }, never the secret itself";
+const SECRET: &str =
+    "expected { env = \"VARIABLE\" }, { file = \"path\" } or { vault = \"name\" }, never the secret itself";
 const ADDRESS: &str = "expected an address with its port, as in \"127.0.0.1:9464\"";
 
 /// Reads a TOML file.

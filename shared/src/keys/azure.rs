@@ -8,6 +8,7 @@ mod cache;
 mod credential;
 mod pace;
 mod refusal;
+mod secrets;
 mod transport;
 mod vault;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -29,7 +31,8 @@ use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
 #[derive(Clone)]
 pub struct AzureKeys {
     vault: Arc<Vault>,
-    cache: Cache,
+    cache: Cache<Arc<Key>>,
+    secrets: Cache<SecretString>,
     index_key: Arc<OnceCell<Arc<IndexKey>>>,
     settings: Arc<Azure>,
 }
@@ -41,8 +44,8 @@ impl AzureKeys {
     /// In words: which setting is wrong.
     pub fn open(settings: &Azure) -> Result<Self, String> {
         let vault = Arc::new(Vault::new(settings)?);
-        let (cache, index_key) = (Cache::default(), Arc::default());
-        Ok(Self { vault, cache, index_key, settings: Arc::new(settings.clone()) })
+        let (cache, secrets, index_key) = (Cache::default(), Cache::default(), Arc::default());
+        Ok(Self { vault, cache, secrets, index_key, settings: Arc::new(settings.clone()) })
     }
 
     /// The vault's host.
@@ -79,11 +82,24 @@ impl AzureKeys {
     /// # Errors
     /// In words: what it met.
     pub fn ready(&self) -> Result<(), String> {
-        let Some((error, again)) = self.cache.trouble() else { return Ok(()) };
-        if let Some(asked) = again {
-            self.cache.renew(asked.clone(), || self.clone().fetch(asked));
+        let of_keys = self.cache.trouble().map(|(error, again)| {
+            if let Some(asked) = again {
+                self.cache.renew(asked.clone(), || self.clone().fetch(asked));
+            }
+            error
+        });
+        // one that we may not read is one provider's, and the others go on
+        let of_secrets = self.secrets.trouble().filter(|(error, _)| !matches!(error, KeyError::Denied { .. }));
+        let of_secrets = of_secrets.map(|(error, again)| {
+            if let Some(asked) = again {
+                self.secrets.renew(asked.clone(), || self.clone().fetch_secret(asked));
+            }
+            error
+        });
+        match of_keys.or(of_secrets) {
+            None => Ok(()),
+            Some(error) => Err(format!("key vault {}: {error}; what is cached is used meanwhile", self.vault.name)),
         }
-        Err(format!("key vault {}: {error}; keys that are cached are used meanwhile", self.vault.name))
     }
 
     /// Forgets that this version is the latest.
@@ -91,7 +107,7 @@ impl AzureKeys {
         self.cache.outdated(key);
     }
 
-    async fn obtain(&self, asked: Asked) -> Result<Found, KeyError> {
+    async fn obtain(&self, asked: Asked) -> Result<Found<Arc<Key>>, KeyError> {
         self.cache.obtain(asked.clone(), self.ages(&asked), || self.clone().fetch(asked)).await
     }
 
@@ -100,7 +116,7 @@ impl AzureKeys {
         Ages { fresh, outage: self.settings.outage() }
     }
 
-    async fn fetch(self, asked: Asked) -> Result<Found, KeyError> {
+    async fn fetch(self, asked: Asked) -> Result<Found<Arc<Key>>, KeyError> {
         let read = match self.read(&asked).await {
             Err(Refusal::Missing) if asked.version.is_none() && self.settings.create_missing_keys => {
                 self.add(&asked.id).await?;

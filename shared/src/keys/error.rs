@@ -20,6 +20,8 @@ pub enum Wanted {
     New(KeyId),
     /// The key that hides names.
     Index,
+    /// A secret of the configuration.
+    Secret(KeyId),
 }
 
 impl fmt::Display for Wanted {
@@ -31,6 +33,7 @@ impl fmt::Display for Wanted {
             Self::OfTenant(template) => write!(f, "a key {template}"),
             Self::New(id) => write!(f, "a new version of key {id}"),
             Self::Index => f.write_str("the index key"),
+            Self::Secret(name) => write!(f, "the secret {name}"),
         }
     }
 }
@@ -54,7 +57,7 @@ pub enum KeyError {
         wanted: Wanted,
     },
     /// The source answered: it is there and switched off.
-    #[error("{wanted}: disabled in the key source; enable it there to open what it sealed")]
+    #[error("{wanted}: disabled in the key source; enable it there to open what it sealed, or to go on using it")]
     Disabled {
         /// What was asked for.
         wanted: Wanted,

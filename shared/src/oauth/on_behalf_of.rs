@@ -1,6 +1,8 @@
 //! The on-behalf-of grant of the Microsoft identity platform: a user's access token for us becomes one for another API, with a
 //! refresh token. <https://learn.microsoft.com/entra/identity-platform/v2-oauth2-on-behalf-of-flow>
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,7 +13,7 @@ use super::{Credential, OAuthProvider, TokenAnswer, TokenError};
 /// What is asked for beside the API's scopes: an ID token, which says whose tokens came, and a refresh token.
 const BESIDE: [&str; 2] = ["openid", "offline_access"];
 
-/// Spends a user's access token for tokens with these scopes.
+/// Spends a user's access token for tokens with these scopes. `times`: how long that may take, and when it begins.
 ///
 /// # Errors
 /// [`TokenError`] tells whether the assertion may be spent.
@@ -20,7 +22,7 @@ pub async fn on_behalf_of(
     provider: &OAuthProvider,
     credential: &Credential,
     (assertion, scopes): (&SecretString, &[String]),
-    now: Timestamp,
+    times: (Duration, Timestamp),
 ) -> Result<TokenAnswer, TokenError> {
     let beside = BESIDE.into_iter().filter(|word| !scopes.iter().any(|scope| scope == word));
     let scope = scopes.iter().map(String::as_str).chain(beside).collect::<Vec<_>>().join(" ");
@@ -30,5 +32,5 @@ pub async fn on_behalf_of(
         ("requested_token_use", "on_behalf_of"),
         ("scope", scope.as_str()),
     ];
-    spend(client, provider, credential, (&form, &[assertion]), now).await
+    spend(client, provider, credential, (&form, &[assertion]), times).await
 }

@@ -216,6 +216,16 @@ impl OAuthProvider {
         Ok(())
     }
 
+    /// Where its secrets are, by the names of their fields.
+    pub fn secrets(&self) -> impl Iterator<Item = (&'static str, &SecretSource)> {
+        let fields = [
+            ("oauth.client_secret", &self.client_secret),
+            ("oauth.client_key", &self.client_key),
+            ("oauth.client_certificate", &self.client_certificate),
+        ];
+        fields.into_iter().filter_map(|(field, source)| Some((field, source.as_ref()?)))
+    }
+
     /// Secrets are read from files beside `folder`.
     pub fn resolve(&mut self, folder: &std::path::Path) {
         let sources = [&mut self.client_secret, &mut self.client_key, &mut self.client_certificate];

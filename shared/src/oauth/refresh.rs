@@ -67,7 +67,7 @@ pub async fn refresh(
     (limit, now): (Duration, Timestamp),
 ) -> Result<TokenAnswer, RefreshError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose_secret())];
-    match ask(client, provider, credential, (&provider.token_url, &form), (Some(limit), now)).await {
+    match ask(client, provider, credential, (&provider.token_url, &form), (limit, now)).await {
         Ok(replied) => read(provider, &replied.answer, &replied.sent(&[token]), now),
         Err(NoAnswer::NotSent) => Err(RefreshError::NotSent),
         Err(lost) => Err(RefreshError::Lost(lost.to_string())),

@@ -1,16 +1,19 @@
 //! A request of ours to a token endpoint, or to one beside it: the client proves who it is, as the provider's entry says.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use tokio::time::timeout;
 use url::Url;
 use url::form_urlencoded::byte_serialize;
 
 use super::credential::{Credential, Proof};
+use super::token_call::said;
 use super::{ClientAuth, OAuthProvider, TokenRequest};
 use crate::http::{self, Answered, NoAnswer};
 
@@ -30,20 +33,53 @@ impl Replied {
     }
 }
 
-/// Sends these fields to this address, and reads the answer to its end.
+/// Sends these fields to this address, and reads the answer to its end, within `limit`. Where the answer is that our client is
+/// unknown, which spends nothing, and the vault has a newer secret, the same is sent once more with that.
 pub(super) async fn ask(
     client: &Client,
     provider: &OAuthProvider,
     credential: &Credential,
     to: (&Url, &[(&str, &str)]),
-    (limit, now): (Option<Duration>, Timestamp),
+    (limit, now): (Duration, Timestamp),
 ) -> Result<Replied, NoAnswer> {
-    let (mut request, proofs) = authenticated(client, provider, credential, to, now)?;
-    if let Some(limit) = limit {
-        request = request.timeout(limit);
+    let end = Instant::now() + limit;
+    let replied = ask_once(client, provider, credential, to, (limit, now)).await?;
+    if !refuses_client(provider, &replied) {
+        return Ok(replied);
     }
-    let response = request.send().await.map_err(|error| NoAnswer::from(&error))?;
+    let left = || end.saturating_duration_since(Instant::now());
+    let renewed = timeout(left(), credential.renewed(provider, now)).await.ok().flatten();
+    match renewed {
+        // one that is sent late may lose its answer, and then it would not be known that nothing was spent
+        Some(renewed) if left() >= limit / 2 => {
+            tracing::info!(
+                client_id = provider.client_id,
+                "refused, and sent once more with a newer secret of the vault"
+            );
+            ask_once(client, provider, &renewed, to, (left(), now)).await
+        }
+        _ => Ok(replied),
+    }
+}
+
+async fn ask_once(
+    client: &Client,
+    provider: &OAuthProvider,
+    credential: &Credential,
+    to: (&Url, &[(&str, &str)]),
+    (limit, now): (Duration, Timestamp),
+) -> Result<Replied, NoAnswer> {
+    let (request, proofs) = authenticated(client, provider, credential, to, now)?;
+    let response = request.timeout(limit).send().await.map_err(|error| NoAnswer::from(&error))?;
     Ok(Replied { answer: http::read(response).await?, proofs })
+}
+
+/// Whether an answer says of our client alone that it is no good (RFC 6749 §5.2).
+fn refuses_client(provider: &OAuthProvider, replied: &Replied) -> bool {
+    let Answered { status, body, .. } = &replied.answer;
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let is_refusal = (400..=499).contains(status) && *status != 429 && body["error"] == "invalid_client";
+    is_refusal && !provider.says_dead(&said(*status, &body, &replied.sent(&[])))
 }
 
 /// The request, and what it proves us with.
@@ -57,7 +93,7 @@ pub(super) fn authenticated(
     let request = client.post(url.clone()).header("accept", "application/json");
     let id = provider.client_id.as_str();
     let mut fields: BTreeMap<&str, &str> = fields.iter().copied().collect();
-    let (request, proofs) = match &credential.0 {
+    let (request, proofs) = match &credential.proof {
         Proof::Secret(secret) if provider.client_auth == ClientAuth::Basic => {
             let (name, password) = basic(id, secret.expose_secret());
             let header = BASE64_STANDARD.encode(format!("{name}:{password}")).into();

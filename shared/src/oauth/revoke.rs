@@ -1,5 +1,7 @@
 //! Token revocation (RFC 7009).
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use reqwest::Client;
 use sealpost_schemas::ProviderError;
@@ -46,7 +48,7 @@ impl RevokeError {
     }
 }
 
-/// Revokes one token. A token that the provider does not know counts as revoked (RFC 7009 §2.2).
+/// Revokes one token. `times`: how long that may take, and when it begins. A token that the provider does not know counts as revoked (RFC 7009 §2.2).
 ///
 /// # Errors
 /// [`RevokeError`] says whether another try may do better.
@@ -55,7 +57,7 @@ pub async fn revoke(
     provider: &OAuthProvider,
     credential: &Credential,
     (token, kind): (&SecretString, TokenKind),
-    now: Timestamp,
+    times: (Duration, Timestamp),
 ) -> Result<(), RevokeError> {
     let url = provider.revocation_url.as_ref().ok_or(RevokeError::NoEndpoint)?;
     let hint = match kind {
@@ -63,7 +65,7 @@ pub async fn revoke(
         TokenKind::Access => "access_token",
     };
     let form = [("token", token.expose_secret()), ("token_type_hint", hint)];
-    let replied = ask(client, provider, credential, (url, &form), (None, now)).await?;
+    let replied = ask(client, provider, credential, (url, &form), times).await?;
     if (200..=299).contains(&replied.answer.status) {
         return Ok(());
     }

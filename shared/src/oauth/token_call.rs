@@ -122,7 +122,7 @@ impl TokenError {
     }
 }
 
-/// Spends an authorization code.
+/// Spends an authorization code. `times`: how long that may take, answer included, and when it begins.
 ///
 /// # Errors
 /// [`TokenError`] tells whether the code may be spent.
@@ -131,7 +131,7 @@ pub async fn exchange_code(
     provider: &OAuthProvider,
     credential: &Credential,
     grant: &CodeGrant<'_>,
-    now: Timestamp,
+    times: (Duration, Timestamp),
 ) -> Result<TokenAnswer, TokenError> {
     let form = [
         ("grant_type", "authorization_code"),
@@ -139,18 +139,18 @@ pub async fn exchange_code(
         ("redirect_uri", grant.redirect_uri),
         ("code_verifier", grant.code_verifier.expose_secret()),
     ];
-    spend(client, provider, credential, (&form, &[grant.code, grant.code_verifier]), now).await
+    spend(client, provider, credential, (&form, &[grant.code, grant.code_verifier]), times).await
 }
 
-/// Spends a grant of these fields; those of its values that are secret again.
+/// Spends a grant of these fields within `limit`; those of its values that are secret again.
 pub(super) async fn spend(
     client: &Client,
     provider: &OAuthProvider,
     credential: &Credential,
     (form, secrets): (&[(&str, &str)], &[&SecretString]),
-    now: Timestamp,
+    (limit, now): (Duration, Timestamp),
 ) -> Result<TokenAnswer, TokenError> {
-    match ask(client, provider, credential, (&provider.token_url, form), (None, now)).await {
+    match ask(client, provider, credential, (&provider.token_url, form), (limit, now)).await {
         Ok(replied) => read(provider, &replied.answer, &replied.sent(secrets), now),
         Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
         Err(lost) => Err(TokenError::Lost(lost.to_string())),

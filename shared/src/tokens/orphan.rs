@@ -50,7 +50,7 @@ impl TokenKeeper {
     /// whole grant of its user.
     async fn revoke(&self, attempt: &Attempt<'_>, token: &SecretString, kind: TokenKind) -> Result<End, String> {
         let provider = &attempt.wanted.provider;
-        let credential = provider.credential(self.calls.clock.now())?;
+        let credential = self.credential(provider).await.map_err(|failure| failure.message)?;
         let mut tries = 0;
         loop {
             tries += 1;
@@ -75,6 +75,7 @@ impl TokenKeeper {
         credential: &Credential,
         token: (&SecretString, TokenKind),
     ) -> Result<(), RevokeError> {
-        oauth::revoke(&self.calls.http, provider, credential, token, self.calls.clock.now()).await
+        let times = (self.calls.limit, self.calls.clock.now());
+        oauth::revoke(&self.calls.http, provider, credential, token, times).await
     }
 }

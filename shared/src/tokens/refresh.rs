@@ -39,8 +39,7 @@ impl Attempt<'_> {
 impl TokenKeeper {
     /// Refreshes a connection, or uses what somebody else's refresh brought meanwhile.
     pub(super) async fn refresh(&self, wanted: &Wanted) -> Result<Access, Failure> {
-        let credential = wanted.provider.credential(self.calls.clock.now());
-        let credential = credential.map_err(|why| Failure::retry(Code::InvalidClient, why))?;
+        let credential = self.credential(&wanted.provider).await?;
         let mut turn = match self.turn(wanted).await? {
             Ok(turn) => turn,
             Err(access) => return Ok(access),

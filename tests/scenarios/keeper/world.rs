@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use sealpost::dev::servers::redis::{Redis, RedisOptions};
 use sealpost_schemas::{Answer, Connection, FailureReport};
+use sealpost_shared::secrets::Secrets;
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     failure::Failure,
@@ -194,7 +195,7 @@ impl KeeperConfig {
         let keys = SealingKeys::open(keys, KEY.parse().unwrap()).await.unwrap();
         let config = StoreConfig::new(StoreMode::Single, [SecretString::from(redis)]);
         let store = Store::open(config, keys.index_key()).await.unwrap();
-        let calls = TokenCalls { http: http::client(limit).unwrap(), limit, clock };
+        let calls = TokenCalls { http: http::client(limit).unwrap(), limit, clock, secrets: Secrets::default() };
         Arc::new(TokenKeeper::new(store, keys, calls))
     }
 }

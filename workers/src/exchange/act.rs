@@ -39,10 +39,10 @@ impl Exchange {
         }
         // RFC 6749 §5.1: an answer without scopes grants those that were asked for
         let asked = request.scopes.as_ref().unwrap_or(&call.oauth.scopes);
-        let TokenCall { oauth, credential, .. } = &call;
+        let (TokenCall { oauth, credential, .. }, times) = (&call, (self.keeper.limit(), at.now));
         let answer = match call.spent {
-            Spent::Code(grant) => exchange_code(&self.http, oauth, credential, &grant, at.now).await,
-            Spent::Assertion(token) => on_behalf_of(&self.http, oauth, credential, (token, asked), at.now).await,
+            Spent::Code(grant) => exchange_code(&self.http, oauth, credential, &grant, times).await,
+            Spent::Assertion(token) => on_behalf_of(&self.http, oauth, credential, (token, asked), times).await,
             Spent::Token(token) => match self.keeper.spend(&request.provider, oauth, (credential, token)).await {
                 Ok(tokens) => Ok(tokens),
                 Err(error) => return self.not_refreshed(request, &sending, error).await,

@@ -12,6 +12,7 @@ use sealpost_shared::config::Config;
 use serde::Serialize;
 use serde_json::json;
 
+use self::files::Met;
 use super::Common;
 use super::screen::{outside, print, print_json, table};
 
@@ -79,10 +80,10 @@ pub async fn run(args: &Check) -> Result<(), String> {
     let config = Config::read(&args.common.config);
     let mut found = vec![Finding::of("configuration", &config, |_| args.common.config.display().to_string())];
     if let Ok(config) = &config {
-        let (files, index_key, catalogue) = files::check(config).await;
+        let (files, Met { index_key, catalogue, secrets }) = files::check(config).await;
         found.extend(files);
-        found.extend(broker::check(config).await);
-        found.extend(store::check(config, index_key).await);
+        found.extend(broker::check(config, &secrets).await);
+        found.extend(store::check(config, index_key, &secrets).await);
         if args.providers {
             found.extend(providers::check(config, catalogue.as_ref()).await);
         }

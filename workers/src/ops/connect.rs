@@ -12,7 +12,7 @@ use webbrowser::{Browser, BrowserOptions};
 
 use super::enqueue::{Asked, show, wait};
 use super::progress::say;
-use super::{Common, read};
+use super::{Common, open, read};
 use crate::connect::{Landing, page_of, request_of};
 use crate::providers::Catalogue;
 use crate::step::FollowUp;
@@ -58,8 +58,8 @@ pub struct Connect {
 /// In words: why there is no connection.
 pub async fn run(args: &Connect) -> Result<(), String> {
     let config = Config::read(&args.common.config)?;
-    let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-    let catalogue = Catalogue::read(&config.providers)?;
+    let url = open::broker_url(&config).await?;
+    let catalogue = Catalogue::of(&config)?;
     let unknown = || format!("provider {} is not in {}", args.provider, config.providers.display());
     let provider = catalogue.get(&args.provider).ok_or_else(unknown)?;
     let stop = stop_signal()?;
@@ -78,7 +78,7 @@ pub async fn run(args: &Connect) -> Result<(), String> {
     });
     let answered = match asked {
         Err(why) => Err(why),
-        Ok(asked) => wait(&config.broker, (&asked, 0), ANSWER_WITHIN, &stop).await.map(|answer| (asked, answer)),
+        Ok(asked) => wait(&config, (&asked, 0), ANSWER_WITHIN, &stop).await.map(|answer| (asked, answer)),
     };
     let result = answered.as_ref().map_err(Clone::clone).and_then(|(_, answer)| {
         serde_json::from_value(answer.clone()).map_err(|error| format!("the answer cannot be read: {error}"))

@@ -16,7 +16,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use sealpost_schemas::{Name, ProviderId};
 use sealpost_shared::broker::Producer;
-use sealpost_shared::config::{self, Config};
+use sealpost_shared::config::Config;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub(super) use self::asked::Asked;
 use super::asking::{self, Asking, Ended, News, Said};
 use super::progress::Progress;
 use super::screen::{facts, print, print_json};
-use super::{Common, answer, read};
+use super::{Common, answer, open, read};
 use crate::worker::stop_signal;
 
 /// What is asked for.
@@ -101,7 +101,7 @@ pub async fn run(command: Enqueue) -> Result<(), String> {
 }
 
 async fn send(config: &Config, asked: &Asked, json: bool) -> Result<(), String> {
-    let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
+    let url = open::broker_url(config).await?;
     let producer = Producer::connect(url, config.broker.users.is_some()).await.map_err(|error| error.to_string())?;
     asking::send(&producer, &asked.message, None).await?;
     let (id, queue) = (asked.message.id, asked.message.queue);
@@ -114,7 +114,7 @@ async fn send(config: &Config, asked: &Asked, json: bool) -> Result<(), String> 
 async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), String> {
     let parts = if asked.has_parts() { config.store.shards.into() } else { 0 };
     let asked = [asked];
-    let answered = wait(&config.broker, (&asked, parts), sending.timeout, &stop_signal()?).await?;
+    let answered = wait(config, (&asked, parts), sending.timeout, &stop_signal()?).await?;
     let [asked] = &asked;
     show(asked, &answered, sending.json)?;
     asked::verdict(&answered)
@@ -122,12 +122,12 @@ async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), Str
 
 /// Sends it, and waits for its answer; each part that is done of so many is told.
 pub(super) async fn wait(
-    broker: &config::Broker,
+    config: &Config,
     (asked, parts): (&[Asked; 1], usize),
     seconds: u64,
     stop: &CancellationToken,
 ) -> Result<Value, String> {
-    let url = broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
+    let (url, broker) = (open::broker_url(config).await?, &config.broker);
     let (mut progress, mut met) = (Progress::begin(parts, "shards are done"), BTreeSet::new());
     let mut tell = |news: News<'_, Value>| match news {
         News::Said(Said::Part(part)) if met.insert(*part) => progress.one_more(String::new()),

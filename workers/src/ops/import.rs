@@ -22,7 +22,7 @@ use self::lines::Line;
 use self::report::Report;
 use super::asking::{Asking, Ended, News, Said};
 use super::progress::Progress;
-use super::{read, screen};
+use super::{open, read, screen};
 use crate::providers::Catalogue;
 use crate::worker::stop_signal;
 
@@ -55,8 +55,8 @@ pub struct ImportArgs {
 /// In words: what is wrong with the file, before anything is sent; or how many lines did not become connections.
 pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
     let config = Config::read(config)?;
-    let url = config.broker.url.read().map_err(|why| format!("broker.url: {why}"))?;
-    let catalogue = Catalogue::read(&config.providers)?;
+    let url = open::broker_url(&config).await?;
+    let catalogue = Catalogue::of(&config)?;
     let lines = lines::read(&args.file, args.provider.as_ref(), &|name| catalogue.get(name).is_some())?;
     let report_file = args.report.as_deref().map(|path| created(path, &args.file)).transpose()?;
     let stop = stop_signal()?;

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use sealpost_shared::broker::Broker;
 use sealpost_shared::clock::SystemClock;
-use sealpost_shared::config::Config;
+use sealpost_shared::config::{Config, SecretSource};
 use sealpost_shared::keys::SealingKeys;
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::records::Store;
+use secrecy::SecretString;
 use tokio::time::timeout;
 
 use crate::worker;
@@ -17,7 +18,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 /// Connects to the broker.
 pub(super) async fn broker(config: &Config) -> Result<Broker, String> {
-    let broker = worker::broker(config)?;
+    let broker = worker::broker(config, broker_url(config).await?)?;
     let connected = timeout(WITHIN, broker.connected()).await.map_err(|_| {
         let why = broker.ready().err().unwrap_or_else(|| "it is too slow".into());
         format!("no connection to the broker within {} s ({why}); does RabbitMQ run there?", WITHIN.as_secs())
@@ -29,9 +30,19 @@ pub(super) async fn broker(config: &Config) -> Result<Broker, String> {
 /// Opens the store, and the keys that open what it holds.
 pub(super) async fn store(config: &Config) -> Result<(Store, SealingKeys), String> {
     let keys = worker::sealing_keys(config).await?;
-    let store =
-        Store::open(worker::store_config(config)?, keys.index_key()).await.map_err(|error| error.to_string())?;
+    let store = worker::store_config(config, url(config, ("store.url", &config.store.url)).await?);
+    let store = Store::open(store, keys.index_key()).await.map_err(|error| error.to_string())?;
     Ok((store, keys))
+}
+
+/// Where the broker is.
+pub(super) async fn broker_url(config: &Config) -> Result<SecretString, String> {
+    url(config, ("broker.url", &config.broker.url)).await
+}
+
+async fn url(config: &Config, (key, source): (&str, &SecretSource)) -> Result<SecretString, String> {
+    let secrets = worker::secrets(config, [source])?;
+    secrets.read(source).await.map(|read| read.text).map_err(|why| format!("{key}: {why}"))
 }
 
 /// The ledgers of every kind of message.

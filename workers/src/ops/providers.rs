@@ -1,4 +1,4 @@
-//! `sealpost providers`: what the catalogue says. Nobody is asked.
+//! `sealpost providers`: what the catalogue says. Nobody is asked, but the vault where a secret is in it.
 
 use clap::{Args, Subcommand};
 use comfy_table::Cell;
@@ -8,6 +8,7 @@ use sealpost_shared::config::Config;
 use super::Common;
 use super::screen::{outside, print, print_json, table};
 use crate::providers::{Catalogue, Summary};
+use crate::worker;
 
 /// What is done with providers.
 #[derive(Debug, Subcommand)]
@@ -30,12 +31,16 @@ pub struct List {
 ///
 /// # Errors
 /// In words.
-pub fn run(command: &Providers) -> Result<(), String> {
+pub async fn run(command: &Providers) -> Result<(), String> {
     let Providers::List(args) = command;
-    let catalogue = Catalogue::read(&Config::read(&args.common.config)?.providers)?;
+    let config = Config::read(&args.common.config)?;
+    let catalogue = Catalogue::of(&config)?;
+    let sources = catalogue.all().flat_map(|(_, provider)| provider.oauth.secrets().map(|(_, source)| source));
+    let secrets = worker::secrets(&config, sources)?;
     let mut rows = table(["provider", "content", "client auth", "scopes", "ID tokens", "when an answer is lost"]);
     for (id, provider) in catalogue.all() {
-        let summary = provider.summary(id, SystemClock.now());
+        let credential = provider.oauth.credential(&secrets, SystemClock.now()).await;
+        let summary = provider.summary(id, credential.map_err(|failure| failure.message));
         if args.json {
             print_json(&summary)?;
             continue;
@@ -63,8 +68,8 @@ fn or_dash(text: &str) -> &str {
 }
 
 fn client_auth(summary: &Summary) -> String {
-    match &summary.client_certificate {
-        Some(certificate) => format!("{}: {certificate}", summary.client_auth),
+    match summary.client_certificate.as_ref().or(summary.client_secret.as_ref()) {
+        Some(says) => format!("{}: {says}", summary.client_auth),
         None => summary.client_auth.into(),
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use reqwest::header::HeaderName;
 use schemars::{JsonSchema, schema_for};
 use sealpost_schemas::ProviderId;
-use sealpost_shared::config::read_toml;
+use sealpost_shared::config::{Config, read_toml};
 use sealpost_shared::oauth::OAuthProvider;
+use sealpost_shared::secrets::Secrets;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -81,6 +83,22 @@ impl Catalogue {
         Ok(Self(providers))
     }
 
+    /// Reads the file of this configuration, whose secrets may be in its vault.
+    ///
+    /// # Errors
+    /// In words that name file and line, or provider and field.
+    pub fn of(config: &Config) -> Result<Self, String> {
+        let all = Self::read(&config.providers)?;
+        for (id, provider) in all.all() {
+            for (field, source) in provider.oauth.secrets() {
+                let checked = config.keys.check_secret(source);
+                checked
+                    .map_err(|problem| format!("{}: provider {id}: {field}: {problem}", config.providers.display()))?;
+            }
+        }
+        Ok(all)
+    }
+
     /// The JSON Schema (draft 2020-12) of the file, as of its TOML tables.
     #[must_use]
     pub fn schema() -> Value {
@@ -95,8 +113,12 @@ impl Catalogue {
     }
 
     /// The providers for which our client cannot prove itself now, and why: the problem names the field.
-    pub fn unreadable_secrets(&self, now: Timestamp) -> impl Iterator<Item = (&ProviderId, String)> {
-        self.all().filter_map(move |(id, provider)| Some((id, provider.oauth.credential(now).err()?)))
+    pub async fn unreadable_secrets(&self, secrets: &Secrets, now: Timestamp) -> Vec<(&ProviderId, String)> {
+        let all = self.all().map(async |(id, provider)| {
+            let failure = provider.oauth.credential(secrets, now).await.err()?;
+            Some((id, failure.message))
+        });
+        join_all(all).await.into_iter().flatten().collect()
     }
 
     /// The provider of this name.

@@ -1,6 +1,5 @@
 //! What a provider's entry says, in short, for people.
 
-use jiff::Timestamp;
 use sealpost_schemas::ProviderId;
 use sealpost_shared::oauth::{ClientAuth, Credential};
 use serde::Serialize;
@@ -19,6 +18,9 @@ pub struct Summary {
     /// Until when the certificate is good that we prove ourselves with, or why we cannot with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_certificate: Option<String>,
+    /// Why the secret cannot be read that we prove ourselves with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret: Option<String>,
     /// The scopes that are asked for.
     pub scopes: Vec<String>,
     /// Whether its ID tokens are verified, so that an account is known.
@@ -32,21 +34,27 @@ pub struct Summary {
 }
 
 impl Provider {
-    /// The entry in short.
+    /// The entry in short. `credential`: what our client proves itself with now, or why it cannot.
     #[must_use]
-    pub fn summary(&self, id: &ProviderId, now: Timestamp) -> Summary {
+    pub fn summary(&self, id: &ProviderId, credential: Result<Credential, String>) -> Summary {
         let texts = [("post", &self.publish.post), ("message", &self.publish.message), ("email", &self.publish.email)];
         let named = |wanted: &dyn Fn(&Publishing) -> bool| -> Vec<_> {
             texts.iter().filter(|(_, how)| how.as_ref().is_some_and(wanted)).map(|(name, _)| *name).collect()
         };
         let mut content = named(&|_| true);
         content.extend(self.publish.raw.as_ref().map(|_| "raw"));
+        let (certificate, secret) = match (self.oauth.client_auth, credential) {
+            (ClientAuth::PrivateKeyJwt, credential) => {
+                (Some(credential.map_or_else(|problem| problem, good_until)), None)
+            }
+            (_, credential) => (None, credential.err()),
+        };
         Summary {
             provider: id.to_string(),
             content,
             client_auth: self.oauth.client_auth.as_str(),
-            client_certificate: (self.oauth.client_auth == ClientAuth::PrivateKeyJwt)
-                .then(|| self.oauth.credential(now).map_or_else(|problem| problem, good_until)),
+            client_certificate: certificate,
+            client_secret: secret,
             scopes: self.oauth.scopes.clone(),
             id_tokens: self.oauth.jwks_url.is_some(),
             idempotency_header: self.api.idempotency_header.clone(),

@@ -9,7 +9,7 @@ use futures_util::future::{BoxFuture, Shared};
 use uuid::Uuid;
 
 use crate::keys::{KeyError, Wanted};
-use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
+use crate::seal::{KeyId, KeyRef, KeyVersion};
 
 /// How long a failed fetch keeps others from trying, while what is cached serves; and how long a refusal is taken for the
 /// vault's word: a tenant's disabled key, met with each of its records, is asked for once.
@@ -37,8 +37,8 @@ impl Asked {
     }
 }
 
-/// A version, and its key.
-pub(super) type Found = (KeyVersion, Arc<Key>);
+/// A version, and what it is: a key, or a secret.
+pub(super) type Found<T> = (KeyVersion, T);
 
 /// How long something is good.
 #[derive(Clone, Copy, Debug)]
@@ -50,8 +50,8 @@ pub(super) struct Ages {
 }
 
 /// Something that was fetched.
-struct Held {
-    found: Found,
+struct Held<T> {
+    found: Found<T>,
     since: Instant,
     /// When a fetch failed that was to renew it.
     failed: Option<Instant>,
@@ -70,17 +70,17 @@ enum Doubt {
 }
 
 /// What is done for who asks.
-enum Next {
+enum Next<T> {
     /// This is good.
-    Use(Found),
+    Use(Found<T>),
     /// This is good, and is renewed meanwhile.
-    UseAndRenew(Found),
+    UseAndRenew(Found<T>),
     /// The vault is asked first; if it gives no answer, this will do.
-    Ask(Option<Found>),
+    Ask(Option<Found<T>>),
 }
 
-impl Held {
-    fn next(&self, ages: Ages, now: Instant) -> Next {
+impl<T: Clone> Held<T> {
+    fn next(&self, ages: Ages, now: Instant) -> Next<T> {
         let age = now.saturating_duration_since(self.since);
         let paused = self.failed.is_some_and(|failed| now.saturating_duration_since(failed) < PAUSE);
         let found = || self.found.clone();
@@ -98,38 +98,56 @@ impl Held {
     }
 }
 
-type Flight = Shared<BoxFuture<'static, Result<Found, KeyError>>>;
+type Flight<T> = Shared<BoxFuture<'static, Result<Found<T>, KeyError>>>;
 
 /// What was fetched, and what is being fetched. Clones share it.
-#[derive(Clone, Default)]
-pub(super) struct Cache(Arc<Mutex<State>>);
+pub(super) struct Cache<T>(Arc<Mutex<State<T>>>);
 
-#[derive(Default)]
-struct State {
-    held: HashMap<Asked, Held>,
-    flights: HashMap<Asked, Flight>,
+struct State<T> {
+    held: HashMap<Asked, Held<T>>,
+    flights: HashMap<Asked, Flight<T>>,
     /// What the vault refused a moment ago.
     refused: HashMap<Asked, (KeyError, Instant)>,
     /// The occasions that something was looked up for lately.
     met: HashMap<Asked, Vec<Uuid>>,
+    /// When something was last to be looked up anew because it was not taken somewhere.
+    doubted: HashMap<Asked, Instant>,
     /// Since when the vault gives no answers, and what the last fetch met.
     trouble: Option<(Asked, KeyError, Instant)>,
 }
 
 /// Takes the flight off the list when its task ends, however it ends.
-struct Entry(Cache, Asked);
+struct Entry<T: Clone + Send + Sync + 'static>(Cache<T>, Asked);
 
-impl Drop for Entry {
+impl<T: Clone + Send + Sync + 'static> Drop for Entry<T> {
     fn drop(&mut self) {
         self.0.state().flights.remove(&self.1);
     }
 }
 
-impl Cache {
+impl<T> Clone for Cache<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T> Default for Cache<T> {
+    fn default() -> Self {
+        let (held, flights, refused, met, doubted) = Default::default();
+        Self(Arc::new(Mutex::new(State { held, flights, refused, met, doubted, trouble: None })))
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Cache<T> {
     /// What is asked for: as it is cached, or as `fetch` brings it. Whoever asks while a fetch is under way waits for its end.
-    pub(super) async fn obtain<F>(&self, asked: Asked, ages: Ages, fetch: impl FnOnce() -> F) -> Result<Found, KeyError>
+    pub(super) async fn obtain<F>(
+        &self,
+        asked: Asked,
+        ages: Ages,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<Found<T>, KeyError>
     where
-        F: Future<Output = Result<Found, KeyError>> + Send + 'static,
+        F: Future<Output = Result<Found<T>, KeyError>> + Send + 'static,
     {
         self.look((asked, false), ages, fetch).await
     }
@@ -141,9 +159,9 @@ impl Cache {
         asked: Asked,
         ages: Ages,
         fetch: impl FnOnce() -> F,
-    ) -> Result<Found, KeyError>
+    ) -> Result<Found<T>, KeyError>
     where
-        F: Future<Output = Result<Found, KeyError>> + Send + 'static,
+        F: Future<Output = Result<Found<T>, KeyError>> + Send + 'static,
     {
         self.meets(&asked, occasion);
         self.look((asked, true), ages, fetch).await
@@ -154,9 +172,9 @@ impl Cache {
         (asked, strictly): (Asked, bool),
         ages: Ages,
         fetch: impl FnOnce() -> F,
-    ) -> Result<Found, KeyError>
+    ) -> Result<Found<T>, KeyError>
     where
-        F: Future<Output = Result<Found, KeyError>> + Send + 'static,
+        F: Future<Output = Result<Found<T>, KeyError>> + Send + 'static,
     {
         let (flight, spare) = {
             let mut state = self.state();
@@ -183,9 +201,9 @@ impl Cache {
     }
 
     /// Joins the fetch that is under way, or starts one. It is a task of its own: whoever waits for it may go away.
-    fn fly<F>(&self, state: &mut State, asked: Asked, fetch: impl FnOnce() -> F) -> Flight
+    fn fly<F>(&self, state: &mut State<T>, asked: Asked, fetch: impl FnOnce() -> F) -> Flight<T>
     where
-        F: Future<Output = Result<Found, KeyError>> + Send + 'static,
+        F: Future<Output = Result<Found<T>, KeyError>> + Send + 'static,
     {
         if let Some(flight) = state.flights.get(&asked) {
             return flight.clone();
@@ -205,7 +223,7 @@ impl Cache {
         flight
     }
 
-    fn landed(&self, asked: &Asked, landed: &Result<Found, KeyError>) {
+    fn landed(&self, asked: &Asked, landed: &Result<Found<T>, KeyError>) {
         let (mut state, now) = (self.state(), Instant::now());
         match landed {
             Ok(found) => {
@@ -241,6 +259,18 @@ impl Cache {
         }
     }
 
+    /// Notes that there may be a newer version than this one, unless that was noted within `pause`.
+    pub(super) fn doubted(&self, latest: &Asked, version: &KeyVersion, pause: Duration) {
+        let (mut state, now) = (self.state(), Instant::now());
+        if state.doubted.get(latest).is_some_and(|before| now.saturating_duration_since(*before) < pause) {
+            return;
+        }
+        if let Some(held) = state.held.get_mut(latest).filter(|held| held.found.0 == *version) {
+            held.doubt = held.doubt.max(Doubt::Newer);
+            state.doubted.insert(latest.clone(), now);
+        }
+    }
+
     /// Notes that this is to be looked up anew, unless that was done for the same occasion.
     fn meets(&self, asked: &Asked, occasion: Uuid) {
         let mut state = self.state();
@@ -269,13 +299,13 @@ impl Cache {
     /// Asks the vault for this whatever is cached, and waits for nothing.
     pub(super) fn renew<F>(&self, asked: Asked, fetch: impl FnOnce() -> F)
     where
-        F: Future<Output = Result<Found, KeyError>> + Send + 'static,
+        F: Future<Output = Result<Found<T>, KeyError>> + Send + 'static,
     {
         let mut state = self.state();
         let _renewal = self.fly(&mut state, asked, fetch);
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

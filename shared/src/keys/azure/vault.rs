@@ -13,6 +13,7 @@ use azure_security_keyvault_secrets::models::{
 use azure_security_keyvault_secrets::{ResourceExt, SecretClient, SecretClientOptions};
 use futures_util::TryStreamExt;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
@@ -21,7 +22,7 @@ use super::credential;
 use super::pace::Pace;
 use super::refusal::{self, Refusal};
 use super::transport::Paced;
-use crate::config::Azure;
+use crate::config::{Azure, filled};
 use crate::http::{Trust, trusting_client};
 use crate::keys::{VersionInfo, value};
 use crate::metrics;
@@ -73,14 +74,27 @@ impl Vault {
         Ok(Self { name, client, paced, limit: settings.limit() })
     }
 
-    /// Reads a version of a secret, or its latest.
+    /// Reads a version of a key, or its latest.
     pub(super) async fn read(&self, asked: &Asked) -> Result<Value, Refusal> {
+        self.read_as(asked, value_of).await
+    }
+
+    /// The same of a secret that is no key.
+    pub(super) async fn read_text(&self, asked: &Asked) -> Result<(KeyVersion, SecretString), Refusal> {
+        self.read_as(asked, text_of).await
+    }
+
+    async fn read_as<T>(
+        &self,
+        asked: &Asked,
+        of: impl FnOnce(Secret) -> Result<(KeyVersion, T), Refusal>,
+    ) -> Result<(KeyVersion, T), Refusal> {
         let read = async {
             let secret_version = asked.version.as_ref().map(ToString::to_string);
             let options = SecretClientGetSecretOptions { secret_version, ..SecretClientGetSecretOptions::default() };
             self.client.get_secret(asked.id.as_str(), Some(options)).await?.into_model()
         };
-        let read = self.within(read).await.and_then(|secret| value_of(secret).map_err(|no| (no, None)));
+        let read = self.within(read).await.and_then(|secret| of(secret).map_err(|no| (no, None)));
         let got = read.as_ref().ok().map(|(version, _)| version);
         self.told("read", &asked.id, asked.version.as_ref().or(got), read.as_ref().err());
         let label = read.as_ref().err().map_or("ok", |(refusal, _)| refusal.label());
@@ -214,6 +228,16 @@ fn value_of(mut secret: Secret) -> Result<Value, Refusal> {
         "the secret's value is not 32 bytes in base64 (44 characters); sealpost keys rotate makes a good version",
     );
     value::read(&text).map(|bytes| (version, bytes)).ok_or(wrong)
+}
+
+/// The text of a secret that is no key.
+fn text_of(mut secret: Secret) -> Result<(KeyVersion, SecretString), Refusal> {
+    let version = version_of(&secret)?;
+    let text = filled(secret.value.take().unwrap_or_default());
+    if secret.content_type.as_deref() == Some(CONTENT_TYPE) {
+        return Err(Refusal::NoKey("it is a key of Sealpost's, which nobody else must be sent"));
+    }
+    text.map(|text| (version, text)).ok_or(Refusal::NoKey("its value is empty, and should be a secret"))
 }
 
 /// The version in a secret's id, checked like any outside text.

@@ -10,6 +10,7 @@ use super::super::provider::tests::provider;
 use super::super::request::authenticated;
 use super::{TokenError, read};
 use crate::http::Answered;
+use crate::secrets::Secrets;
 
 fn answer(status: u16, body: &str) -> Result<super::TokenAnswer, TokenError> {
     let answered = Answered { status, retry_after: None, body: body.into() };
@@ -30,7 +31,7 @@ fn sent_with(entry: &str) -> (String, String, String, Vec<SecretString>) {
     let fields = (&provider.token_url, grant.as_slice());
     let proof = if provider.client_auth == ClientAuth::None { Proof::Nothing } else { Proof::Secret("s:&".into()) };
     let (request, proofs) =
-        authenticated(&client, &provider, &Credential(proof), fields, Timestamp::UNIX_EPOCH).unwrap();
+        authenticated(&client, &provider, &Credential::from(proof), fields, Timestamp::UNIX_EPOCH).unwrap();
     let request = request.build().unwrap();
     let header = |name: &str| request.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned();
     let body = String::from_utf8(request.body().unwrap().as_bytes().unwrap().to_vec()).unwrap();
@@ -51,8 +52,8 @@ fn an_entry_says_how_its_client_proves_itself_and_how_the_request_is_written() {
     assert_eq!(body, r#"{"client_id":"us","grant_type":"refresh_token","refresh_token":"r&="}"#);
 }
 
-#[test]
-fn a_client_has_what_it_proves_itself_with_and_nothing_else() {
+#[tokio::test]
+async fn a_client_has_what_it_proves_itself_with_and_nothing_else() {
     let entry = |lines: &str| {
         let entry = "authorize_url = 'https://p/authorize'\ntoken_url = 'https://p/token'\nclient_id = 'us'\n";
         toml::from_str::<super::OAuthProvider>(&format!("{entry}{lines}")).unwrap()
@@ -76,10 +77,13 @@ fn a_client_has_what_it_proves_itself_with_and_nothing_else() {
         let problem = checked.err().unwrap_or_default();
         assert!(problem.contains(expected) && problem.is_empty() == expected.is_empty(), "{lines:?}: {problem}");
     }
-    let now = Timestamp::UNIX_EPOCH;
-    assert!(matches!(entry("client_auth = 'none'").credential(now).unwrap().0, Proof::Nothing));
-    let unset = entry(secret).credential(now).err().unwrap();
+    let (now, secrets) = (Timestamp::UNIX_EPOCH, Secrets::default());
+    let nothing = entry("client_auth = 'none'").credential(&secrets, now).await;
+    assert!(nothing.is_ok_and(|nothing| matches!(nothing.proof, Proof::Nothing)));
+    let unset = entry(secret).credential(&secrets, now).await.err().unwrap().message;
     assert!(unset.starts_with("oauth.client_secret: the environment variable NONE"), "{unset}");
+    let nowhere = entry("client_secret = { vault = 'name' }").credential(&secrets, now).await.err().unwrap().message;
+    assert!(nowhere.contains("oauth.client_secret") && nowhere.contains("source = \"azure\""), "{nowhere}");
 }
 
 #[test]

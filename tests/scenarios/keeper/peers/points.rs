@@ -6,6 +6,7 @@ use std::{collections::HashMap, fmt::Write, fs, time::Duration};
 use jiff::SignedDuration;
 use sealpost::providers::Catalogue;
 use sealpost_schemas::{Connection, ProviderId};
+use sealpost_shared::secrets::Secrets;
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     http,
@@ -66,9 +67,9 @@ impl<C: AsyncFn(Url) -> Url> Peer<C> {
         let back: HashMap<_, _> = (self.consent)(begun.url).await.query_pairs().into_owned().collect();
         let code = SecretString::from(back["code"].clone());
         let grant = CodeGrant { code: &code, redirect_uri: REDIRECT, code_verifier: &begun.verifier };
-        let (client, secret, now) =
-            (http::client(PATIENT).unwrap(), provider.credential(SystemClock.now()).unwrap(), SystemClock.now());
-        let tokens = exchange_code(&client, &provider, &secret, &grant, now).await.unwrap();
+        let (client, now) = (http::client(PATIENT).unwrap(), SystemClock.now());
+        let secret = provider.credential(&Secrets::default(), now).await.map_err(|failure| failure.message).unwrap();
+        let tokens = exchange_code(&client, &provider, &secret, &grant, (PATIENT, now)).await.unwrap();
         let expires_at = Some(now - SignedDuration::from_secs(5));
         self.world.store(user, &TokenAnswer { expires_at, ..tokens }).await;
         (connection("acme", user), self.world.content(user).await.tokens.refresh_token.unwrap())
@@ -113,7 +114,8 @@ impl<C: AsyncFn(Url) -> Url> Peer<C> {
         let (provider, keeper) = (self.provider(self.port), self.world.keeper(LIMIT).await);
         granted(keeper.access_token(&connection, &provider).await);
         let client = http::client(PATIENT).unwrap();
-        let secret = provider.credential(SystemClock.now()).unwrap();
+        let secret = provider.credential(&Secrets::default(), SystemClock.now()).await;
+        let secret = secret.map_err(|failure| failure.message).unwrap();
         let _ = refresh(&client, &provider, &secret, &spent, (PATIENT, SystemClock.now())).await;
         let generation = self.world.record("repeated").await.metadata.generation;
         end(keeper.newer_than(generation, &connection, &provider).await)

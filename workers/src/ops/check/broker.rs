@@ -2,13 +2,14 @@
 
 use sealpost_shared::broker::{Inspection, inspect};
 use sealpost_shared::config::Config;
+use sealpost_shared::secrets::Secrets;
 
 use super::Finding;
 
-pub(super) async fn check(config: &Config) -> Vec<Finding> {
+pub(super) async fn check(config: &Config, secrets: &Secrets) -> Vec<Finding> {
     // why not is told with the other secrets
-    let Ok(url) = config.broker.url.read() else { return Vec::new() };
-    match inspect(url).await {
+    let Ok(url) = secrets.read(&config.broker.url).await else { return Vec::new() };
+    match inspect(url.text).await {
         Ok(inspection) => findings(&inspection),
         Err(error) => vec![Finding::wrong("broker", format!("{error}; does RabbitMQ run there, and is it reachable?"))],
     }

@@ -6,21 +6,31 @@ use croner::Cron;
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::{Config, KeySettings};
 use sealpost_shared::keys::{IndexKey, KeyError, KeySource, Keys};
+use sealpost_shared::secrets::Secrets;
 
 use super::Finding;
 use crate::ops::screen::time;
 use crate::providers::Catalogue;
 use crate::worker;
 
-/// What was found, and what the other checks need of it.
-pub(super) async fn check(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey>>, Option<Catalogue>) {
+/// What the other checks need of what was found.
+pub(super) struct Met {
+    pub(super) index_key: Option<Arc<IndexKey>>,
+    pub(super) catalogue: Option<Catalogue>,
+    pub(super) secrets: Secrets,
+}
+
+/// What was found.
+pub(super) async fn check(config: &Config) -> (Vec<Finding>, Met) {
     let mut found = Vec::new();
-    let catalogue = Catalogue::read(&config.providers);
+    let keys = worker::keys(config);
+    let secrets = keys.as_ref().map(Secrets::of).unwrap_or_default();
+    let catalogue = Catalogue::of(config);
     found.push(Finding::of("provider catalogue", &catalogue, |all| {
         let names: Vec<_> = all.all().map(|(id, _)| id.to_string()).collect();
         format!("{}: {}", config.providers.display(), names.join(", "))
     }));
-    let unreadable = secrets(config, catalogue.as_ref().ok());
+    let unreadable = unreadable(config, catalogue.as_ref().ok(), &secrets).await;
     let problems: Vec<_> = unreadable.into_iter().map(|problem| Finding::wrong("secrets", problem)).collect();
     if problems.is_empty() {
         found.push(Finding::good("secrets", "all can be read"));
@@ -31,18 +41,22 @@ pub(super) async fn check(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey
         found.push(Finding::of("http.ca", &client, |_| format!("{}: trusted beside this machine's own", ca.display())));
     }
     found.extend(schedule(config));
-    let (keys, index_key) = keyring(config).await;
+    let (keys, index_key) = keyring(config, keys).await;
     found.extend(keys);
-    (found, index_key, catalogue.ok())
+    (found, Met { index_key, catalogue: catalogue.ok(), secrets })
 }
 
 /// Those that cannot be read, and why.
-fn secrets(config: &Config, catalogue: Option<&Catalogue>) -> Vec<String> {
-    let ours = [("broker.url", &config.broker.url), ("store.url", &config.store.url)];
-    let ours = ours.into_iter().filter_map(|(name, url)| Some(format!("{name}: {}", url.read().err()?)));
-    let theirs = catalogue.into_iter().flat_map(|all| all.unreadable_secrets(SystemClock.now()));
-    let theirs = theirs.map(|(id, problem)| format!("provider {id}: {problem}"));
-    ours.chain(theirs).collect()
+async fn unreadable(config: &Config, catalogue: Option<&Catalogue>, secrets: &Secrets) -> Vec<String> {
+    let mut problems = Vec::new();
+    for (name, url) in [("broker.url", &config.broker.url), ("store.url", &config.store.url)] {
+        problems.extend(secrets.read(url).await.err().map(|error| format!("{name}: {error}")));
+    }
+    if let Some(all) = catalogue {
+        let theirs = all.unreadable_secrets(secrets, SystemClock.now()).await;
+        problems.extend(theirs.into_iter().map(|(id, problem)| format!("provider {id}: {problem}")));
+    }
+    problems
 }
 
 fn schedule(config: &Config) -> Vec<Finding> {
@@ -56,12 +70,12 @@ fn schedule(config: &Config) -> Vec<Finding> {
         .collect()
 }
 
-async fn keyring(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey>>) {
+async fn keyring(config: &Config, keys: Result<Keys, String>) -> (Vec<Finding>, Option<Arc<IndexKey>>) {
     let what = match config.keys.source {
         KeySettings::Local(_) => "keyring",
         KeySettings::Azure(_) => "key vault",
     };
-    let keys = match worker::keys(config) {
+    let keys = match keys {
         Ok(keys) => keys,
         Err(problem) => return (vec![Finding::wrong(what, problem)], None),
     };

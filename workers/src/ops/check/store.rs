@@ -5,6 +5,7 @@ use std::sync::Arc;
 use sealpost_shared::config::Config;
 use sealpost_shared::keys::IndexKey;
 use sealpost_shared::records::{Inspection, inspect};
+use sealpost_shared::secrets::Secrets;
 
 use super::Finding;
 use crate::worker;
@@ -12,9 +13,10 @@ use crate::worker;
 /// The oldest version that is tried.
 const OLDEST: u32 = 7;
 
-pub(super) async fn check(config: &Config, index_key: Option<Arc<IndexKey>>) -> Vec<Finding> {
+pub(super) async fn check(config: &Config, index_key: Option<Arc<IndexKey>>, secrets: &Secrets) -> Vec<Finding> {
     // why not is told with the other secrets
-    let Ok(store) = worker::store_config(config) else { return Vec::new() };
+    let Ok(url) = secrets.read(&config.store.url).await else { return Vec::new() };
+    let store = worker::store_config(config, url.text);
     let Some(index_key) = index_key else {
         return vec![Finding::warning("store", "not looked at: it is compared with the keyring, which cannot be read")];
     };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::seal::Key;
 
 const LONG: Ages = Ages { fresh: Duration::from_hours(1), outage: Duration::from_hours(1) };
 /// Everything has grown old at once, and may be used while the vault is away.
@@ -14,7 +15,7 @@ fn latest() -> Asked {
     Asked { id: "tokens".parse().unwrap(), version: None }
 }
 
-fn found(version: &str) -> Found {
+fn found(version: &str) -> Found<Arc<Key>> {
     (version.parse().unwrap(), Arc::new(Key::from_bytes(&[7; 32])))
 }
 
@@ -22,7 +23,11 @@ fn away() -> KeyError {
     KeyError::SourceUnavailable { wanted: latest().wanted(), reason: "it cannot be reached".into() }
 }
 
-async fn obtained(cache: &Cache, ages: Ages, answer: Result<Found, KeyError>) -> Result<String, KeyError> {
+async fn obtained(
+    cache: &Cache<Arc<Key>>,
+    ages: Ages,
+    answer: Result<Found<Arc<Key>>, KeyError>,
+) -> Result<String, KeyError> {
     cache.obtain(latest(), ages, || async { answer }).await.map(|(version, _)| version.to_string())
 }
 
@@ -129,4 +134,25 @@ async fn a_refusal_is_the_vaults_word_for_a_moment_and_not_asked_for_by_everybod
         assert!(began.elapsed() < Duration::from_mins(1));
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn a_version_that_is_not_taken_somewhere_is_looked_up_anew_once_in_a_while() {
+    let cache = Cache::default();
+    let version = |text: &str| text.parse::<KeyVersion>().unwrap();
+    let doubted = |text, pause| cache.doubted(&latest(), &version(text), pause);
+    obtained(&cache, LONG, Ok(found("v1"))).await.unwrap();
+    doubted("v0", Duration::MAX);
+    assert_eq!(obtained(&cache, LONG, Ok(found("v2"))).await.unwrap(), "v1", "it is known already");
+    doubted("v1", Duration::MAX);
+    assert_eq!(obtained(&cache, LONG, Err(away())).await.unwrap(), "v1", "it will do while the vault is away");
+    let cache_of_one_doubt = Cache::default();
+    let doubted = |text, pause| cache_of_one_doubt.doubted(&latest(), &version(text), pause);
+    obtained(&cache_of_one_doubt, LONG, Ok(found("v1"))).await.unwrap();
+    doubted("v1", Duration::MAX);
+    assert_eq!(obtained(&cache_of_one_doubt, LONG, Ok(found("v2"))).await.unwrap(), "v2");
+    doubted("v2", Duration::MAX);
+    assert_eq!(obtained(&cache_of_one_doubt, LONG, Ok(found("v3"))).await.unwrap(), "v2", "not so soon again");
+    doubted("v2", Duration::ZERO);
+    assert_eq!(obtained(&cache_of_one_doubt, LONG, Ok(found("v3"))).await.unwrap(), "v3");
 }
