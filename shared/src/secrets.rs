@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use sealpost_schemas::Code;
 use secrecy::SecretString;
 
 use crate::config::SecretSource;
 use crate::failure::Failure;
 use crate::keys::{AzureKeys, KeyError, Keys};
 use crate::seal::{KeyId, KeyVersion};
-use sealpost_schemas::Code;
 
 /// Reads secrets: of variables and files always, and those of a vault where keys come from one. Clones share what was fetched.
 #[derive(Clone, Default)]
@@ -55,16 +55,12 @@ impl Secrets {
     /// # Errors
     /// [`SecretError`] says where it should have been.
     pub async fn read(&self, source: &SecretSource) -> Result<Read, SecretError> {
-        match (source, &self.0) {
-            (SecretSource::Vault(name), Some(vault)) => {
-                let (version, text) = vault.secret(name).await?;
-                Ok(Read { text, version: Some((name.clone(), version)) })
-            }
-            _ => {
-                let read = source.read().map_err(SecretError::Place)?;
-                Ok(Read { text: read, version: None })
-            }
+        if let (SecretSource::Vault(name), Some(vault)) = (source, &self.0) {
+            let (version, text) = vault.secret(name).await?;
+            return Ok(Read { text, version: Some((name.clone(), version)) });
         }
+        let text = source.read().map_err(SecretError::Place)?;
+        Ok(Read { text, version: None })
     }
 
     /// Notes that a secret of the vault is not taken where it should be: there may be a newer version.

@@ -162,10 +162,10 @@ pub(crate) fn secrets<'a>(
     config: &Config,
     sources: impl IntoIterator<Item = &'a SecretSource>,
 ) -> Result<Secrets, String> {
-    match sources.into_iter().any(|source| matches!(source, SecretSource::Vault(_))) {
-        true => keys(config).map(|keys| Secrets::of(&keys)),
-        false => Ok(Secrets::default()),
+    if sources.into_iter().any(|source| matches!(source, SecretSource::Vault(_))) {
+        return Ok(Secrets::of(&keys(config)?));
     }
+    Ok(Secrets::default())
 }
 
 /// How the configuration reaches Redis, at this address.

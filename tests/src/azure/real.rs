@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     env::var,
+    io::Write,
     net::IpAddr,
     path::PathBuf,
     sync::{Mutex, PoisonError},
@@ -115,7 +116,8 @@ impl Real {
             })
         });
         if let Ok(Err(error)) = cleared.join() {
-            println!("secrets that begin with {} may be left in {}: {error}", self.beginning, self.vault);
+            let (beginning, vault) = (&self.beginning, &self.vault);
+            let _ = writeln!(std::io::stderr(), "secrets that begin with {beginning} may be left in {vault}: {error}");
         }
     }
 
