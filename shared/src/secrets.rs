@@ -2,13 +2,13 @@
 
 use std::fmt;
 
+use sealpost_schemas::Code;
 use secrecy::SecretString;
 
 use crate::config::SecretSource;
 use crate::failure::Failure;
 use crate::keys::{AzureKeys, KeyError, Keys};
 use crate::seal::{KeyId, KeyVersion};
-use sealpost_schemas::Code;
 
 /// Reads secrets: of variables and files always, and those of a vault where keys come from one. Clones share what was fetched.
 #[derive(Clone, Default)]

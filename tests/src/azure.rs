@@ -1,4 +1,7 @@
-//! The practice vault and tenant as a child process, and their admin API; see the sandbox's `azure`.
+//! The practice vault and tenant as a child process, and their admin API; see the sandbox's `azure`. Or a real vault and tenant
+//! that environment variables name (`azure/real.rs`), for what needs no admin API.
+
+mod real;
 
 use std::{
     io::{BufRead, BufReader},
@@ -15,6 +18,7 @@ use reqwest::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::real::Real;
 use crate::{
     http,
     machine::{binaries, folder, remove_folder},
@@ -31,11 +35,12 @@ pub struct Azure {
     /// The folder with `places.json`, `ca.pem` and the workload's token.
     pub folder: PathBuf,
     http: Client,
-    child: Child,
+    child: Option<Child>,
+    real: Option<Real>,
 }
 
 /// `places.json`, as the sandbox writes it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[expect(missing_docs, reason = "the sandbox's `azure/places.rs` documents them")]
 pub struct Places {
     pub vault_port: u16,
@@ -71,9 +76,42 @@ impl Azure {
         tokio::task::spawn_blocking(spawn).await.expect("practice servers")
     }
 
-    /// Where the vault of this name is, for a client that takes every name for 127.0.0.1.
+    /// The vault and tenant that environment variables name; without them, practice servers.
+    pub async fn anywhere() -> Self {
+        match real::named_by_environment() {
+            Some(real) => real,
+            None => Self::start().await,
+        }
+    }
+
+    /// Whether environment variables name a real vault.
+    #[must_use]
+    pub fn is_real_named() -> bool {
+        real::is_named()
+    }
+
+    /// What a secret of a test is called: in a real vault no other test and nobody else calls one so.
+    #[must_use]
+    pub fn named(&self, name: &str) -> String {
+        self.real.as_ref().map_or_else(|| name.into(), |real| real.named(name))
+    }
+
+    /// What leads to the vault and its tenant, as lines of `[keys.azure]`.
+    #[must_use]
+    pub fn ways(&self) -> String {
+        let practice = || {
+            let (ca, authority) = (self.ca().display(), &self.places.authority);
+            format!("ca_file = '{ca}'\nconnect_to = '127.0.0.1'\nauthority_host = '{authority}'\n")
+        };
+        self.real.as_ref().map_or_else(practice, Real::ways)
+    }
+
+    /// Where the vault of this name is, for a client that takes every name for 127.0.0.1. There is one real vault only.
     #[must_use]
     pub fn vault_url(&self, name: &str) -> String {
+        if let Some(real) = &self.real {
+            return real.vault.clone();
+        }
         format!("https://{name}.vault.azure.net:{}", self.places.vault_port)
     }
 
@@ -94,8 +132,11 @@ impl Azure {
         self.http.request(method, url)
     }
 
-    /// A new version of a secret, by the back door; answers its id.
+    /// A new version of a secret, by the back door; answers its id. In a real vault by its front door, as every client does.
     pub async fn new_version(&self, vault: &str, name: &str, value: &str) -> String {
+        if let Some(real) = &self.real {
+            return real.set(self, name, value).await;
+        }
         let made = self.admin(Method::POST, "secrets", json!({"vault": vault, "name": name, "value": value})).await;
         made["version"].as_str().expect("a version").into()
     }
@@ -210,13 +251,18 @@ fn spawn() -> Azure {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("the sandbox said {line:?}: {error}"));
     let pem = std::fs::read(&places.ca).expect("the CA's certificate");
     let http = http::under(&Certificate::from_pem(&pem).expect("a certificate"), Arc::new(Loopback));
-    Azure { places, folder, http, child }
+    Azure { places, folder, http, child: Some(child), real: None }
 }
 
 impl Drop for Azure {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        if let Some(real) = &self.real {
+            real.clear(&self.places);
+        }
+        if let Some(child) = &mut self.child {
+            drop(child.stdin.take());
+            let _ = child.wait();
+        }
         remove_folder(&self.folder);
     }
 }

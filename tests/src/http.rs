@@ -1,5 +1,6 @@
 //! The harness's HTTP client, for the broker's management API and the sandbox's admin API.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,4 +42,18 @@ pub(crate) fn under<R: Resolve + 'static>(ca: &Certificate, names: Arc<R>) -> Cl
         .dns_resolver(names)
         .build()
         .expect("an HTTP client")
+}
+
+/// One for the world outside, which trusts this CA or the usual ones, and takes a name for an address.
+#[expect(clippy::disallowed_methods, reason = "the tests' own client, which must not share mistakes with ours")]
+pub(crate) fn outside(ca: Option<&Certificate>, name: Option<(String, IpAddr)>) -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut client = Client::builder().timeout(PATIENCE).redirect(reqwest::redirect::Policy::none());
+    if let Some(ca) = ca {
+        client = client.tls_certs_only([ca.clone()]);
+    }
+    if let Some((name, address)) = name {
+        client = client.resolve(&name, SocketAddr::from((address, 0)));
+    }
+    client.build().expect("an HTTP client")
 }

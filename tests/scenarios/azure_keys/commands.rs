@@ -3,21 +3,23 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sealpost_shared::keys::KeySource;
-use sealpost_shared::seal::KeyVersion;
+use sealpost_shared::seal::{KeyRef, KeyVersion};
 use sealpost_tests::command::run;
 use sealpost_tests::pipeline::{KEY, SOON, publish_job, rotation_tick};
 use sealpost_tests::until;
 
-use super::{VAULT, World, id, key_ref};
+use super::{VAULT, World};
 
 #[tokio::test]
 async fn a_version_is_rotated_emptied_retired_and_taken_back_in_the_vault() {
-    let world = World::start("latest_seconds = 1").await;
-    let (pipeline, old) = (&world.pipeline, world.first.version.as_str());
+    let world = World::anywhere(KEY, "latest_seconds = 1").await;
+    let (pipeline, old, id) = (&world.pipeline, world.first.version.as_str(), &world.first.id);
     let _worker = pipeline.worker().await;
     pipeline.connect("ada").await;
     let rotated = run(pipeline, &["keys", "rotate", "--json"]).await.json();
-    assert_eq!((&rotated["key"], &rotated["keyring"]), (&KEY.into(), &"sealpost.vault.azure.net".into()));
+    assert_eq!(rotated["key"], id.as_str());
+    let vault = rotated["keyring"].as_str().unwrap();
+    assert!(world.azure.vault_url(VAULT).starts_with(&format!("https://{vault}")), "{vault}");
     let new: KeyVersion = serde_json::from_value(rotated["version"].clone()).unwrap();
     let listed = run(pipeline, &["keys", "list"]).await;
     assert!(listed.row(&[old, "older", " 2 "]).is_some(), "{}", listed.stdout);
@@ -35,12 +37,12 @@ async fn a_version_is_rotated_emptied_retired_and_taken_back_in_the_vault() {
     assert_eq!(status["older"], 0, "{status}");
     let retired = run(pipeline, &["keys", "retire", old]).await;
     assert!(retired.good && retired.stdout.contains("is retired"), "{}{}", retired.stdout, retired.stderr);
-    let versions = world.keys().versions(&id()).await.unwrap();
+    let versions = world.keys().versions(id).await.unwrap();
     let enabled: Vec<_> = versions.iter().map(|info| (info.version.as_str(), info.enabled)).collect();
     assert_eq!(enabled, [(old, false), (new.as_str(), true)]);
     let answer = pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "after")).await;
     assert_eq!(answer["outcome"], "published", "{answer}");
-    assert_eq!(*world.record("ada").await.key(), key_ref(new.as_str()));
+    assert_eq!(*world.record("ada").await.key(), KeyRef { id: id.clone(), version: new });
 
     let undone = run(pipeline, &["keys", "retire", "--undo", old]).await;
     assert!(undone.good, "{}", undone.stderr);
@@ -94,7 +96,7 @@ async fn a_check_says_what_of_the_vault_it_reached_and_what_to_do() {
 
 #[tokio::test]
 async fn a_new_version_by_hand_seals_soon_without_a_restart() {
-    let world = World::start("latest_seconds = 1").await;
+    let world = World::anywhere(KEY, "latest_seconds = 1").await;
     let _worker = world.pipeline.worker().await;
     let new = world.new_version().await;
     let number = AtomicU32::new(0);

@@ -2,6 +2,7 @@
 
 use sealpost_shared::keys::{KeyError, KeySource};
 use sealpost_tests::command::{begin, end};
+use sealpost_tests::pipeline::KEY;
 
 use super::{World, error, id};
 
@@ -28,9 +29,9 @@ async fn every_kind_of_credential_reads_keys() {
 
 #[tokio::test]
 async fn a_refused_credential_is_told_with_its_cause_in_the_log_and_not_in_the_answer() {
-    let world = World::start("").await;
+    let world = World::anywhere(KEY, "").await;
     world.pipeline.write("vault.secret", "not-the-secret");
-    let told = error(world.keys().latest(&id()).await);
+    let told = error(world.keys().latest(&world.first.id).await);
     assert!(matches!(told, KeyError::Unauthenticated { .. }), "{told}");
     assert!(!told.to_string().contains("AADSTS"), "{told}");
     let worker = world.pipeline.waiting_worker().await;

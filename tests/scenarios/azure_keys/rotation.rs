@@ -18,8 +18,7 @@ const TENANTS: [(&str, [&str; 2]); 3] =
     [("acme", ["ada", "bob"]), ("globex", ["eve", "joe"]), ("initech", ["kim", "lea"])];
 
 /// A world in which each tenant has a key with one version, and two connections.
-async fn connected(more: &str) -> (World, Vec<KeyRef>) {
-    let world = World::of("tokens-{tenant}", more).await;
+async fn connected(world: World) -> (World, Vec<KeyRef>) {
     let first = join_all(TENANTS.map(|(tenant, _)| world.new_version_of(tenant))).await;
     let _worker = world.pipeline.worker().await;
     for (tenant, users) in TENANTS {
@@ -60,7 +59,7 @@ async fn rotated(world: &World, tick: &Value) -> Value {
 
 #[tokio::test]
 async fn every_record_is_opened_with_its_own_version_refreshed_sealed_with_the_latest_and_counted() {
-    let (world, old) = connected("").await;
+    let (world, old) = connected(World::anywhere("tokens-{tenant}", "").await).await;
     let pipeline = &world.pipeline;
     let new = join_all(TENANTS.map(|(tenant, _)| world.new_version_of(tenant))).await;
     let early = run(pipeline, &["keys", "retire", old[1].version.as_str()]).await;
@@ -91,7 +90,7 @@ async fn every_record_is_opened_with_its_own_version_refreshed_sealed_with_the_l
 
 #[tokio::test]
 async fn a_rotation_with_everything_against_it_ends_the_same() {
-    let (world, old) = connected("").await;
+    let (world, old) = connected(World::of("tokens-{tenant}", "").await).await;
     let pipeline = &world.pipeline;
     for (tenant, _) in TENANTS {
         world.seed(tenant, 700).await;

@@ -6,7 +6,6 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use sealpost::dev::servers::redis::{Redis, RedisOptions};
 use sealpost_schemas::{Answer, Connection, FailureReport};
-use sealpost_shared::secrets::Secrets;
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     failure::Failure,
@@ -14,6 +13,7 @@ use sealpost_shared::{
     keys::{KeySource, Keys, LocalKeys, SealingKeys},
     oauth::{OAuthProvider, TokenAnswer},
     records::{Content, Record, Store, StoreConfig, StoreMode},
+    secrets::Secrets,
     tokens::{Access, Consented, TokenCalls, TokenKeeper},
 };
 use sealpost_tests::{

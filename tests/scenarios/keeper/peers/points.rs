@@ -6,11 +6,11 @@ use std::{collections::HashMap, fmt::Write, fs, time::Duration};
 use jiff::SignedDuration;
 use sealpost::providers::Catalogue;
 use sealpost_schemas::{Connection, ProviderId};
-use sealpost_shared::secrets::Secrets;
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     http,
     oauth::{CodeGrant, Consent, OAuthProvider, TokenAnswer, exchange_code, refresh},
+    secrets::Secrets,
 };
 use sealpost_tests::{
     Proxy, Weather,
