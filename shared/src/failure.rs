@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sealpost_schemas::{Answer, Code, FailureReport};
 
-use crate::keys::KeyError;
+use crate::keys::{KeyError, Wanted};
 
 /// What becomes of a message whose step failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub struct Failure {
     pub message: String,
     /// What happened before the failure and must be told all the same.
     pub events: Vec<Answer>,
+    /// Whether it is about one key or secret, so that what needs others is not kept waiting.
+    pub of_one: bool,
 }
 
 impl Failure {
@@ -53,7 +55,7 @@ impl Failure {
 
     /// With this verdict.
     pub fn new(verdict: Verdict, code: Code, message: impl Into<String>) -> Self {
-        Self { verdict, code, message: message.into(), events: Vec::new() }
+        Self { verdict, code, message: message.into(), events: Vec::new(), of_one: false }
     }
 
     /// Tells what happened before.
@@ -71,7 +73,8 @@ impl Failure {
 }
 
 impl From<KeyError> for Failure {
-    /// Always a retry: nothing is wrong with the message, nobody is asked for consent, an operator mends it.
+    /// A retry: nothing is wrong with the message, nobody is asked for consent, an operator mends it. But for a tenant whose
+    /// name no key can have: its messages wait for a replay.
     fn from(error: KeyError) -> Self {
         let code = match error {
             KeyError::Missing { .. } | KeyError::Deleted { .. } => Code::KeyMissing,
@@ -86,6 +89,12 @@ impl From<KeyError> for Failure {
             KeyError::Throttled { after, .. } => Some(after),
             _ => None,
         };
-        Self::new(Verdict::Retry { after }, code, error.to_string())
+        let of_one = matches!(error, KeyError::Misconfigured { .. } | KeyError::Denied { .. });
+        let verdict = match &error {
+            // it has none, however often one looks
+            KeyError::Misconfigured { wanted: Wanted::OfTenant(_), .. } => Verdict::Reject,
+            _ => Verdict::Retry { after },
+        };
+        Self { of_one, ..Self::new(verdict, code, error.to_string()) }
     }
 }

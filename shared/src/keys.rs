@@ -138,6 +138,14 @@ impl Keys {
         }
     }
 
+    /// The newest version of a key that something is to be sealed with; a key that is missing may be made.
+    pub(crate) async fn latest_or_made(&self, id: &KeyId) -> Result<(KeyVersion, Arc<Key>), KeyError> {
+        match self {
+            Self::Local(keys) => keys.latest(id).await,
+            Self::Azure(keys) => keys.latest_or_made(id).await,
+        }
+    }
+
     /// Forgets that this version is the latest: it is retired, so that there must be a newer one.
     pub fn outdated(&self, key: &KeyRef) {
         match self {

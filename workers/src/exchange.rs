@@ -107,7 +107,18 @@ impl Exchange {
         claim: &Claim,
         report: FailureReport,
     ) -> Result<ExchangeResult, Failure> {
-        answer(request, self.ledger.decline(claim, &failed(request, report)).await?)
+        let refused = failed(request, report);
+        match self.ledger.decline(claim, &refused).await {
+            Ok(standing) => answer(request, standing),
+            // there is no key to note it with: nothing was sent, and what the request brought must not lie about meanwhile
+            Err(failure)
+                if matches!(failure.code, Code::KeyMissing | Code::KeyDisabled | Code::KeySourceUnavailable) =>
+            {
+                self.ledger.give_up(claim).await;
+                Ok(refused)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// What can fail without the code, assertion or refresh token.

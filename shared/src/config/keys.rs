@@ -145,7 +145,8 @@ impl Keys {
         let KeySettings::Azure(azure) = &self.source else { return Err(NEEDS_VAULT.into()) };
         // vaults do not tell upper case from lower
         let is_named = |key: &KeyId| key.as_str().eq_ignore_ascii_case(name.as_str());
-        if is_named(&azure.index_key) || self.key.shared().is_some_and(is_named) {
+        let may_seal = name.as_str().to_ascii_lowercase().parse().is_ok_and(|id| self.key.may_name(&id));
+        if is_named(&azure.index_key) || self.key.shared().is_some_and(is_named) || may_seal {
             return Err(format!("{name} is a key that seals or hides, which nobody else must be sent"));
         }
         Ok(())
@@ -196,6 +197,14 @@ impl TryFrom<Section> for Keys {
     fn try_from(Section { source, file, key, azure }: Section) -> Result<Self, Self::Error> {
         let source = match (source.unwrap_or(SourceName::Local), file, azure) {
             (SourceName::Local, Some(file), None) => KeySettings::Local(file),
+            // vaults do not tell upper case from lower
+            (SourceName::Azure, None, Some(azure))
+                if azure.index_key.as_str().to_ascii_lowercase().parse().is_ok_and(|id| key.may_name(&id)) =>
+            {
+                return Err(
+                    "key and azure.index_key: the index key could be taken for a key that seals; name one of them otherwise",
+                );
+            }
             (SourceName::Azure, None, Some(azure)) => KeySettings::Azure(azure),
             (SourceName::Local, None, None) => return Err("missing field `file`, the local keyring's"),
             (SourceName::Local, _, Some(_)) => {

@@ -35,6 +35,8 @@ pub struct AzureKeys {
     secrets: Cache<SecretString>,
     index_key: Arc<OnceCell<Arc<IndexKey>>>,
     settings: Arc<Azure>,
+    /// Held while a missing key is made.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl AzureKeys {
@@ -45,7 +47,7 @@ impl AzureKeys {
     pub fn open(settings: &Azure) -> Result<Self, String> {
         let vault = Arc::new(Vault::new(settings)?);
         let (cache, secrets, index_key) = (Cache::default(), Cache::default(), Arc::default());
-        Ok(Self { vault, cache, secrets, index_key, settings: Arc::new(settings.clone()) })
+        Ok(Self { vault, cache, secrets, index_key, settings: Arc::new(settings.clone()), making: Arc::default() })
     }
 
     /// The vault's host.
@@ -117,15 +119,7 @@ impl AzureKeys {
     }
 
     async fn fetch(self, asked: Asked) -> Result<Found<Arc<Key>>, KeyError> {
-        let read = match self.read(&asked).await {
-            Err(Refusal::Missing) if asked.version.is_none() && self.settings.create_missing_keys => {
-                self.add(&asked.id).await?;
-                // another worker may have made one too: the latest counts, and the other can be read as well
-                self.read(&asked).await
-            }
-            read => read,
-        };
-        let (version, bytes) = read.map_err(|refusal| refusal.of(asked.wanted()))?;
+        let (version, bytes) = self.read(&asked).await.map_err(|refusal| refusal.of(asked.wanted()))?;
         Ok((version, Arc::new(Key::from_bytes(&bytes))))
     }
 
@@ -134,6 +128,26 @@ impl AzureKeys {
             Err(Refusal::Missing) if self.vault.is_deleted(&asked.id).await => Err(Refusal::Deleted),
             read => read,
         }
+    }
+
+    /// The newest version of a key that something is to be sealed with; a key that is missing is made, where that is
+    /// configured.
+    pub(super) async fn latest_or_made(&self, id: &KeyId) -> Result<(KeyVersion, Arc<Key>), KeyError> {
+        let found = self.latest(id).await;
+        if !(self.settings.create_missing_keys && matches!(found, Err(KeyError::Missing { .. }))) {
+            return found;
+        }
+        let _alone = self.making.lock().await;
+        let look = async || {
+            self.cache.forget_refusal(&Asked { id: id.clone(), version: None });
+            self.latest(id).await
+        };
+        match look().await {
+            // another worker may make one too: the latest counts, and the other can be read as well
+            Err(KeyError::Missing { .. }) => self.add(id).await?,
+            found => return found,
+        };
+        look().await
     }
 
     async fn add(&self, id: &KeyId) -> Result<KeyVersion, KeyError> {

@@ -31,6 +31,11 @@ pub enum TemplateError {
     /// Something in braces that is not known, or known and not alone.
     #[error("in braces there may be tenant or tenant_tag, once: {TENANT} or {TAG}")]
     Braces,
+    /// Every key would be a tenant's.
+    #[error(
+        "a tenant's name alone cannot be told from other keys; write something before or after it, as in tokens-{TENANT}"
+    )]
+    Bare,
     /// No id can come of it.
     #[error("{0}")]
     Name(#[from] NameError),
@@ -109,6 +114,9 @@ impl FromStr for KeyTemplate {
         if [before, after].iter().any(|part| part.contains(['{', '}'])) {
             return Err(TemplateError::Braces);
         }
+        if before.is_empty() && after.is_empty() && !hidden {
+            return Err(TemplateError::Bare);
+        }
         // the shortest id that comes of it
         let sample = if hidden { "0".repeat(TAG_LEN) } else { "0".into() };
         format!("{before}{sample}{after}").parse::<KeyId>()?;
@@ -166,7 +174,8 @@ mod tests {
             assert!(text.parse::<KeyTemplate>().is_err(), "{text}");
         }
         assert_eq!("{tenant}-{user}".parse::<KeyTemplate>(), Err(TemplateError::Braces));
-        for text in ["tokens", "{tenant}", "a-{tenant_tag}-b"] {
+        assert_eq!("{tenant}".parse::<KeyTemplate>(), Err(TemplateError::Bare));
+        for text in ["tokens", "t-{tenant}", "{tenant_tag}", "a-{tenant_tag}-b"] {
             assert_eq!(template(text).to_string(), text);
         }
     }

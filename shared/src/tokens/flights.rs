@@ -33,7 +33,7 @@ struct Landing {
 enum End {
     Granted(SecretString, Uuid, Option<Uuid>),
     Refused(FailureReport),
-    Failed(Verdict, Code, String),
+    Failed(Verdict, Code, String, bool),
 }
 
 /// Takes the flight off the list when its task ends, however it ends.
@@ -87,7 +87,10 @@ impl Flight {
                 Ok(Access::Granted { token, generation, consent, events })
             }
             End::Refused(report) => Ok(Access::Refused { report: report.clone(), events }),
-            End::Failed(verdict, code, message) => Err(Failure::new(*verdict, *code, message).with_events(events)),
+            End::Failed(verdict, code, message, of_one) => {
+                let failure = Failure { of_one: *of_one, ..Failure::new(*verdict, *code, message) };
+                Err(failure.with_events(events))
+            }
         }
     }
 }
@@ -99,7 +102,9 @@ impl Landing {
                 (End::Granted(token, generation, consent), events)
             }
             Ok(Access::Refused { report, events }) => (End::Refused(report), events),
-            Err(Failure { verdict, code, message, events }) => (End::Failed(verdict, code, message), events),
+            Err(Failure { verdict, code, message, events, of_one }) => {
+                (End::Failed(verdict, code, message, of_one), events)
+            }
         };
         Self { end, events: Mutex::new(events) }
     }

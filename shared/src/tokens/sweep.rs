@@ -274,6 +274,7 @@ impl Page {
 /// Whether a failure is about one record, so that the walk goes on with the others.
 fn of_the_record(failure: &Failure) -> bool {
     failure.verdict == Verdict::Reject
+        || failure.of_one
         || matches!(failure.code, Code::KeyMissing | Code::KeyDisabled | Code::RecordUnreadable | Code::Conflict)
 }
 

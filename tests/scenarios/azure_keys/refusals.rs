@@ -1,9 +1,15 @@
 //! What the vault says no to, and what becomes of it.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use jiff::SignedDuration;
 use reqwest::Method;
-use sealpost_shared::keys::{KeyError, KeySource, Keys, Wanted};
-use sealpost_shared::seal::{KeyId, KeyRef};
-use sealpost_tests::pipeline::SOON;
+use sealpost_schemas::Name;
+use sealpost_shared::clock::{Clock, SystemClock};
+use sealpost_shared::keys::{KeyError, KeySource, SealingKeys, Wanted};
+use sealpost_shared::seal::KeyId;
+use sealpost_tests::pipeline::{SOON, exchange_request, rotation_tick};
 use sealpost_tests::until;
 use serde_json::Value;
 
@@ -75,23 +81,17 @@ async fn a_value_that_is_no_key_is_a_mistake_to_mend_and_is_not_repeated() {
 #[tokio::test]
 async fn a_missing_key_is_made_only_where_that_is_configured_and_two_at_once_can_read_both() {
     let world = World::start("create_missing_keys = true").await;
-    let other: KeyId = "other".parse().unwrap();
-    let (one, two) = (world.keys(), world.keys());
-    let (first, second) = tokio::join!(one.latest(&other), two.latest(&other));
-    let made = [first.unwrap().0, second.unwrap().0];
-    for version in made {
-        let key = KeyRef { id: other.clone(), version };
-        for keys in [&one, &two, &world.keys()] {
+    let of = async |id: &str| SealingKeys::open(world.keys(), id.parse().unwrap()).await.unwrap();
+    let (one, two, tenant) = (of("other").await, of("other").await, Name::new("acme").unwrap());
+    let (first, second) = tokio::join!(one.newest_of(&tenant), two.newest_of(&tenant));
+    for key in [first.unwrap().0, second.unwrap().0] {
+        for keys in [&one, &two, &of("other").await] {
             assert!(keys.get(&key).await.is_ok(), "{key}");
         }
     }
     world.azure.role(VAULT, &world.azure.places.client_id, "Key Vault Secrets User").await;
-    let denied = error(read(&world.keys(), "another").await);
+    let denied = error(of("another").await.newest_of(&tenant).await);
     assert!(matches!(denied, KeyError::Denied { wanted: Wanted::New(_), .. }), "{denied}");
-}
-
-async fn read(keys: &Keys, name: &str) -> Result<(), KeyError> {
-    keys.latest(&name.parse().unwrap()).await.map(|_| ())
 }
 
 /// Deletes the secret, which can be brought back.
@@ -102,4 +102,57 @@ async fn delete(world: &World) {
     let request = world.azure.request(Method::DELETE, &url).bearer_auth(token);
     let (status, answer): (u16, Value) = sealpost_tests::azure::answered(request).await;
     assert_eq!(status, 200, "{answer}");
+}
+
+/// A tick of mode `refresh` for everything.
+fn refresh_tick() -> Value {
+    let mut tick = rotation_tick();
+    tick["mode"] = "refresh".into();
+    tick["scheduled_for"] = SystemClock.now().to_string().into();
+    tick["due_before"] = (SystemClock.now() + SignedDuration::from_hours(24)).to_string().into();
+    tick
+}
+
+#[tokio::test]
+async fn one_tenants_bad_or_forbidden_key_keeps_no_other_tenants_tokens_from_being_refreshed_or_sealed_anew() {
+    let world = World::of("tokens-{tenant}", "").await;
+    let pipeline = &world.pipeline;
+    for tenant in ["acme", "globex"] {
+        world.new_version_of(tenant).await;
+    }
+    let worker = pipeline.worker().await;
+    for (tenant, users) in [("acme", ["ada", "bob"]), ("globex", ["eve", "joe"])] {
+        for user in users {
+            let request = exchange_request(tenant, user, &pipeline.consent(user).await);
+            assert_eq!(pipeline.ask("exchange-request.v1", &request).await["outcome"], "stored");
+        }
+    }
+    drop(worker);
+    // by hand, with a line break at its end
+    world.azure.new_version(VAULT, "tokens-acme", "bm8ga2V5\n").await;
+    let new = world.new_version_of("globex").await;
+    let _worker = pipeline.worker().await;
+    pipeline.send("rotation-tick.v1", &refresh_tick()).await;
+    let done = pipeline.event("rotation.done").await.json();
+    assert_eq!((&done["counts"]["refreshed"], &done["counts"]["failed"]), (&2.into(), &2.into()), "{done}");
+    assert_eq!(*world.record_of("globex", "eve").await.key(), new);
+
+    let new = world.new_version_of("globex").await;
+    pipeline.send("rotation-tick.v1", &rotation_tick()).await;
+    let done = pipeline.event("rotation.done").await.json();
+    assert!(done["counts"]["failed"] != 0, "{done}");
+    assert_eq!(*world.record_of("globex", "joe").await.key(), new);
+}
+
+#[tokio::test]
+async fn a_look_makes_no_key_and_what_needs_one_does_once_however_many_need_it() {
+    let world = World::start("create_missing_keys = true").await;
+    let fresh: KeyId = "tokens-new".parse().unwrap();
+    assert!(matches!(error(world.keys().latest(&fresh).await), KeyError::Missing { .. }));
+    assert_eq!(world.azure.count(VAULT, "set", "tokens-new").await, 0);
+    let keys = SealingKeys::open(world.keys(), "tokens-{tenant}".parse().unwrap()).await.unwrap();
+    let tenant = Name::new("new").unwrap();
+    let all = join_all((0..32).map(|_| keys.newest_of(&tenant))).await;
+    let versions: BTreeSet<_> = all.into_iter().map(|found| found.unwrap().0.version.to_string()).collect();
+    assert_eq!((versions.len(), world.azure.count(VAULT, "set", "tokens-new").await), (1, 1));
 }

@@ -71,6 +71,9 @@ async fn what_a_tenant_has_is_sealed_with_its_own_key_and_rotates_alone() {
     assert!(!early.good && early.stderr.contains("it is the latest"), "{}", early.stderr);
     let told = run(&pipeline, &["keys", "retire", acme.version.as_str(), "--key", "tokens-acme"]).await;
     assert!(told.good, "{}", told.stderr);
+    let newer = newer.version.as_str();
+    let other_case = run(&pipeline, &["keys", "retire", newer, "--key", "Tokens-Acme"]).await;
+    assert!(!other_case.good && other_case.stderr.contains("is called tokens-acme"), "{}", other_case.stderr);
     let listed = run(&pipeline, &["keys", "list"]).await;
     for row in [["tokens-acme", acme.version.as_str(), "retired"], ["tokens-globex", globex.version.as_str(), "latest"]]
     {

@@ -87,7 +87,12 @@ impl<T: Clone> Held<T> {
         if self.doubt == Doubt::Outdated || age >= ages.fresh + ages.outage {
             Next::Ask(None)
         } else if self.doubt == Doubt::Newer {
-            if paused { Next::Use(found()) } else { Next::Ask(Some(found())) }
+            match (self.failed, paused) {
+                (None, _) => Next::Ask(Some(found())),
+                // nobody waits again for a vault that gave no answer
+                (Some(_), true) => Next::Use(found()),
+                (Some(_), false) => Next::UseAndRenew(found()),
+            }
         } else if age < ages.fresh / 4 * 3 {
             Next::Use(found())
         } else if age < ages.fresh || self.failed.is_some() {
@@ -249,6 +254,11 @@ impl<T: Clone + Send + Sync + 'static> Cache<T> {
                 state.trouble = None;
             }
         }
+    }
+
+    /// Forgets what the vault refused.
+    pub(super) fn forget_refusal(&self, asked: &Asked) {
+        self.state().refused.remove(asked);
     }
 
     /// Forgets that this version is the latest.

@@ -27,6 +27,11 @@ impl Pace {
         self.paid = Some(paid);
         paid.saturating_duration_since(now + PER)
     }
+
+    /// A request was not made, after all.
+    pub(super) fn refund(&mut self) {
+        self.paid = self.paid.and_then(|paid| paid.checked_sub(self.each));
+    }
 }
 
 #[cfg(test)]
@@ -43,6 +48,8 @@ mod tests {
         }
         assert_eq!(pace.wait(start), Duration::from_millis(25));
         assert_eq!(pace.wait(start), Duration::from_millis(50));
+        pace.refund();
+        assert_eq!(pace.wait(start), Duration::from_millis(50), "what was not sent costs nothing");
         let later = start + Duration::from_secs(20);
         assert_eq!(pace.wait(later), Duration::ZERO, "all is paid for");
     }

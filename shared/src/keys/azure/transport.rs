@@ -53,12 +53,23 @@ impl Paced {
     }
 }
 
+/// Gives back what a request that is not sent would have cost: who waited for it has gone away.
+struct Refund<'a>(&'a Mutex<Pace>);
+
+impl Drop for Refund<'_> {
+    fn drop(&mut self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).refund();
+    }
+}
+
 #[async_trait]
 impl HttpClient for Paced {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
         let wait = self.pace.lock().unwrap_or_else(PoisonError::into_inner).wait(Instant::now());
         if !wait.is_zero() {
+            let unsent = Refund(&self.pace);
             sleep(wait).await;
+            std::mem::forget(unsent);
         }
         let answer = self.client.execute_request(request).await?;
         match answer.status() {

@@ -83,6 +83,6 @@ impl TokenKeeper {
 }
 
 fn comes_again(failure: &Failure) -> bool {
-    matches!(failure.code, Code::RateLimited | Code::StoreUnavailable | Code::KeySourceUnavailable)
-        || matches!(failure.verdict, Verdict::Defer { .. })
+    let away = matches!(failure.code, Code::RateLimited | Code::StoreUnavailable | Code::KeySourceUnavailable);
+    away && !failure.of_one || matches!(failure.verdict, Verdict::Defer { .. })
 }

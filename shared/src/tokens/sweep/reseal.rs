@@ -6,8 +6,7 @@ use sealpost_schemas::{Code, RotationCounts};
 
 use super::super::quarantine;
 use super::{Position, TokenKeeper, Walk, resealed};
-use crate::failure::{Failure, Verdict};
-use crate::keys::KeyError;
+use crate::failure::Failure;
 use crate::records::{EntryId, Record, RecordId, Saved, Sealed, SealedResult, State, StoreError};
 use crate::seal::{Key, KeyId, KeyRef};
 
@@ -72,7 +71,14 @@ impl TokenKeeper {
         // those of one tenant are under one key, those of another may be under another
         while let Some(key) = anew.first().map(|(_, sealed): &(Record, Sealed)| sealed.key().clone()) {
             let these: Vec<_> = anew.extract_if(.., |(_, sealed)| *sealed.key() == key).collect();
-            let saved = self.noticed(&key, self.store.reseal(walk.sweep.shard, &key, &these).await)?;
+            let saved = match self.noticed(&key, self.store.reseal(walk.sweep.shard, &key, &these).await) {
+                // there must be a newer version, of this key: it is looked for with the next look
+                Err(error) if error.code() == Code::KeyRetired => {
+                    moved.extend(these.into_iter().map(|(record, _)| record.id));
+                    continue;
+                }
+                saved => saved?,
+            };
             for (saved, (record, _)) in saved.into_iter().zip(these) {
                 match saved {
                     Saved::Written(_) => done.push(Ok(resealed(true))),
@@ -107,13 +113,13 @@ impl TokenKeeper {
         }
         let old = match at_hand.old.take() {
             Some((name, key)) if name == *record.key() => key,
-            _ => self.keys.get(record.key()).await.map_err(of_one_key)?,
+            _ => self.keys.get(record.key()).await?,
         };
         at_hand.old = Some((record.key().clone(), Arc::clone(&old)));
         if !known {
             // it was sealed under another rule: whose key it is to have, only its content says
             let content = self.open(&record, None, walk.sweep.now).await?;
-            at_hand.new = Some(self.keys.newest_of(&content.connection.tenant).await.map_err(of_one_key)?);
+            at_hand.new = Some(self.keys.newest_of(&content.connection.tenant).await?);
         }
         let Some((newest, key)) = &at_hand.new else { return Ok(None) };
         match record.seal_anew(&old, newest, key) {
@@ -129,7 +135,7 @@ impl TokenKeeper {
         let known = at_hand.new.take().filter(|(name, _)| name.id == *id);
         Ok(at_hand.new.insert(match known {
             Some(known) => known,
-            None => self.keys.newest(id.clone()).await.map_err(of_one_key)?,
+            None => self.keys.newest(id.clone()).await?,
         }))
     }
 
@@ -143,11 +149,11 @@ impl TokenKeeper {
             let Some(target) = template.shared().or_else(|| template.may_name(own).then_some(own)) else {
                 return Ok(resealed(false));
             };
-            let (newest, key) = self.keys.newest(target.clone()).await.map_err(of_one_key)?;
+            let (newest, key) = self.keys.newest(target.clone()).await?;
             if *result.key() == newest {
                 return Ok(resealed(false));
             }
-            let old = self.keys.get(result.key()).await.map_err(of_one_key)?;
+            let old = self.keys.get(result.key()).await?;
             let bytes = result.seal_anew(&old, &newest, &key).map_err(|error| {
                 Failure::reject(Code::Quarantined, format!("the result of ledger entry {id}: {error}; restore it"))
             })?;
@@ -158,11 +164,4 @@ impl TokenKeeper {
         }
         Err(Failure::retry(Code::Conflict, format!("ledger entry {id} moved under every attempt to seal it anew")))
     }
-}
-
-/// A key that is not set up right is a trouble of what is sealed under it; the walk goes on with the others.
-fn of_one_key(error: KeyError) -> Failure {
-    let misconfigured = matches!(error, KeyError::Misconfigured { .. });
-    let failure = Failure::from(error);
-    if misconfigured { Failure { verdict: Verdict::Reject, ..failure } } else { failure }
 }

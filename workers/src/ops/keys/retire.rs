@@ -91,11 +91,16 @@ pub(crate) async fn switch_off(store: &Store, source: &Keys, key: &KeyRef) -> Re
 
 /// The key that has the version.
 async fn key_of(args: &Retire, store: &Store, keys: &SealingKeys) -> Result<KeyId, String> {
-    if let Some(id) = args.key.as_ref().or_else(|| keys.template().shared()) {
-        return Ok(id.clone());
-    }
     let known = store.holdings().await.map_err(|error| error.to_string())?;
     let ids: BTreeSet<_> = known.into_keys().map(|key| key.id).collect();
+    if let Some(id) = args.key.as_ref().or_else(|| keys.template().shared()) {
+        // a vault takes one for the other, and the store does not
+        let meant = ids.iter().find(|known| *known != id && known.as_str().eq_ignore_ascii_case(id.as_str()));
+        return match meant {
+            Some(meant) => Err(format!("retiring a version of {id}: the key in use is called {meant}")),
+            None => Ok(id.clone()),
+        };
+    }
     let mut having = Vec::new();
     for id in ids {
         let versions = keys.source().versions(&id).await.unwrap_or_default();

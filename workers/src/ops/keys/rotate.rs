@@ -30,13 +30,24 @@ pub struct Rotate {
 pub(super) async fn run(args: &Rotate) -> Result<(), String> {
     let config = Config::read(&args.common.config)?;
     let keys = Keys::prepare(&config.keys).await?;
+    let mut failed = Vec::new();
     for id in wanted(args, &config, &keys).await? {
-        let version = keys.rotate(&id, SystemClock.now()).await.map_err(|error| error.to_string())?;
+        let version = match keys.rotate(&id, SystemClock.now()).await {
+            Ok(version) => version,
+            // one tenant's trouble is no other's
+            Err(error) => {
+                failed.push(error.to_string());
+                continue;
+            }
+        };
         if args.json {
             screen::print_json(&json!({"key": id, "version": version, "keyring": keys.place()}))?;
         } else {
             screen::print(&format!("{id} has the new version {version}."))?;
         }
+    }
+    if !failed.is_empty() {
+        return Err(failed.join("\n"));
     }
     if args.json {
         return Ok(());
@@ -65,7 +76,8 @@ async fn wanted(args: &Rotate, config: &Config, keys: &Keys) -> Result<Vec<KeyId
     if args.all {
         let (store, _) = open::store(config).await?;
         let held = store.holdings().await.map_err(|error| error.to_string())?;
-        let mut ids: Vec<_> = held.into_keys().map(|key| key.id).filter(|id| template.may_name(id)).collect();
+        let held = held.into_iter().filter(|(_, holding)| holding.held > 0);
+        let mut ids: Vec<_> = held.map(|(key, _)| key.id).filter(|id| template.may_name(id)).collect();
         ids.dedup();
         return Ok(ids);
     }
