@@ -49,7 +49,7 @@ pub fn describe() {
     for outcome in [Fetch::Good, Fetch::Failed] {
         counter!(KEY_FETCHES, "outcome" => outcome.label()).increment(0);
     }
-    for act in [Act::Publish, Act::Exchange, Act::Refresh] {
+    for act in [Act::Publish, Act::Exchange, Act::Refresh, Act::Notice] {
         counter!(UNKNOWN_OUTCOMES, "act" => act.label()).increment(0);
     }
     counter!(ID_TOKENS_UNVERIFIED).increment(0);
@@ -167,6 +167,8 @@ pub enum Act {
     Exchange,
     /// The refresh of a connection's tokens.
     Refresh,
+    /// A text message about how a job ended.
+    Notice,
 }
 
 impl Act {
@@ -175,6 +177,7 @@ impl Act {
             Self::Publish => "publish",
             Self::Exchange => "exchange",
             Self::Refresh => "refresh",
+            Self::Notice => "notice",
         }
     }
 }

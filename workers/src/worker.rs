@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::exchange::{self, Exchange};
+use crate::notify::{self, Means, Notify};
 use crate::ops_port::{self, Readiness};
 use crate::providers::Catalogue;
 use crate::publish::{self, Publish};
@@ -46,6 +47,8 @@ pub enum StepName {
     Rotate,
     /// Shards sealed anew.
     RotateShard,
+    /// Text messages about how jobs ended.
+    Notify,
     /// All of them.
     All,
 }
@@ -152,15 +155,30 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     for (provider, problem) in catalogue.unreadable_secrets() {
         tracing::warn!(%provider, problem, "its token calls will fail");
     }
+    let means = config.notify.as_ref().map(Means::read).transpose()?.map(Arc::new);
+    if let Some(problem) = means.as_ref().and_then(|means| means.unreadable_secret()) {
+        tracing::warn!(problem, "no notice will be sent");
+    }
+    if means.is_none() && steps.contains(&StepName::Notify) {
+        return Err("the configuration has no [notify], which says what sends notices".into());
+    }
     let process = Process::start(config).await?;
     let http: Client =
         http::client(process.config.http.limit()).map_err(|e| format!("cannot make an HTTP client: {e}"))?;
     process.connected().await?;
     let Process { config, broker, store, keys, stop } = process;
     let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());
-    let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace, replies };
+    let runner = Runner {
+        broker: broker.clone(),
+        clock: SystemClock,
+        stop: stop.clone(),
+        grace,
+        replies,
+        notices: means.is_some(),
+    };
     let ledger = |kind| Ledger::new(kind, store.clone(), keys.clone(), SystemClock, config.http.limit());
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
+    let notice_ledger = ledger(notify::LEDGER);
     let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock) };
     let keeper = Arc::new(TokenKeeper::new(store.clone(), keys, calls));
     let running = TaskTracker::new();
@@ -178,8 +196,12 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
             keeper: keeper.clone(),
             ledger: publish_ledger,
             catalogue: catalogue.clone(),
-            http,
+            http: http.clone(),
+            notices: means.is_some(),
         }));
+    }
+    if let Some(means) = means.filter(|_| StepName::Notify.chosen(steps)) {
+        running.spawn(runner.clone().work(Notify { ledger: notice_ledger, means, http }));
     }
     if StepName::Rotate.chosen(steps) {
         running.spawn(runner.clone().work(Rotate { keeper: keeper.clone() }));

@@ -7,6 +7,7 @@ use sealpost_shared::config::Config;
 use sealpost_shared::keys::{IndexKey, KeySource};
 
 use super::Finding;
+use crate::notify::Means;
 use crate::ops::screen::time;
 use crate::providers::Catalogue;
 use crate::worker;
@@ -19,7 +20,16 @@ pub(super) async fn check(config: &Config) -> (Vec<Finding>, Option<Arc<IndexKey
         let names: Vec<_> = all.all().map(|(id, _)| id.to_string()).collect();
         format!("{}: {}", config.providers.display(), names.join(", "))
     }));
-    let unreadable = secrets(config, catalogue.as_ref().ok());
+    let means = config.notify.as_ref().map(|notify| (notify, Means::read(notify)));
+    found.extend(means.as_ref().map(|(notify, means)| {
+        Finding::of("notices", means, |means| {
+            let languages: Vec<_> = means.languages().collect();
+            format!("{}: {}, texts in {}", notify.gateways.display(), notify.gateway, languages.join(", "))
+        })
+    }));
+    let mut unreadable = secrets(config, catalogue.as_ref().ok());
+    let gateway = means.and_then(|(notify, means)| Some((notify, means.ok()?.unreadable_secret()?)));
+    unreadable.extend(gateway.map(|(notify, problem)| format!("gateway {}: auth: {problem}", notify.gateway)));
     let problems: Vec<_> = unreadable.into_iter().map(|problem| Finding::wrong("secrets", problem)).collect();
     if problems.is_empty() {
         found.push(Finding::good("secrets", "all can be read"));
