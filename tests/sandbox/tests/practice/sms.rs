@@ -13,7 +13,8 @@ async fn send(sandbox: &Sandbox, body: &Value) -> reqwest::Response {
 async fn a_message_is_in_the_inbox_once_for_each_key() {
     let sandbox = Sandbox::start();
     let body = json!({"to": "+237650000000", "text": "é{}€", "reference": "r"});
-    let under = |key| sandbox.post("/sms/messages").header("X-Api-Key", "sandbox-sms-key").header("Idempotency-Key", key);
+    let under =
+        |key| sandbox.post("/sms/messages").header("X-Api-Key", "sandbox-sms-key").header("Idempotency-Key", key);
     for (key, status, id) in [("k1", 201, "sms-1"), ("k1", 200, "sms-1"), ("k2", 201, "sms-2")] {
         let answer = under(key).json(&body).send().await.expect("sent");
         assert_eq!(answer.status(), status, "{key}");
