@@ -26,6 +26,9 @@ pub(super) const KEY: &str = "tokens";
 /// Our secret at the practice platform, which is practice only.
 const PRACTICE_SECRET: &str = "sealpost-secret";
 
+/// Our key at its gateway for text messages, too.
+const SMS_KEY: &str = "sandbox-sms-key";
+
 /// How long a program of ours may take to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -164,6 +167,8 @@ fn configure(folder: &Path, broker: &str, store: &str, practice: &str) -> Result
     write("store.url", store)?;
     write("practice.secret", PRACTICE_SECRET)?;
     write("providers.toml", &entry("practice", practice))?;
+    write("sms.key", SMS_KEY)?;
+    write("gateways.toml", &include_str!("stack/gateway.toml").replace("PRACTICE", practice))?;
     write("sealpost.toml", include_str!("stack/sealpost.toml"))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sealpost_schemas::codec::without_value;
-use sealpost_schemas::{Message, Queued, RotationMode, RotationTick};
+use sealpost_schemas::{Message, Notify, PublishJob, Queued, RotationMode, RotationTick};
 use sealpost_shared::clock::{Clock, SystemClock};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -55,6 +55,8 @@ pub(super) struct Whose {
 pub(super) struct Text {
     user: String,
     text: String,
+    /// Who gets a text message about it.
+    notify: Option<Notify>,
 }
 
 #[derive(Deserialize)]
@@ -93,7 +95,7 @@ impl Act {
 pub(super) async fn act(act: Act, board: Board, world: Arc<World>) -> Result<Value, String> {
     match act {
         Act::Connect(Whose { user }) => connect(&user, board, world).await,
-        Act::Publish(Text { user, text }) => publish(&user, text.trim(), &board, &world).await,
+        Act::Publish(Text { user, text, notify }) => publish(&user, text.trim(), notify, &board, &world).await,
         Act::Expire(Whose { user }) => expire(&user, &board, &world).await,
         Act::Rotate => rotate(&board, &world).await,
         Act::Break(Broken { kind, user }) => trouble::cause(kind, &user, &board, &world).await,
@@ -129,11 +131,17 @@ async fn connect(user: &str, board: Board, world: Arc<World>) -> Result<Value, S
 }
 
 /// Sends a job. What becomes of it is heard as an event.
-pub(super) async fn publish(user: &str, text: &str, board: &Board, world: &World) -> Result<Value, String> {
+pub(super) async fn publish(
+    user: &str,
+    text: &str,
+    notify: Option<Notify>,
+    board: &Board,
+    world: &World,
+) -> Result<Value, String> {
     if text.is_empty() || text.chars().count() > MAX_TEXT {
         return Err(format!("a post here has 1 to {MAX_TEXT} characters"));
     }
-    let job = job(user, text)?;
+    let job = PublishJob { notify, ..job(user, text)? };
     send(&job, (user, &format!("“{text}”")), board, world).await
 }
 

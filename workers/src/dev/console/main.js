@@ -3,7 +3,7 @@
 import { $ } from "./dom.js";
 import { ask, say } from "./ask.js";
 import { flow } from "./flow.js";
-import { accounts, jobs, letters, log, processes, sweep, versions, wall } from "./panels.js";
+import { accounts, jobs, letters, log, phones, processes, sweep, versions, wall } from "./panels.js";
 
 const PHASES = { starting: "starting", running: "running", ending: "ending" };
 
@@ -15,6 +15,7 @@ function show(view) {
   accounts(view);
   jobs(view);
   wall(view);
+  phones(view);
   sweep(view);
   versions(view);
   letters(view);
@@ -59,7 +60,9 @@ $("connect-form").addEventListener("submit", async (event) => {
 
 $("publish-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  ask("publish", { user: user(), text: $("publish-text").value }, event.submitter);
+  const phone = $("publish-phone").value.replaceAll(/\s/g, "");
+  const notify = phone ? { phone, language: $("publish-language").value } : null;
+  ask("publish", { user: user(), text: $("publish-text").value, notify }, event.submitter);
 });
 
 $("rotate").addEventListener("click", (event) => ask("rotate", {}, event.currentTarget));
