@@ -1,4 +1,4 @@
-//! Prism, which others wrote, serving the OpenAPI document of Twilio's API: it refuses what the document does not allow, and
+//! Prism, which others wrote, serving the `OpenAPI` document of Twilio's API: it refuses what the document does not allow, and
 //! sends nothing. Both are installed by version from npm into `.sealpost/` when they are first wanted.
 
 use reqwest::Client;

@@ -109,7 +109,7 @@ impl Step for Notify {
             Turn::Act(claim) => self.act(notice, claim).await,
             Turn::Busy(after) => Err(busy(after)),
             Turn::Doubt(doubt) => self.doubt(notice, &doubt).await,
-            Turn::Settled(standing) => of(standing),
+            Turn::Settled(standing) => of(&standing),
             Turn::Reused => Err(Failure::reject(Code::IdReused, "another notice has this id")),
         }
     }
@@ -170,7 +170,7 @@ impl Notify {
         noticed: Noticed,
     ) -> Result<Noticed, Failure> {
         match self.ledger.settle(sending, outcome, &noticed).await {
-            Ok(standing) => of(standing),
+            Ok(standing) => of(&standing),
             Err(failure) => {
                 tracing::error!(notice.id = %notice.id, reason = failure.message, "what became of a notice is not written down");
                 Ok(noticed)
@@ -180,7 +180,7 @@ impl Notify {
 
     /// A request was sent, and nobody is there to say how it ended: never again, but under the gateway's idempotency key.
     async fn doubt(&self, notice: &Notice, doubt: &Doubt) -> Result<Noticed, Failure> {
-        if !self.means.gateway.repeatable_for().is_some_and(|window| doubt.since < window) {
+        if self.means.gateway.repeatable_for().is_none_or(|window| doubt.since >= window) {
             return Ok(unknown(notice, "sending a notice: the gateway's answer was lost"));
         }
         if !doubt.left.is_zero() {
@@ -194,9 +194,9 @@ impl Notify {
 }
 
 /// As the ledger knows it.
-fn of(standing: Standing<Noticed>) -> Result<Noticed, Failure> {
+fn of(standing: &Standing<Noticed>) -> Result<Noticed, Failure> {
     match standing {
-        Standing::Done(noticed) | Standing::Conflict(noticed) => Ok(noticed),
+        Standing::Done(noticed) | Standing::Conflict(noticed) => Ok(*noticed),
         Standing::Unknown => Ok(Noticed::Unknown),
         Standing::Open => Err(busy(LOOK_AGAIN)),
     }

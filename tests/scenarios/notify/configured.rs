@@ -4,8 +4,9 @@ use sealpost_tests::command::run;
 use sealpost_tests::pipeline::text_of;
 use sealpost_tests::{Pipeline, Worker};
 use serde_json::json;
+use tokio::time::timeout;
 
-use super::{job, notice, noticed, pipeline, texts};
+use super::{SOON, job, notice, noticed, pipeline, texts};
 
 /// Names the texts' file in the configuration.
 fn with_texts(pipeline: &Pipeline, texts: &str) {
@@ -16,7 +17,7 @@ fn with_texts(pipeline: &Pipeline, texts: &str) {
 
 /// What a worker says in refusing to start, and `check` too.
 async fn refused(pipeline: &Pipeline, told: &str) {
-    let said = run(pipeline, &["work", "notify"]).await;
+    let said = timeout(SOON, run(pipeline, &["work", "notify"])).await.unwrap_or_else(|_| panic!("it works: {told}"));
     assert!(!said.good && said.stderr.contains(told), "{}", said.stderr);
     let said = run(pipeline, &["check", "--json"]).await;
     let checks = said.json()["checks"].clone();
@@ -53,7 +54,7 @@ async fn a_gateway_or_a_text_that_cannot_work_is_refused_at_the_start_with_file_
         refused(&pipeline, told).await;
     }
     pipeline.write("sealpost.toml", &config.replace("[notify]\ngateway = 'practice'\n", ""));
-    let said = run(&pipeline, &["work", "notify"]).await;
+    let said = timeout(SOON, run(&pipeline, &["work", "notify"])).await.expect("it works");
     assert!(!said.good && said.stderr.contains("has no [notify]"), "{}", said.stderr);
 }
 

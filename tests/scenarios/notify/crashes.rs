@@ -75,12 +75,11 @@ async fn interrupted(keys: &str, point: Point) -> (usize, &'static str) {
         _ => {}
     }
     pipeline.send("notice.v1", &notice("en", "published")).await;
-    match &redis {
-        Some(redis) => redis.reached().await,
-        None => {
-            let fired = async || pipeline.sandbox.stats().await["faults_fired"] == 1;
-            until("the gateway is asked", SOON, fired).await;
-        }
+    if let Some(redis) = &redis {
+        redis.reached().await;
+    } else {
+        let fired = async || pipeline.sandbox.stats().await["faults_fired"] == 1;
+        until("the gateway is asked", SOON, fired).await;
     }
     victim.kill9().await;
 

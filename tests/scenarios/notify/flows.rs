@@ -193,3 +193,25 @@ async fn a_phone_that_is_none_is_a_job_that_cannot_be_read_and_its_number_is_not
     }
     assert_eq!(pipeline.sandbox.stats().await["sms"], json!({}), "{GATEWAY} was asked");
 }
+
+#[tokio::test]
+async fn a_job_that_is_posted_does_not_fail_since_the_broker_did_not_take_its_notice() {
+    let pipeline = pipeline("").await;
+    let worker = pipeline.worker_with(&["publish", "exchange"], &[]).await;
+    pipeline.connect("ada").await;
+    let vhost = pipeline.rig.amqp_url().rsplit('/').next().unwrap().to_owned();
+    let queue = format!("/api/queues/{vhost}/notices");
+    pipeline.rig.broker.manage(reqwest::Method::DELETE, &queue, None).await;
+    // its last attempt
+    let job = job("x", "en");
+    let properties = properties("publish-job.v1", job["id"].as_str().unwrap()).with_headers(attempt(12));
+    let correlation = pipeline.send_raw("publish-job.v1", job.to_string().as_bytes(), properties).await;
+    worker.measured("sealpost_jobs_total", &["queue=\"publish-jobs\"", "deferred"], 1).await;
+    assert_eq!(worker.metric("sealpost_publishes_total", &["follow-up", "unroutable"]).await, 1);
+    // somebody declares it anew
+    let _other = pipeline.worker_with(&["notify"], &[]).await;
+    assert_eq!(pipeline.answer(&correlation).await.json()["outcome"], "published");
+    assert!(texts(&pipeline, 1).await[0].starts_with("Your post on practice is online."));
+    assert_eq!(pipeline.sandbox.posts().await.len(), 1);
+    assert!(pipeline.events("publish.failed").await.is_empty());
+}

@@ -1,7 +1,10 @@
 //! A number is in the queue and in the request to the gateway, and nowhere else.
 
+use std::fmt::Write;
+
 use lapin::types::AMQPValue;
 use sealpost_tests::command::run;
+use sealpost_tests::pipeline::text_of;
 use sealpost_tests::{Message, Worker};
 use serde_json::json;
 
@@ -30,7 +33,10 @@ async fn tells_nothing(worker: &Worker) {
 
 #[tokio::test]
 async fn a_number_is_in_no_log_at_the_finest_level_no_measure_event_header_or_file_of_the_store() {
-    let pipeline = pipeline("").await;
+    let pipeline = pipeline("headers = { X-To = '{recipient}' }\n").await;
+    // also where it is in the address
+    let entry = text_of(&pipeline.rig.folder().join("gateways.toml"));
+    pipeline.write("gateways.toml", &entry.replace(GATEWAY, &format!("{GATEWAY}?to={{recipient}}")));
     let worker = pipeline.worker_with(&["all"], &[("SEALPOST_LOG", "trace,lapin=off")]).await;
     pipeline.connect("ada").await;
     let phone = format!("+237{DIGITS}");
@@ -99,7 +105,7 @@ async fn redis_content(pipeline: &sealpost_tests::Pipeline) -> String {
     let mut all = String::new();
     for key in keys {
         let bytes: Vec<u8> = redis::cmd("DUMP").arg(&key).query_async(&mut redis).await.unwrap();
-        all += &format!("{key} {}\n", String::from_utf8_lossy(&bytes));
+        writeln!(all, "{key} {}", String::from_utf8_lossy(&bytes)).unwrap();
     }
     all
 }

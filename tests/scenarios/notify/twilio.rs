@@ -1,4 +1,4 @@
-//! The entry of Twilio in the example, against Twilio's own OpenAPI document as Prism serves it.
+//! The entry of Twilio in the example, against Twilio's own `OpenAPI` document as Prism serves it.
 
 use sealpost_tests::machine::workspace;
 use sealpost_tests::prism::Prism;

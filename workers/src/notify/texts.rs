@@ -16,8 +16,8 @@ use serde_json::Value;
 use self::template::{Plain, Template};
 use super::gsm7::{MAX_SEPTETS, length};
 
-/// The texts of an operator who writes none.
-const BUILT_IN: &str = include_str!("texts/texts.toml");
+/// The texts of an operator who writes none: the example is what is built in.
+const BUILT_IN: &str = include_str!("../../../examples/texts.toml");
 
 /// The texts of every language, by its tag.
 #[derive(Clone, Debug)]

@@ -148,6 +148,7 @@ impl Gateway {
     }
 
     /// Why we cannot prove who we are, if so.
+    #[must_use]
     pub fn unreadable_secret(&self) -> Option<String> {
         self.auth.as_ref()?.secret().err()
     }

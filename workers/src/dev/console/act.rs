@@ -31,7 +31,7 @@ pub(super) enum Act {
     /// A user connects an account.
     Connect(Whose),
     /// A post in a user's name.
-    Publish(Text),
+    Publish(Posting),
     /// The platform ends a user's access token, and does not say so.
     Expire(Whose),
     /// A new version of the key, and everything sealed anew under it.
@@ -52,7 +52,7 @@ pub(super) struct Whose {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Text {
+pub(super) struct Posting {
     user: String,
     text: String,
     /// Who gets a text message about it.
@@ -95,7 +95,7 @@ impl Act {
 pub(super) async fn act(act: Act, board: Board, world: Arc<World>) -> Result<Value, String> {
     match act {
         Act::Connect(Whose { user }) => connect(&user, board, world).await,
-        Act::Publish(Text { user, text, notify }) => publish(&user, text.trim(), notify, &board, &world).await,
+        Act::Publish(Posting { user, text, notify }) => publish(&user, text.trim(), notify, &board, &world).await,
         Act::Expire(Whose { user }) => expire(&user, &board, &world).await,
         Act::Rotate => rotate(&board, &world).await,
         Act::Break(Broken { kind, user }) => trouble::cause(kind, &user, &board, &world).await,

@@ -4,7 +4,7 @@ use sealpost_schemas::Phone;
 use sealpost_shared::http::Answered;
 use serde_json::json;
 
-use super::{Gateway, GatewayError};
+use super::{Gateway, GatewayError, Gateways};
 
 const GOOD: &str =
     "url = 'https://sms.example/{key}'\nform = { to = '{recipient}', text = '{text}' }\nmessage_id = '/id'\n";
@@ -46,6 +46,15 @@ fn an_entry_that_cannot_work_is_refused_where_it_is_wrong() {
         assert!(error.contains(named), "{error}");
         assert!(!error.contains("hunter2") || error.contains("TOML"), "{error}");
     }
+}
+
+#[test]
+fn the_example_is_read_as_it_stands() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/gateways.toml");
+    let gateways = Gateways::read(&file).unwrap();
+    assert_eq!(gateways.names().collect::<Vec<_>>(), ["generic", "twilio"]);
+    let repeatable = |name| gateways.get(name).unwrap().repeatable_for().is_some();
+    assert_eq!((repeatable("generic"), repeatable("twilio")), (true, false));
 }
 
 fn said(more: &str, status: u16, body: &str) -> Result<Option<String>, GatewayError> {
