@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! codes {
     ($($variant:ident = $name:literal: $sentence:literal,)+) => {
         /// A stable failure code, in kebab-case on the wire.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
         pub enum Code { $(#[doc = $sentence] #[serde(rename = $name)] $variant,)+ }
 
         impl Code {

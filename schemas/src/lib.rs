@@ -11,6 +11,7 @@ mod exchange;
 mod failure;
 pub mod generated;
 mod message;
+mod notice;
 mod publish;
 mod rotation;
 mod secret;
@@ -23,6 +24,7 @@ pub use exchange::{
 };
 pub use failure::{FailureReport, ProviderError};
 pub use message::{Announced, Answer, Message, Queued, queues};
+pub use notice::{Language, Notice, Phone};
 pub use publish::{Content, DeviceTokens, Notify, PublishJob, PublishOutcome, PublishResult, Raw, Remote, TextContent};
 pub use rotation::{RotationCounts, RotationMode, RotationScope, RotationShard, RotationTick};
 pub use secret::{SealedSecret, Secret};

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::codec::Encoding;
-use crate::{FailureReport, Name, Owner};
+use crate::{FailureReport, Name, Notice, Owner};
 
 /// The work queues, each a message's plural.
 pub mod queues {
@@ -18,10 +18,12 @@ pub mod queues {
     pub const ROTATION_TICKS: &str = "rotation-ticks";
     /// `rotation-shard` messages.
     pub const ROTATION_SHARDS: &str = "rotation-shards";
+    /// `notice` messages.
+    pub const NOTICES: &str = "notices";
     /// The work queues that producers write to, each through an exchange of its own.
     pub const PRODUCERS: &[&str] = &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS];
     /// Every work queue.
-    pub const ALL: &[&str] = &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS, ROTATION_SHARDS];
+    pub const ALL: &[&str] = &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS, ROTATION_SHARDS, NOTICES];
 }
 
 /// A message of the contract. AMQP `type` carries name and version, `message_id` the id.
@@ -62,7 +64,12 @@ pub trait Queued: Message {
         None
     }
 
-    /// The same for a message that could not be read, of which only an id may be known.
+    /// Tells the person whom the message names of the same failure, without an id yet. `None`: it names nobody.
+    fn notice(&self, _failure: &FailureReport) -> Option<Notice> {
+        None
+    }
+
+    /// The result that tells of a failure of a message that could not be read, of which only an id may be known.
     #[must_use]
     fn unread(_id: Uuid, _message: Uuid, _failure: FailureReport) -> Option<Answer> {
         None

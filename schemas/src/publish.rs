@@ -9,7 +9,10 @@ use uuid::Uuid;
 use crate::connection::default_label;
 use crate::message::queues::PUBLISH_JOBS;
 use crate::tagged::tagged;
-use crate::{Announced, Answer, Connection, FailureReport, Message, Name, Owner, ProviderId, Queued, Secret};
+use crate::{
+    Announced, Answer, Connection, FailureReport, Language, Message, Name, Notice, Owner, Phone, ProviderId, Queued,
+    Secret,
+};
 
 /// Asks for content to be published on a user's behalf.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -121,9 +124,9 @@ pub struct DeviceTokens {
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Notify {
     /// The telephone number, E.164.
-    pub phone: String,
+    pub phone: Phone,
     /// The language of the text, as in `fr`.
-    pub language: String,
+    pub language: Language,
 }
 
 /// How a job ended.
@@ -216,6 +219,10 @@ impl Queued for PublishJob {
     fn failed(&self, id: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = PublishResult { failure: Some(failure), ..self.result(id, PublishOutcome::Failed) };
         Answer::of(result).ok()
+    }
+    fn notice(&self, failure: &FailureReport) -> Option<Notice> {
+        let result = self.result(Uuid::nil(), PublishOutcome::Failed);
+        Notice::of(self, &PublishResult { failure: Some(failure.clone()), ..result })
     }
     fn unread(id: Uuid, job: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = PublishResult::new(id, job, PublishOutcome::Failed);

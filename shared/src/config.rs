@@ -42,6 +42,8 @@ pub struct Config {
     /// What the scheduler publishes.
     #[serde(default)]
     pub schedule: Schedule,
+    /// Text messages about how jobs ended; without this nobody is sent any, and a job that asks for one is refused.
+    pub notify: Option<Notify>,
 }
 
 /// RabbitMQ.
@@ -118,6 +120,22 @@ pub struct Schedule {
     pub refresh: Option<String>,
 }
 
+/// Text messages about how jobs ended.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    /// The name of the gateway that sends them.
+    pub gateway: String,
+    /// The gateways' file.
+    #[serde(default = "default_gateways")]
+    pub gateways: PathBuf,
+    /// The texts' file; without one they are as built in.
+    pub texts: Option<PathBuf>,
+    /// The language of those in whose own there are no texts.
+    #[serde(default = "default_language")]
+    pub language: String,
+}
+
 /// A secret: `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ vault = "name" }`, never in the file itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -180,7 +198,9 @@ impl Config {
         config.broker.url.resolve(folder);
         config.store.url.resolve(folder);
         config.keys.resolve(folder);
-        for path in std::iter::once(&mut config.providers).chain(&mut config.http.ca) {
+        let notify = config.notify.as_mut().map(|notify| [Some(&mut notify.gateways), notify.texts.as_mut()]);
+        let notify = notify.into_iter().flatten().flatten();
+        for path in std::iter::once(&mut config.providers).chain(&mut config.http.ca).chain(notify) {
             *path = folder.join(&*path);
         }
         Ok(config)
@@ -248,6 +268,14 @@ fn default_shards() -> u16 {
 
 fn default_limit() -> NonZeroU16 {
     NonZeroU16::MIN.saturating_add(19)
+}
+
+fn default_gateways() -> PathBuf {
+    "gateways.toml".into()
+}
+
+fn default_language() -> String {
+    "en".into()
 }
 
 fn default_listen() -> SocketAddr {

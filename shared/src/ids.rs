@@ -1,6 +1,6 @@
 //! Ids of messages: fresh ones, and those derived from what they follow.
 
-use sealpost_schemas::{Connection, Owner, RotationScope};
+use sealpost_schemas::{Connection, Message, Notice, Owner, RotationScope};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -24,6 +24,14 @@ pub fn follow_up(owner: Option<&Owner>, message: Uuid, name: &str, outcome: &str
         text.extend_from_slice(part.as_bytes());
     }
     Uuid::new_v5(&message, &text)
+}
+
+/// The id of a notice: one for each outcome of a job, however often that is told, and another one when it tells of new tokens
+/// too.
+#[must_use]
+pub fn notice(notice: &Notice) -> Uuid {
+    let outcome = serde_json::json!([notice.outcome, notice.tokens_refreshed]).to_string();
+    follow_up(Some(&notice.owner), notice.job, Notice::NAME, &outcome)
 }
 
 /// The rotation that a tick of this scope begins. What is not about everything is never taken for what is, whatever id its

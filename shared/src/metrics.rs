@@ -51,7 +51,7 @@ pub fn describe() {
     for outcome in [Fetch::Good, Fetch::Failed] {
         counter!(KEY_FETCHES, "outcome" => outcome.label()).increment(0);
     }
-    for act in [Act::Publish, Act::Exchange, Act::Refresh] {
+    for act in [Act::Publish, Act::Exchange, Act::Refresh, Act::Notice] {
         counter!(UNKNOWN_OUTCOMES, "act" => act.label()).increment(0);
     }
     counter!(ID_TOKENS_UNVERIFIED).increment(0);
@@ -178,6 +178,8 @@ pub enum Act {
     Exchange,
     /// The refresh of a connection's tokens.
     Refresh,
+    /// A text message about how a job ended.
+    Notice,
 }
 
 impl Act {
@@ -186,6 +188,7 @@ impl Act {
             Self::Publish => "publish",
             Self::Exchange => "exchange",
             Self::Refresh => "refresh",
+            Self::Notice => "notice",
         }
     }
 }

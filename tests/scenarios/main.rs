@@ -20,6 +20,7 @@ mod import_rules;
 mod keeper;
 mod keys;
 mod ledger;
+mod notify;
 mod operations;
 mod producer_in_python;
 mod records;

@@ -17,6 +17,7 @@ pub mod node;
 pub mod oidc_peer;
 pub mod own;
 pub mod pipeline;
+pub mod prism;
 pub mod processes;
 pub mod proxy;
 pub mod python;

@@ -94,6 +94,12 @@ impl Sandbox {
         posts["posts"].as_array().expect("a list of posts").clone()
     }
 
+    /// Every text message, oldest first.
+    pub async fn messages(&self) -> Vec<Value> {
+        let inbox = self.admin(Method::GET, "sms", None).await;
+        inbox["messages"].as_array().expect("a list of messages").clone()
+    }
+
     /// A call of the admin API; panics when it is refused.
     pub async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Value {
         let mut request = self.http.request(method.clone(), format!("http://127.0.0.1:{}/admin/{path}", self.port));

@@ -1,8 +1,10 @@
 //! Sealpost: workers that hold OAuth 2 tokens and act with them.
 
+mod braces;
 pub mod connect;
 pub mod dev;
 pub mod exchange;
+pub mod notify;
 pub mod ops;
 pub mod ops_port;
 pub mod providers;

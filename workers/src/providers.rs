@@ -10,6 +10,7 @@ mod errors;
 mod find;
 #[cfg(test)]
 mod fuzz;
+mod gateway;
 #[cfg(test)]
 mod generated;
 mod publishing;
@@ -22,6 +23,7 @@ mod template;
 pub use call::{Publication, PublishError, publish};
 pub use catalogue::{Api, Catalogue, Provider};
 pub use find::{Found, find};
+pub use gateway::{Gateway, GatewayError, Gateways};
 use publishing::Publishing;
 pub use request::{Request, RequestError};
 pub use summary::Summary;

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use reqwest::Client;
-use sealpost_schemas::{Answer, Code, Content, PublishJob, PublishOutcome, PublishResult};
+use sealpost_schemas::{Answer, Code, Content, Notice, PublishJob, PublishOutcome, PublishResult};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
@@ -36,6 +36,8 @@ pub struct Publish {
     pub catalogue: Arc<Catalogue>,
     /// The HTTP client.
     pub http: Client,
+    /// Whether somebody sends notices here.
+    pub notices: bool,
 }
 
 impl Step for Publish {
@@ -46,7 +48,7 @@ impl Step for Publish {
     async fn run(&self, job: &PublishJob, at: Attempt) -> Result<Self::Output, Failure> {
         let mut events = Vec::new();
         match self.turn(job, at, &mut events).await {
-            Ok(result) => Ok(Told { result, events }),
+            Ok(result) => Ok(Told { notice: Notice::of(job, &result), result, events }),
             Err(failure) => Err(failure.with_events(events)),
         }
     }
@@ -125,8 +127,11 @@ impl Publish {
     }
 
     fn request(&self, job: &PublishJob) -> Result<(Request<'_>, &OAuthProvider), Failure> {
-        if job.device_tokens.is_some() || job.notify.is_some() {
-            let message = "device_tokens and notify are not done by this version";
+        if job.device_tokens.is_some() {
+            return Err(Failure::reject(Code::NotSupported, "device_tokens are not done by this version"));
+        }
+        if job.notify.is_some() && !self.notices {
+            let message = "notify: this worker's configuration has no [notify]; add it with a gateway, then replay";
             return Err(Failure::reject(Code::NotSupported, message));
         }
         let provider = self.catalogue.get(&job.provider).ok_or_else(|| {

@@ -35,6 +35,8 @@ pub struct Runner<C> {
     pub grace: Duration,
     /// Where replies may go.
     pub replies: ReplyPrefixes,
+    /// Whether somebody sends notices here.
+    pub notices: bool,
 }
 
 impl<C: Clock + Clone> Runner<C> {

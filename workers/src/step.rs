@@ -2,9 +2,10 @@
 
 use jiff::Timestamp;
 use sealpost_schemas::codec::Encoding;
-use sealpost_schemas::{Announced, Answer, Code, FailureReport, Message, Queued};
+use sealpost_schemas::{Announced, Answer, Code, FailureReport, Message, Notice, Queued};
 use sealpost_shared::broker::Outgoing;
 use sealpost_shared::failure::Failure;
+use sealpost_shared::ids;
 use uuid::Uuid;
 
 /// What a worker does with one message. The runner decodes, times, publishes what follows, and acks.
@@ -73,6 +74,14 @@ impl FollowUp {
         Ok(Self { queue: M::QUEUE, type_name: M::type_name(), id: message.id(), body })
     }
 
+    /// A notice, under the id that belongs to it.
+    #[must_use]
+    pub fn notice(notice: Notice) -> Option<Self> {
+        let notice = Notice { id: ids::notice(&notice), ..notice };
+        // the messages of the contract all serialize
+        Self::of(&notice).ok()
+    }
+
     /// As the broker takes it.
     #[must_use]
     pub fn outgoing(&self) -> Outgoing {
@@ -118,6 +127,8 @@ pub fn deadline_passed() -> FailureReport {
 
 /// A result, and what happened on the way to it.
 pub struct Told<R> {
+    /// Whom else it is told.
+    pub notice: Option<Notice>,
     /// The result.
     pub result: R,
     /// Events beside it.
@@ -127,6 +138,7 @@ pub struct Told<R> {
 impl<R: FollowUps> FollowUps for Told<R> {
     fn emission(self) -> Result<Emission, serde_json::Error> {
         let mut emission = self.result.emission()?;
+        emission.messages.extend(self.notice.and_then(FollowUp::notice));
         emission.events.extend(self.events);
         Ok(emission)
     }

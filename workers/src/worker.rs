@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::exchange::{self, Exchange};
+use crate::notify::{self, Means, Notify};
 use crate::ops_port::{self, Readiness};
 use crate::providers::Catalogue;
 use crate::publish::{self, Publish};
@@ -48,6 +49,8 @@ pub enum StepName {
     Rotate,
     /// Shards sealed anew.
     RotateShard,
+    /// Text messages about how jobs ended.
+    Notify,
     /// All of them.
     All,
 }
@@ -195,12 +198,35 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     for (provider, problem) in catalogue.unreadable_secrets(&process.secrets, SystemClock.now()).await {
         tracing::warn!(%provider, problem, "its token calls will fail");
     }
+    let means = process
+        .config
+        .notify
+        .as_ref()
+        .map(|notify| Means::read(notify, &process.config.keys))
+        .transpose()?
+        .map(Arc::new);
+    if let Some(means) = &means
+        && let Some(problem) = means.unreadable_secret(&process.secrets).await
+    {
+        tracing::warn!(problem, "no notice will be sent");
+    }
+    if means.is_none() && steps.contains(&StepName::Notify) {
+        return Err("the configuration has no [notify], which says what sends notices".into());
+    }
     process.connected().await?;
     let Process { config, broker, store, keys, secrets, stop } = process;
     let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());
-    let runner = Runner { broker: broker.clone(), clock: SystemClock, stop: stop.clone(), grace, replies };
+    let runner = Runner {
+        broker: broker.clone(),
+        clock: SystemClock,
+        stop: stop.clone(),
+        grace,
+        replies,
+        notices: means.is_some(),
+    };
     let ledger = |kind| Ledger::new(kind, store.clone(), keys.clone(), SystemClock, config.http.limit());
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
+    let (notice_ledger, notice_secrets) = (ledger(notify::LEDGER), secrets.clone());
     let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock), secrets };
     let keeper = Arc::new(TokenKeeper::new(store.clone(), keys, calls));
     let running = TaskTracker::new();
@@ -218,8 +244,12 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
             keeper: keeper.clone(),
             ledger: publish_ledger,
             catalogue: catalogue.clone(),
-            http,
+            http: http.clone(),
+            notices: means.is_some(),
         }));
+    }
+    if let Some(means) = means.filter(|_| StepName::Notify.chosen(steps)) {
+        running.spawn(runner.clone().work(Notify { ledger: notice_ledger, means, http, secrets: notice_secrets }));
     }
     if StepName::Rotate.chosen(steps) {
         running.spawn(runner.clone().work(Rotate { keeper: keeper.clone() }));

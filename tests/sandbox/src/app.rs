@@ -11,6 +11,7 @@ use crate::grants::Grants;
 use crate::log::Log;
 use crate::openid::OpenId;
 use crate::posts::Posts;
+use crate::sms::Inbox;
 use crate::stats::Stats;
 
 /// The platform as it was started, and what has happened since.
@@ -29,6 +30,7 @@ pub(crate) struct State {
     pub(crate) grants: Grants,
     pub(crate) openid: OpenId,
     pub(crate) posts: Posts,
+    pub(crate) sms: Inbox,
     pub(crate) faults: Faults,
     pub(crate) stats: Stats,
     pub(crate) log: Log,
@@ -69,6 +71,7 @@ impl State {
             grants: Grants::default(),
             openid: OpenId::default(),
             posts: Posts::default(),
+            sms: Inbox::default(),
             faults: Faults::default(),
             stats: Stats::default(),
             log: Log::default(),

@@ -1,4 +1,5 @@
-//! The practice platform: an OAuth 2.1 and `OpenID` server and a wall of posts, with faults that can be switched on.
+//! The practice platform: an OAuth 2.1 and `OpenID` server, a wall of posts and a gateway for text messages, with faults that
+//! can be switched on.
 //!
 //! It is what this project is tried out and tested against, so it uses nothing of this project: it cannot share its
 //! mistakes. It is strict where real platforms are strict (single-use codes, rotating refresh tokens with reuse
@@ -20,6 +21,7 @@ mod random;
 mod refusal;
 mod revoke;
 mod scopes;
+mod sms;
 mod stats;
 mod token;
 mod wall;
@@ -121,12 +123,14 @@ fn router(app: &Arc<App>) -> Router {
         .merge(openid::routes())
         .merge(revoke::routes())
         .merge(posts::routes())
+        .merge(sms::routes())
         .merge(wall::routes())
         .layer(axum::middleware::from_fn_with_state(app.clone(), faults::spoil))
         // Below the layer, so that no fault can lock the tests out.
         .merge(admin::routes())
         .merge(faults::routes())
         .merge(openid::admin_routes())
+        .merge(sms::admin_routes())
         .with_state(app.clone())
 }
 

@@ -14,6 +14,8 @@ pub(crate) struct Stats {
     token: BTreeMap<&'static str, Outcomes>,
     /// Calls to make a post: `made`, `repeated` (the same idempotency key again), or the error code.
     posts: Outcomes,
+    /// Text messages: `sent`, `repeated` (the same idempotency key again), or the error code.
+    sms: Outcomes,
     /// Calls to the revocation endpoint: `ok`, `unknown` (a token that is none), or the error code.
     revoke: Outcomes,
     /// How often the keys were asked for.
@@ -27,6 +29,10 @@ impl Stats {
 
     pub(crate) fn count_post(&mut self, outcome: &'static str) {
         *self.posts.entry(outcome).or_default() += 1;
+    }
+
+    pub(crate) fn count_sms(&mut self, outcome: &'static str) {
+        *self.sms.entry(outcome).or_default() += 1;
     }
 
     pub(crate) fn count_jwks(&mut self) {

@@ -23,6 +23,7 @@ async fn a_person_clicks_through_all_of_it() {
 
     connect(&browser).await;
     publish(&browser).await;
+    told(&browser).await;
     let refreshed = expire(&browser).await;
     rotate(&browser).await;
     dead_letter(&browser).await;
@@ -101,6 +102,17 @@ async fn publish(browser: &Chromium) {
     ends(browser, &job, "published").await;
     browser.sees(&format!("[data-job='{job}'] [data-stage=queued] + .to + [data-stage=published]")).await;
     browser.reads("#wall [data-post]", "A first post, <b>as it is</b>").await;
+}
+
+/// Somebody's phone is told, in the language asked for; then nobody's is.
+async fn told(browser: &Chromium) {
+    browser.write("#publish-phone", "+237 650 000 000").await;
+    browser.click("#publish-language option[value=fr]").await;
+    let job = publish_as(browser, "A post with a phone").await;
+    ends(browser, &job, "published").await;
+    browser.reads("#phones [data-to='+237650000000']", "Votre publication sur practice est en ligne.").await;
+    browser.sees("[data-queue=notices] [data-outcome=sent]").await;
+    browser.write("#publish-phone", "").await;
 }
 
 /// The next post has the token refreshed that the platform ended.

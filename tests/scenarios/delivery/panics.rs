@@ -34,7 +34,7 @@ async fn run(pipeline: &Pipeline, panics: u32, stop: &CancellationToken) -> toki
     let broker = Broker::start(&config).unwrap();
     broker.connected().await.unwrap();
     let (grace, replies) = (Duration::from_secs(5), ReplyPrefixes::default());
-    let runner = Runner { broker, clock: SystemClock, stop: stop.clone(), grace, replies };
+    let runner = Runner { broker, clock: SystemClock, stop: stop.clone(), grace, replies, notices: false };
     tokio::spawn(runner.work(Fragile(AtomicU32::new(panics))))
 }
 

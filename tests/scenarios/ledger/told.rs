@@ -154,6 +154,7 @@ async fn a_deadline_that_was_told_as_passed_stays_so_when_the_clock_goes_back() 
         ledger: ledger(&pipeline).await,
         catalogue: Arc::new(Catalogue::read(&pipeline.rig.folder().join("providers.toml")).unwrap()),
         http: http::client(SOON).unwrap(),
+        notices: false,
     };
     let (deadline, second) = (SystemClock.now(), SignedDuration::from_secs(1));
     let mut job = publish_job("acme", "ada", "too late");

@@ -48,6 +48,7 @@ const WORDS: &[&str] = &[
     "older",
     "rewrap",
     "refresh",
+    "notice",
     "publish",
     "exchange",
     "resealed",

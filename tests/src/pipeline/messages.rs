@@ -69,6 +69,7 @@ pub fn queue_of(type_name: &str) -> &'static str {
         Some("publish-job") => "publish-jobs",
         Some("rotation-tick") => "rotation-ticks",
         Some("rotation-shard") => "rotation-shards",
+        Some("notice") => "notices",
         _ => panic!("{type_name} waits on no queue"),
     }
 }

@@ -141,6 +141,14 @@ impl Player {
         Ok(posts["posts"].as_array().cloned().unwrap_or_default())
     }
 
+    /// Every text message of the practice platform's gateway, oldest first.
+    pub(super) async fn messages(&self) -> Result<Vec<Value>, String> {
+        let problem = |error: reqwest::Error| format!("reading the phones of {}: {error}", self.practice);
+        let inbox = self.http.get(format!("{}/admin/sms", self.practice)).send().await.map_err(problem)?;
+        let inbox: Value = inbox.json().await.map_err(problem)?;
+        Ok(inbox["messages"].as_array().cloned().unwrap_or_default())
+    }
+
     /// How many posts with this text are on the wall.
     pub(super) async fn on_the_wall(&self, text: &str) -> Result<usize, String> {
         Ok(self.posts().await?.iter().filter(|post| post["text"] == text).count())

@@ -29,6 +29,9 @@ use crate::worker;
 /// Our secret at the practice platform, which is practice only.
 const PRACTICE_SECRET: &str = "sealpost-secret";
 
+/// Our key at its gateway for text messages, too.
+const SMS_KEY: &str = "sandbox-sms-key";
+
 /// How long a program of ours may take to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
 
@@ -192,6 +195,8 @@ fn configure(
         entries += &azure.entry();
     }
     write("providers.toml", &entries)?;
+    write("sms.key", SMS_KEY)?;
+    write("gateways.toml", &include_str!("stack/gateway.toml").replace("PRACTICE", practice))?;
     write("sealpost.toml", &format!("{}\n{keys}", include_str!("stack/sealpost.toml")))
 }
 

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::answer;
 use super::errors::{Meaning, meaning};
-use super::request::{Body, Request};
+use super::request::Request;
 
 /// A post that the provider has.
 pub struct Publication(pub Remote);
@@ -93,12 +93,7 @@ pub async fn publish(
     if let Some(name) = request.api.idempotency_header.as_deref().and_then(|name| name.parse::<HeaderName>().ok()) {
         call = call.header(name, request.key.to_string());
     }
-    call = match &request.body {
-        Body::None => call,
-        Body::Json(body) => call.json(body),
-        Body::Form(fields) => call.form(fields),
-    };
-    let answered = match call.send().await {
+    let answered = match request.body.on(call).send().await {
         Ok(response) => http::read(response).await,
         Err(error) => Err(NoAnswer::from(&error)),
     };

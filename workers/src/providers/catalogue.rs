@@ -136,12 +136,7 @@ impl Provider {
         let revocation = self.oauth.revocation_url.iter().map(|url| ("revocation_url", url));
         let publishing = self.publish.urls();
         for (field, url) in urls.into_iter().chain(keys).chain(revocation).chain(publishing) {
-            if url.scheme() != "https" && !is_loopback(url) {
-                return Err(format!("{field} must be https (http only on loopback)"));
-            }
-            if !url.username().is_empty() || url.password().is_some() {
-                return Err(format!("{field} must have no user or password in it"));
-            }
+            is_called(field, url)?;
         }
         let Api { errors, error, error_description, .. } = &self.api;
         let pointers = errors.iter().filter_map(|rule| rule.at.as_ref()).chain(error).chain(error_description);
@@ -185,6 +180,17 @@ impl Publish {
 /// RFC 6901; a pointer that is none finds nothing, and every post would count as unknown.
 pub(super) fn is_pointer(field: &str, at: &str) -> Result<(), String> {
     if at.starts_with('/') { Ok(()) } else { Err(format!("{field} must be a JSON pointer, as in \"/id\"")) }
+}
+
+/// What is called is https, and has no secrets in it.
+pub(super) fn is_called(field: &str, url: &Url) -> Result<(), String> {
+    if url.scheme() != "https" && !is_loopback(url) {
+        return Err(format!("{field} must be https (http only on loopback)"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(format!("{field} must have no user or password in it"));
+    }
+    Ok(())
 }
 
 fn is_loopback(url: &Url) -> bool {

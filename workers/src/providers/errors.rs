@@ -42,23 +42,33 @@ pub struct ErrorRule {
 
 impl ErrorRule {
     fn fits(&self, answer: &Answered, body: &Value) -> bool {
-        let there = |pointer: &String| match body.pointer(pointer) {
-            None | Some(Value::Null | Value::Bool(false)) => false,
-            Some(Value::String(text)) => self.is.as_ref().is_none_or(|is| is == text),
-            Some(other) => {
-                let text = other.to_string();
-                self.is.as_ref().is_none_or(|is| *is == text)
-            }
-        };
+        let there = |pointer: &String| stands(body, pointer, self.is.as_deref());
         self.status == answer.status && (!self.empty || answer.body.is_empty()) && self.at.as_ref().is_none_or(there)
     }
+}
+
+/// Whether something is there that is neither null nor false, and is this text.
+pub(super) fn stands(body: &Value, pointer: &str, is: Option<&str>) -> bool {
+    match body.pointer(pointer) {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(text)) => is.is_none_or(|is| is == text),
+        Some(other) => {
+            let text = other.to_string();
+            is.is_none_or(|is| is == text)
+        }
+    }
+}
+
+/// What the first of these rules that fits says.
+pub(super) fn rule(rules: &[ErrorRule], answer: &Answered, body: &Value) -> Option<Meaning> {
+    rules.iter().find(|rule| rule.fits(answer, body)).map(|rule| rule.means)
 }
 
 /// What an answer with this body means. Unless the entry says otherwise, 408, 409 and a 5xx prove nothing, but a 503 that says when to
 /// come back.
 pub(super) fn meaning(rules: &[ErrorRule], answer: &Answered, body: &Value) -> Meaning {
-    if let Some(rule) = rules.iter().find(|rule| rule.fits(answer, body)) {
-        return rule.means;
+    if let Some(means) = rule(rules, answer, body) {
+        return means;
     }
     match answer.status {
         200..=299 => Meaning::Posted,

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use reqwest::Method;
 use reqwest::header::HeaderMap;
+use reqwest::{Method, RequestBuilder};
 use sealpost_schemas::{Content, Raw, TextContent};
 use serde_json::Value;
 use url::Url;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::find::Find;
 use super::raw::RawAccess;
-use super::template::Words;
+use super::template::{Form, Json, Words};
 use super::{Api, Provider, Publishing};
 
 /// Why content is no request.
@@ -54,6 +54,26 @@ pub(super) enum Body {
     Form(Vec<(String, String)>),
 }
 
+impl Body {
+    /// As these templates make it.
+    pub(super) fn of(form: Option<&Form>, json: Option<&Json>, words: &Words<'_>) -> Result<Self, RequestError> {
+        Ok(match (form, json) {
+            (Some(form), _) => Self::Form(form.fill(words)?),
+            (None, Some(json)) => json.fill(words)?.map_or(Self::None, Self::Json),
+            (None, None) => Self::None,
+        })
+    }
+
+    /// The request with this body.
+    pub(super) fn on(&self, call: RequestBuilder) -> RequestBuilder {
+        match self {
+            Self::None => call,
+            Self::Json(body) => call.json(body),
+            Self::Form(fields) => call.form(fields),
+        }
+    }
+}
+
 impl Provider {
     /// The request that content makes; `key` is the same for every attempt at it.
     ///
@@ -82,11 +102,7 @@ impl<'a> Request<'a> {
         key: Uuid,
     ) -> Result<Self, RequestError> {
         let words = Words { content, key };
-        let body = match (&publishing.form, &publishing.body) {
-            (Some(form), _) => Body::Form(form.fill(&words)?),
-            (None, Some(json)) => json.fill(&words)?.map_or(Body::None, Body::Json),
-            (None, None) => Body::None,
-        };
+        let body = Body::of(publishing.form.as_ref(), publishing.body.as_ref(), &words)?;
         let fields = [Some(&content.text), content.title.as_ref(), content.in_reply_to.as_ref()];
         let recipients = content.to.iter().flatten();
         Ok(Self {

@@ -18,6 +18,7 @@ pub(super) use fields::{Form, Headers};
 pub(super) use json::Json;
 
 use super::request::RequestError;
+use crate::braces::{Piece, pieces};
 
 /// What a template may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,13 +130,7 @@ fn optional<T>(filled: Result<T, Unfilled>) -> Result<Option<T>, RequestError> {
 /// A text with words in it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct Text(Vec<Piece>);
-
-#[derive(Clone, Debug)]
-enum Piece {
-    Literal(String),
-    Word(Word),
-}
+pub(super) struct Text(Vec<Piece<Word>>);
 
 impl TryFrom<String> for Text {
     type Error = String;
@@ -148,27 +143,7 @@ impl TryFrom<String> for Text {
 impl Text {
     /// Refuses what would not be filled as it looks.
     fn parse(text: &str) -> Result<Self, String> {
-        let (mut pieces, mut literal, mut rest) = (Vec::new(), String::new(), text);
-        while let Some(at) = rest.find(['{', '}']) {
-            literal.push_str(&rest[..at]);
-            let (brace, after) = rest[at..].split_at(1);
-            rest = if let Some(after) = after.strip_prefix(brace) {
-                literal.push_str(brace);
-                after
-            } else {
-                let (name, after) = after
-                    .split_once('}')
-                    .filter(|_| brace == "{")
-                    .ok_or_else(|| format!("a {brace:?} stands alone; a brace that means itself is written twice"))?;
-                let word = Word::named(name)?;
-                pieces.extend((!literal.is_empty()).then(|| Piece::Literal(std::mem::take(&mut literal))));
-                pieces.push(Piece::Word(word));
-                after
-            };
-        }
-        literal.push_str(rest);
-        pieces.extend((!literal.is_empty()).then_some(Piece::Literal(literal)));
-        let text = Self(pieces);
+        let text = Self(pieces(text, Word::named)?);
         if text.names(Word::To) && !text.is_list() {
             return Err("{to} is a list and stands alone; {recipient} is the only recipient".into());
         }
@@ -204,7 +179,7 @@ impl Text {
         words: &Words<'_>,
         escape: impl Fn(&str) -> Result<String, &'static str>,
     ) -> Result<String, Unfilled> {
-        let piece = |piece: &Piece| match piece {
+        let piece = |piece: &Piece<Word>| match piece {
             Piece::Literal(text) => Ok(text.clone()),
             Piece::Word(word) => escape(&words.value(*word)?).map_err(|why| Unfilled::Unfit(word.unfit(why))),
         };

@@ -11,7 +11,7 @@ use sealpost_shared::failure::Failure;
 
 use super::Runner;
 use super::reply_to::DIRECT_REPLY;
-use crate::step::Emission;
+use crate::step::{Emission, FollowUp};
 use sealpost_shared::metrics::published;
 
 /// Between tries to hand over what must not be lost.
@@ -39,6 +39,22 @@ impl<C: Clock> Runner<C> {
             self.follow_up(delivery, &Route::queue(message.queue), &outgoing).await?;
         }
         Ok(())
+    }
+
+    /// Hands over what must follow although the message itself is put aside, trying until the broker has it. `None`: the
+    /// delivery is no longer ours, so that it is delivered again.
+    pub(super) async fn hand_over(&self, delivery: &Delivery, message: &FollowUp) -> Option<()> {
+        let outgoing = Outgoing { traceparent: delivery.traceparent.clone(), ..message.outgoing() };
+        while delivery.usable() {
+            let sent = self.broker.publish(&Route::queue(message.queue), &outgoing).await;
+            published("follow-up", label(&sent));
+            match sent {
+                Ok(()) => return Some(()),
+                Err(error) => tracing::warn!(queue = message.queue, %error, "not taken by the broker; trying again"),
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        None
     }
 
     /// A full queue is waited for: to begin again would send those before it again, and never come further.

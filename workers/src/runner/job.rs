@@ -16,11 +16,14 @@ use uuid::Uuid;
 
 use super::emit::Place;
 use super::{Runner, read};
-use crate::step::{Attempt, Emission, FollowUps, Step, deadline_passed};
+use crate::step::{Attempt, Emission, FollowUp, FollowUps, Step, deadline_passed};
 use sealpost_shared::metrics::{self, InFlight, Left};
 
 /// How often a message is tried before an operator must look at it.
 const MAX_ATTEMPTS: u32 = 12;
+
+/// How long a message waits whose follow-ups the broker did not take.
+const AGAIN: Duration = Duration::from_secs(5);
 
 const DEFECT: &str = "the worker failed in its own code; its log names the line: report it, with the version";
 
@@ -60,8 +63,11 @@ async fn known<S: Step, C: Clock + Clone>(
         match attempt(step, input, at).await {
             Ok(emission) => match runner.follow_ups(delivery, &emission).await {
                 Ok(()) => Ok(emission),
-                // what happened is told all the same
-                Err(failure) => Err(Failure { events: emission.events, ..failure }),
+                // what happened is told all the same, and a job that is done does not fail for want of attempts
+                Err(failure) => {
+                    let verdict = if emission.answer.is_some() { later(failure.verdict) } else { failure.verdict };
+                    Err(Failure { verdict, events: emission.events, ..failure })
+                }
             },
             Err(failure) => Err(failure),
         }
@@ -95,7 +101,8 @@ async fn known<S: Step, C: Clock + Clone>(
         Verdict::Retry { .. } | Verdict::Reject => {
             let report = last_word(&failure);
             let answer = input.failed(result_id(input, report.code), report.clone());
-            put_aside::<S::Input, C>(runner, delivery, Some(encoding), Some(id), &report, answer).await
+            put_aside(runner, delivery, Some(encoding), Aside { input: Some(input), id: Some(id), report, answer })
+                .await
         }
     }
 }
@@ -113,26 +120,38 @@ async fn unread<M: Queued, C: Clock + Clone>(
     let (report, known) = (failure.report(), id.unwrap_or_default());
     let answer = M::unread(ids::follow_up(None, known, M::NAME, failure.code.as_str()), known, report.clone());
     let encoding = Encoding::of(delivery.content_type.as_deref()).ok();
-    put_aside::<M, C>(runner, delivery, encoding, id, &report, answer).await
+    put_aside(runner, delivery, encoding, Aside::<M> { input: None, id, report, answer }).await
+}
+
+/// A message that is put aside.
+struct Aside<'a, M> {
+    /// As far as it could be read.
+    input: Option<&'a M>,
+    id: Option<Uuid>,
+    report: FailureReport,
+    answer: Option<Answer>,
 }
 
 async fn put_aside<M: Queued, C: Clock + Clone>(
     runner: &Runner<C>,
     delivery: &Delivery,
     encoding: Option<Encoding>,
-    message: Option<Uuid>,
-    report: &FailureReport,
-    answer: Option<Answer>,
+    Aside { input, id: message, report, answer }: Aside<'_, M>,
 ) -> Option<Left> {
     let at = runner.clock.now();
     let encoding = encoding.unwrap_or(Encoding::Json);
-    runner.put_away(delivery, Place::DeadLetters { report, at }).await?;
+    runner.put_away(delivery, Place::DeadLetters { report: &report, at }).await?;
+    // nobody has a text message sent on behalf of an owner for whom he may not act
+    let notice = input.filter(|_| runner.notices && report.code != Code::NotAllowed);
+    if let Some(notice) = notice.and_then(|input| FollowUp::notice(input.notice(&report)?)) {
+        runner.hand_over(delivery, &notice).await?;
+    }
     let event = JobDeadLettered {
         id: ids::follow_up(None, message.unwrap_or_default(), "job-dead-lettered", &at.to_string()),
         queue: M::QUEUE.into(),
         message,
         code: report.code,
-        reason: report.message.clone(),
+        reason: report.message,
         at,
     };
     let event = Answer::of(event).ok();
@@ -160,6 +179,14 @@ fn too_late<M: Queued>(input: &M) -> Emission {
     let report = deadline_passed();
     let answer = input.failed(result_id(input, report.code), report);
     Emission { answer, outcome: Code::DeadlinePassed.as_str(), ..Emission::default() }
+}
+
+/// The same, without an attempt spent.
+fn later(verdict: Verdict) -> Verdict {
+    match verdict {
+        Verdict::Retry { after } => Verdict::Defer { after: after.unwrap_or(AGAIN) },
+        Verdict::Defer { .. } | Verdict::Reject => verdict,
+    }
 }
 
 fn last_word(failure: &Failure) -> FailureReport {

@@ -10,4 +10,5 @@ mod posts;
 mod process;
 mod revoke;
 mod sandbox;
+mod sms;
 mod token;

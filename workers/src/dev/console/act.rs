@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sealpost_schemas::codec::without_value;
-use sealpost_schemas::{Message, Queued, RotationMode, RotationTick};
+use sealpost_schemas::{Message, Notify, PublishJob, Queued, RotationMode, RotationTick};
 use sealpost_shared::clock::{Clock, SystemClock};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ pub(super) enum Act {
     /// A user connects an account.
     Connect(Whose),
     /// A post in a user's name.
-    Publish(Text),
+    Publish(Posting),
     /// A user of the practice tenant is connected by the token that a front end brings.
     OnBehalf(Whose),
     /// A message in her name.
@@ -60,6 +60,15 @@ pub(super) struct Whose {
 pub(super) struct Text {
     user: String,
     text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Posting {
+    user: String,
+    text: String,
+    /// Who gets a text message about it.
+    notify: Option<Notify>,
 }
 
 #[derive(Deserialize)]
@@ -100,7 +109,7 @@ impl Act {
 pub(super) async fn act(act: Act, board: Board, world: Arc<World>) -> Result<Value, String> {
     match act {
         Act::Connect(Whose { user }) => connect(&user, board, world).await,
-        Act::Publish(Text { user, text }) => publish(&user, text.trim(), &board, &world).await,
+        Act::Publish(Posting { user, text, notify }) => publish(&user, text.trim(), notify, &board, &world).await,
         Act::OnBehalf(Whose { user }) => on_behalf(&user, &board, &world).await,
         Act::Chat(Text { user, text }) => write(&user, text.trim(), &board, &world).await,
         Act::Expire(Whose { user }) => expire(&user, &board, &world).await,
@@ -138,8 +147,14 @@ async fn connect(user: &str, board: Board, world: Arc<World>) -> Result<Value, S
 }
 
 /// Sends a job. What becomes of it is heard as an event.
-pub(super) async fn publish(user: &str, text: &str, board: &Board, world: &World) -> Result<Value, String> {
-    let job = job(user, fitting(text)?)?;
+pub(super) async fn publish(
+    user: &str,
+    text: &str,
+    notify: Option<Notify>,
+    board: &Board,
+    world: &World,
+) -> Result<Value, String> {
+    let job = PublishJob { notify, ..job(user, fitting(text)?)? };
     send(&job, (user, &format!("“{text}”")), board, world).await
 }
 

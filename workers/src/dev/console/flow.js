@@ -5,6 +5,7 @@ import { count, el, part } from "./dom.js";
 const LANES = [
   { from: "producers", queue: "exchange-requests", step: "exchange" },
   { from: "producers", queue: "publish-jobs", step: "publish" },
+  { from: "publish", queue: "notices", step: "notify" },
   { from: "scheduler", queue: "rotation-ticks", step: "rotate" },
   { from: "rotate", queue: "rotation-shards", step: "rotate-shard" },
 ];
@@ -12,8 +13,8 @@ const LANES = [
 /** The columns; those between are arrows. */
 const NAMED = ["who sends", "", "queue", "", "step of a worker", "", "how it ended"];
 
-const GOOD = new Set(["stored", "published", "fanned-out", "shard-done", "done"]);
-const BAD = new Set(["failed", "dead-lettered", "unknown"]);
+const GOOD = new Set(["stored", "published", "fanned-out", "shard-done", "done", "sent"]);
+const BAD = new Set(["failed", "dead-lettered", "unknown", "refused"]);
 const ORDER = ["good", "plain", "bad"];
 
 const NAMES = { "delay.1s": "1 s", "delay.5s": "5 s", "delay.30s": "30 s", "delay.2m": "2 min", "delay.10m": "10 min", "delay.1h": "1 h" };

@@ -3,7 +3,7 @@
 import { $ } from "./dom.js";
 import { ask, say } from "./ask.js";
 import { flow } from "./flow.js";
-import { accounts, azure, jobs, letters, log, processes, sweep, versions, wall } from "./panels.js";
+import { accounts, azure, jobs, letters, log, phones, processes, sweep, versions, wall } from "./panels.js";
 
 const PHASES = { starting: "starting", running: "running", ending: "ending" };
 
@@ -16,6 +16,7 @@ function show(view) {
   jobs(view);
   wall(view);
   azure(view);
+  phones(view);
   sweep(view);
   versions(view);
   letters(view);
@@ -60,7 +61,9 @@ $("connect-form").addEventListener("submit", async (event) => {
 
 $("publish-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  ask("publish", { user: user(), text: $("publish-text").value }, event.submitter);
+  const phone = $("publish-phone").value.replaceAll(/\s/g, "");
+  const notify = phone ? { phone, language: $("publish-language").value } : null;
+  ask("publish", { user: user(), text: $("publish-text").value, notify }, event.submitter);
 });
 
 const signedIn = () => $("azure-user").value;

@@ -63,6 +63,13 @@ export function wall(view) {
 const post = ({ id, author, text, at }) => el("div.item.line", { "data-post": id },
   avatar(author), el("div.grow", el("div.line", el("strong.grow", author), el("span.soft", at ? clock(at) : "")), el("p.text", text)));
 
+export function phones(view) {
+  part("phones", view.phones, (all) => (all.length ? all.map(sms) : nothing("A post that names a phone is told here, also when it fails.")));
+}
+
+const sms = ({ id, to, text, septets, at }) => el("div.item", { "data-sms": id, "data-to": to },
+  el("div.line", el("code.grow", to), el("span.soft", `${septets} of 160`), el("span.soft", at ? clock(at) : "")), el("p.text", text));
+
 export function sweep(view) {
   part("sweep", view.sweep, (now) => {
     if (!now) return "";

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::board::Board;
 use super::measured::Measured;
-use super::view::{Azure, Delay, Letter, Line, Post, Process, Queue, Version};
+use super::view::{Azure, Delay, Letter, Line, Post, Process, Queue, Sms, Version};
 use super::world::World;
 
 /// Between two looks.
@@ -24,7 +24,7 @@ const EVERY: Duration = Duration::from_millis(400);
 /// The most dead letters that are shown or replayed.
 pub(super) const MAX_LETTERS: usize = 50;
 
-/// The most posts and key versions that are shown.
+/// The most posts, text messages and key versions that are shown.
 const MAX_POSTS: usize = 6;
 const MAX_VERSIONS: usize = 6;
 
@@ -64,7 +64,9 @@ async fn look(board: &Board, world: &World, measured: &mut Measured, counted: &m
     azure(board, world).await?;
     let posts = world.player.posts().await?;
     let wall: Vec<_> = posts.iter().rev().take(MAX_POSTS).map(post).collect();
-    board.change_if(|view| replace(&mut view.wall, wall));
+    let messages = world.player.messages().await?;
+    let phones: Vec<_> = messages.iter().rev().take(MAX_POSTS).map(sms).collect();
+    board.change_if(|view| [replace(&mut view.wall, wall), replace(&mut view.phones, phones)].contains(&true));
     Ok(())
 }
 
@@ -177,8 +179,17 @@ fn letter(dead: &DeadLetter) -> Letter {
 
 fn post(post: &Value) -> Post {
     let text = |name: &str| post[name].as_str().unwrap_or_default().to_owned();
-    let at = text("created_at").parse::<Timestamp>().ok().map(Timestamp::as_millisecond);
-    Post { id: text("id"), author: text("author"), text: text("text"), at }
+    Post { id: text("id"), author: text("author"), text: text("text"), at: millis(&text("created_at")) }
+}
+
+fn sms(message: &Value) -> Sms {
+    let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
+    let septets = message["septets"].as_u64().unwrap_or_default();
+    Sms { id: text("id"), to: text("to"), text: text("text"), septets, at: millis(&text("at")) }
+}
+
+fn millis(time: &str) -> Option<i64> {
+    time.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
 }
 
 /// Whether it is another one.

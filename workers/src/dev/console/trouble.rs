@@ -42,13 +42,13 @@ pub(super) async fn cause(kind: Kind, user: &str, board: &Board, world: &World) 
                               "headers": {"retry-after": "1"}});
             world.platform("faults", &busy).await?;
             board.change(|view| view.note("platform", "answers the next two posts with 503, Retry-After 1 s"));
-            publish(user, "Posted at the third try", board, world).await
+            publish(user, "Posted at the third try", None, board, world).await
         }
         Kind::LostAnswer => {
             let lost = json!({"path": "/api/posts", "method": "POST", "when": "after", "kind": "drop"});
             world.platform("faults", &lost).await?;
             board.change(|view| view.note("platform", "will post, and close the connection before it answers"));
-            publish(user, "Posted, and the answer was lost", board, world).await
+            publish(user, "Posted, and the answer was lost", None, board, world).await
         }
     }
 }

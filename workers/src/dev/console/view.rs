@@ -41,6 +41,8 @@ pub(super) struct View {
     pub(super) jobs: VecDeque<Job>,
     /// Posts of the practice platform, newest first.
     pub(super) wall: Vec<Post>,
+    /// Text messages of its gateway, newest first.
+    pub(super) phones: Vec<Sms>,
     /// Newest first.
     pub(super) log: VecDeque<Line>,
 }
@@ -168,6 +170,17 @@ pub(super) struct Post {
     pub(super) id: String,
     pub(super) author: String,
     pub(super) text: String,
+    pub(super) at: Option<i64>,
+}
+
+/// A text message; the number is on the page, since whoever looks at it wrote it there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Sms {
+    pub(super) id: String,
+    pub(super) to: String,
+    pub(super) text: String,
+    /// How much of a message it takes, of 160.
+    pub(super) septets: u64,
     pub(super) at: Option<i64>,
 }
 

@@ -9,6 +9,7 @@ use sealpost_shared::keys::{IndexKey, KeyError, KeySource, Keys};
 use sealpost_shared::secrets::Secrets;
 
 use super::Finding;
+use crate::notify::Means;
 use crate::ops::screen::time;
 use crate::providers::Catalogue;
 use crate::worker;
@@ -30,7 +31,19 @@ pub(super) async fn check(config: &Config) -> (Vec<Finding>, Met) {
         let names: Vec<_> = all.all().map(|(id, _)| id.to_string()).collect();
         format!("{}: {}", config.providers.display(), names.join(", "))
     }));
-    let unreadable = unreadable(config, catalogue.as_ref().ok(), &secrets).await;
+    let means = config.notify.as_ref().map(|notify| (notify, Means::read(notify, &config.keys)));
+    found.extend(means.as_ref().map(|(notify, means)| {
+        Finding::of("notices", means, |means| {
+            let languages: Vec<_> = means.languages().collect();
+            format!("{}: {}, texts in {}", notify.gateways.display(), notify.gateway, languages.join(", "))
+        })
+    }));
+    let mut unreadable = unreadable(config, catalogue.as_ref().ok(), &secrets).await;
+    if let Some((notify, Ok(means))) = means
+        && let Some(problem) = means.unreadable_secret(&secrets).await
+    {
+        unreadable.push(format!("gateway {}: auth: {problem}", notify.gateway));
+    }
     let problems: Vec<_> = unreadable.into_iter().map(|problem| Finding::wrong("secrets", problem)).collect();
     if problems.is_empty() {
         found.push(Finding::good("secrets", "all can be read"));

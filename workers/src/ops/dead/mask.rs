@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 pub(super) const MASKED: &str = "(masked)";
 
 /// The fields that are shown, by their paths; what is in a list has the list's.
-const SHOWN: [&str; 30] = [
+const SHOWN: [&str; 32] = [
     "id",
     "owner.tenant",
     "owner.user",
@@ -24,8 +24,10 @@ const SHOWN: [&str; 30] = [
     "grant.redirect_uri",
     "grant.iss",
     "device_tokens.expires_at",
-    "notify.phone",
     "notify.language",
+    "job",
+    "language",
+    "outcome",
     "mode",
     "scope",
     "scope.tenant",
@@ -110,6 +112,7 @@ mod tests {
     #[test]
     fn what_is_known_to_be_harmless_is_shown_and_all_else_masked() {
         let message = json!({
+            "notify": {"phone": "s3cret", "language": "fr"}, "phone": "s3cret", "language": "fr",
             "id": "1", "owner": {"tenant": "acme", "user": "ada", "password": "s3cret"}, "provider": "practice",
             "grant": {"type": "authorization_code", "code": "s3cret", "code_verifer": "s3cret",
                       "redirect_uri": "https://a.example/b?code=s3cret", "nonce": {"sealed": "s3cret", "key": "s3cret"}},
