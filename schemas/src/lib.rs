@@ -12,6 +12,8 @@ mod failure;
 pub mod generated;
 mod message;
 mod publish;
+mod query;
+mod revocation;
 mod rotation;
 mod secret;
 mod tagged;
@@ -24,5 +26,10 @@ pub use exchange::{
 pub use failure::{FailureReport, ProviderError};
 pub use message::{Announced, Answer, Message, Queued, queues};
 pub use publish::{Content, DeviceTokens, Notify, PublishJob, PublishOutcome, PublishResult, Raw, Remote, TextContent};
+pub use query::{ConnectionQuery, ConnectionStanding, ConnectionStatus};
+pub use revocation::{
+    Receipt, RevocationCounts, RevocationOutcome, RevocationRequest, RevocationResult, RevocationScope, RevocationShard,
+    RevokedAtProvider,
+};
 pub use rotation::{RotationCounts, RotationMode, RotationScope, RotationShard, RotationTick};
 pub use secret::{SealedSecret, Secret};

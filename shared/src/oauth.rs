@@ -12,7 +12,7 @@ mod token_call;
 
 pub use consent::Consent;
 pub use id_token::{Account, IdTokenError, IdTokens, JwksError};
-pub use provider::{ClientAuth, DeadToken, OAuthProvider, TokenRequest};
+pub use provider::{ClientAuth, DeadToken, OAuthProvider, RevocationTokens, Revokes, TokenRequest};
 pub use refresh::{RefreshError, refresh};
 pub use revoke::{RevokeError, TokenKind, revoke};
 pub use token_call::{CodeGrant, TokenAnswer, TokenError, exchange_code};

@@ -3,9 +3,9 @@
 
 mod access;
 mod consent;
+mod ending;
 mod flights;
 mod import;
-mod orphan;
 mod outcome;
 mod quarantine;
 mod refresh;
@@ -23,6 +23,7 @@ use tokio::sync::Semaphore;
 
 pub use access::{Access, Usable};
 pub use consent::{Consented, Prepared};
+pub use ending::{Ended, Ending};
 pub use import::Brought;
 pub use outcome::meaning;
 pub use refresh::unspent;

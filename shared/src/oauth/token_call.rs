@@ -153,26 +153,33 @@ pub(super) fn authenticated(
     (url, fields): (&Url, &[(&str, &str)]),
 ) -> RequestBuilder {
     let request = client.post(url.clone()).header("accept", "application/json");
-    let (id, secret) = (provider.client_id.as_str(), secret.expose_secret());
     let mut fields: BTreeMap<&str, &str> = fields.iter().copied().collect();
-    let request = match provider.client_auth {
-        ClientAuth::Basic => {
-            let (id, secret) = basic(provider, secret);
-            request.basic_auth(id, Some(secret))
-        }
-        ClientAuth::Post => {
-            fields.extend([("client_id", id), ("client_secret", secret)]);
-            request
-        }
-        ClientAuth::None => {
-            fields.insert("client_id", id);
-            request
-        }
-    };
+    let request = identified(request, provider, secret, &mut fields);
     match provider.token_request {
         TokenRequest::Form => request.form(&fields),
         TokenRequest::Json => request.json(&fields),
     }
+}
+
+/// Says who we are, in a header or in one of the fields that are yet to be written.
+pub(super) fn identified<'a>(
+    request: RequestBuilder,
+    provider: &'a OAuthProvider,
+    secret: &'a SecretString,
+    fields: &mut BTreeMap<&'a str, &'a str>,
+) -> RequestBuilder {
+    let (id, secret) = (provider.client_id.as_str(), secret.expose_secret());
+    match provider.client_auth {
+        ClientAuth::Basic => {
+            let (id, secret) = basic(provider, secret);
+            return request.basic_auth(id, Some(secret));
+        }
+        ClientAuth::Post => fields.extend([("client_id", id), ("client_secret", secret)]),
+        ClientAuth::None => {
+            fields.insert("client_id", id);
+        }
+    }
+    request
 }
 
 /// RFC 6749 §2.3.1: name and secret are form-encoded before they become Basic credentials.

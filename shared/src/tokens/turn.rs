@@ -60,6 +60,13 @@ impl TokenKeeper {
         }
     }
 
+    /// Takes the turn for so long, if nobody has it.
+    pub(super) async fn try_turn(&self, id: &RecordId, lasts: Duration) -> Result<Option<Turn>, Failure> {
+        let asked = self.calls.clock.since_boot();
+        let lease = self.store.take_lease(id, lasts).await?;
+        Ok(lease.map(|lease| Turn { lease, ends: asked + lasts, runs_out: false }))
+    }
+
     /// How long the lease still lasts.
     pub(super) fn left(&self, turn: &Turn) -> Duration {
         turn.ends.saturating_sub(self.calls.clock.since_boot())

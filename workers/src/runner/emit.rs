@@ -35,7 +35,11 @@ impl<C: Clock> Runner<C> {
     /// Publishes a step's messages, each confirmed.
     pub(super) async fn follow_ups(&self, delivery: &Delivery, emission: &Emission) -> Result<(), Failure> {
         for message in &emission.messages {
-            let outgoing = Outgoing { traceparent: delivery.traceparent.clone(), ..message.outgoing() };
+            let mut outgoing = Outgoing { traceparent: delivery.traceparent.clone(), ..message.outgoing() };
+            if message.answers {
+                outgoing.reply_to.clone_from(&delivery.reply_to);
+                outgoing.correlation_id.clone_from(&delivery.correlation_id);
+            }
             self.follow_up(delivery, &Route::queue(message.queue), &outgoing).await?;
         }
         Ok(())
