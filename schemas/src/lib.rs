@@ -28,8 +28,8 @@ pub use message::{Announced, Answer, Message, Queued, queues};
 pub use publish::{Content, DeviceTokens, Notify, PublishJob, PublishOutcome, PublishResult, Raw, Remote, TextContent};
 pub use query::{ConnectionQuery, ConnectionStanding, ConnectionStatus};
 pub use revocation::{
-    Receipt, RevocationCounts, RevocationOutcome, RevocationRequest, RevocationResult, RevocationScope, RevocationShard,
-    RevokedAtProvider,
+    Receipt, RevocationCounts, RevocationOutcome, RevocationRequest, RevocationResult, RevocationScope,
+    RevocationShard, RevokedAtProvider,
 };
 pub use rotation::{RotationCounts, RotationMode, RotationScope, RotationShard, RotationTick};
 pub use secret::{SealedSecret, Secret};

@@ -25,7 +25,8 @@ pub mod queues {
     /// `connection-query` messages.
     pub const CONNECTION_QUERIES: &str = "connection-queries";
     /// The work queues that producers write to, each through an exchange of its own.
-    pub const PRODUCERS: &[&str] = &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS, REVOCATION_REQUESTS, CONNECTION_QUERIES];
+    pub const PRODUCERS: &[&str] =
+        &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS, REVOCATION_REQUESTS, CONNECTION_QUERIES];
     /// Every work queue.
     pub const ALL: &[&str] = &[
         EXCHANGE_REQUESTS,

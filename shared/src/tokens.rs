@@ -28,6 +28,7 @@ pub use import::Brought;
 pub use outcome::meaning;
 pub use refresh::unspent;
 pub use sweep::{Page, Position, Sweep};
+pub use turn::ConsentTurn;
 pub use usage::{Sealed, VersionUse, sealed, usage};
 
 use self::flights::Flights;

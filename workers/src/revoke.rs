@@ -143,7 +143,11 @@ impl FollowUps for Revoked {
             Self::Receipt(result) => Emission::answer(*result),
             Self::Shards(shards) => {
                 let messages = shards.iter().map(|shard| FollowUp::of(shard).map(FollowUp::answering));
-                Ok(Emission { messages: messages.collect::<Result<_, _>>()?, outcome: "fanned-out", ..Emission::default() })
+                Ok(Emission {
+                    messages: messages.collect::<Result<_, _>>()?,
+                    outcome: "fanned-out",
+                    ..Emission::default()
+                })
             }
         }
     }

@@ -38,7 +38,8 @@ impl RevocationRequest {
     #[must_use]
     pub fn new(id: Uuid, scope: RevocationScope) -> Self {
         let owner = match &scope {
-            RevocationScope::Connection(Connection { tenant, user, .. }) | RevocationScope::Owner(Owner { tenant, user }) => {
+            RevocationScope::Connection(Connection { tenant, user, .. })
+            | RevocationScope::Owner(Owner { tenant, user }) => {
                 Some(Owner { tenant: tenant.clone(), user: user.clone() })
             }
             RevocationScope::Tenant(_) => None,
@@ -73,7 +74,7 @@ struct Whose {
 /// is refused, so that a misspelt one is never taken for "everything".
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(rename = "RevocationRequest", extend("oneOf" = [
+#[schemars(rename = "RevocationRequest", transform = without_defaults, extend("oneOf" = [
     {"properties": {"scope": {"const": "connection"}, "tenant": false}, "required": ["owner", "provider", "label"]},
     {"properties": {"scope": {"const": "owner"}, "tenant": false, "provider": false, "label": false}, "required": ["owner"]},
     {"properties": {"scope": {"const": "tenant"}, "owner": false, "provider": false, "label": false}, "required": ["tenant"]},
@@ -101,6 +102,14 @@ struct Form {
     label: Option<Name>,
 }
 
+/// What may be left out has no default: it is not there.
+fn without_defaults(schema: &mut schemars::Schema) {
+    let properties = schema.get_mut("properties").and_then(serde_json::Value::as_object_mut);
+    for property in properties.into_iter().flat_map(|all| all.values_mut()) {
+        property.as_object_mut().map(|property| property.remove("default"));
+    }
+}
+
 /// A field that is there has a value: null is none.
 fn there<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
@@ -116,9 +125,15 @@ impl<'de> Deserialize<'de> for RevocationRequest {
             }
             (Word::Owner, Some(owner), None, None, None) => RevocationScope::Owner(owner),
             (Word::Tenant, None, Some(tenant), None, None) => RevocationScope::Tenant(tenant),
-            (Word::Connection, ..) => return Err(D::Error::custom("must have owner, provider and label for scope connection, and no other field")),
+            (Word::Connection, ..) => {
+                return Err(D::Error::custom(
+                    "must have owner, provider and label for scope connection, and no other field",
+                ));
+            }
             (Word::Owner, ..) => return Err(D::Error::custom("must have owner for scope owner, and no other field")),
-            (Word::Tenant, ..) => return Err(D::Error::custom("must have tenant for scope tenant, and no other field")),
+            (Word::Tenant, ..) => {
+                return Err(D::Error::custom("must have tenant for scope tenant, and no other field"));
+            }
         };
         Ok(Self::new(id, scope))
     }

@@ -9,9 +9,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::Url;
 
+use super::OAuthProvider;
 use super::provider::{RevocationAuth, RevocationBody, RevocationMethod};
 use super::token_call::{credentials, identified, said, send, words};
-use super::OAuthProvider;
 use crate::http::NoAnswer;
 
 /// What a token is: the hint of RFC 7009 §2.1.

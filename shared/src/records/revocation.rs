@@ -207,7 +207,8 @@ impl Store {
 
     /// Whose records these are, where that can be told; also of those that cannot be read otherwise.
     pub async fn stored(&self, ids: &[RecordId]) -> Result<Vec<Stored>, StoreError> {
-        let one = |id: &RecordId| redis::cmd("HMGET").arg(layout::record(id)).arg(&["owner", "tenant", "epoch"]).to_owned();
+        let one =
+            |id: &RecordId| redis::cmd("HMGET").arg(layout::record(id)).arg(&["owner", "tenant", "epoch"]).to_owned();
         let found: Vec<(Option<String>, Option<String>, Option<u64>)> =
             self.each("look whose records these are", ids.iter().map(one).collect()).await?;
         let tag = |text: Option<String>| Tag::from_hex(text.as_deref()?);
@@ -244,7 +245,8 @@ impl Store {
             KEPT.as_secs().to_string().into(),
             format!("{revoked} {unsupported} {superseded} {gave_up}").into(),
         ];
-        let (doing, keys) = ("finish a shard of a revocation", [layout::revocation_shards(&self.tenants_revocation(tenant, id))]);
+        let (doing, keys) =
+            ("finish a shard of a revocation", [layout::revocation_shards(&self.tenants_revocation(tenant, id))]);
         let finished = self.link().run::<Vec<String>>(self.finish_script(), &keys, &args).await;
         let counts = finished.map_err(|trouble| StoreError::new(doing, trouble))?;
         let mut all = RevocationCounts::default();

@@ -146,8 +146,7 @@ impl Store {
         let doing = format!("list the tombstones of record {record}");
         let of = redis::cmd("SMEMBERS").arg(layout::tombstones_of(record)).to_owned();
         let found: Vec<String> = self.query(doing.as_str(), &of).await?;
-        let read =
-            |text: &String| Some(TombstoneId { record: *record, generation: text.parse().ok()? });
+        let read = |text: &String| Some(TombstoneId { record: *record, generation: text.parse().ok()? });
         let ids = found.iter().map(read).collect::<Option<_>>();
         ids.ok_or_else(|| StoreError::new(doing, RecordError::Malformed("tombstones").into()))
     }
@@ -182,7 +181,8 @@ impl Store {
             range
         };
         let found = self.each::<Vec<String>>(doing, (0..self.shards()).map(one).collect()).await?;
-        let named = (0..self.shards()).zip(found).flat_map(|(shard, names)| names.into_iter().map(move |name| (shard, name)));
+        let named =
+            (0..self.shards()).zip(found).flat_map(|(shard, names)| names.into_iter().map(move |name| (shard, name)));
         let ids = named.map(|(shard, name)| layout::read_tombstone(shard, &name)).collect::<Option<_>>();
         ids.ok_or_else(|| StoreError::new(doing, RecordError::Malformed("tombstones").into()))
     }
@@ -229,7 +229,9 @@ impl Store {
         let doing = || format!("clear a tombstone of record {}", id.record);
         let reply = self.settled(&CLEAR, &keys, &args).await.map_err(|trouble| StoreError::new(doing(), trouble))?;
         let cleared = redis::from_redis_value::<u8>(reply);
-        cleared.map(|cleared| cleared == 1).map_err(|_| StoreError::new(doing(), RecordError::Malformed("reply").into()))
+        cleared
+            .map(|cleared| cleared == 1)
+            .map_err(|_| StoreError::new(doing(), RecordError::Malformed("reply").into()))
     }
 
     /// Puts a tombstone off until then; `refused`: this try counts.

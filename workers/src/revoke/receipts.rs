@@ -147,14 +147,7 @@ pub(super) fn done(
     counts: RevocationCounts,
 ) -> RevocationResult {
     let id = ids::follow_up(owner, request, RevocationResult::NAME, &format!("done {tenant}"));
-    RevocationResult {
-        id,
-        request,
-        outcome: RevocationOutcome::Done,
-        receipts,
-        counts: Some(counts),
-        failure: None,
-    }
+    RevocationResult { id, request, outcome: RevocationOutcome::Done, receipts, counts: Some(counts), failure: None }
 }
 
 pub(super) fn counted(words: impl Iterator<Item = RevokedAtProvider>) -> RevocationCounts {

@@ -6,7 +6,7 @@ use super::{Ending, PATIENCE};
 use crate::failure::Failure;
 use crate::keys::KeyError;
 use crate::metrics;
-use crate::records::{Buried, Content, Record, RecordError, Stored, StoreError, Tombstone, Trouble};
+use crate::records::{Buried, Content, Record, RecordError, StoreError, Stored, Tombstone, Trouble};
 use crate::tokens::TokenKeeper;
 use crate::tokens::outcome::LOOKS;
 
@@ -19,11 +19,7 @@ enum Inside {
 
 impl TokenKeeper {
     /// Buries what is stored, if it is older than the revocation; which connection it was of, where that can be told.
-    pub(super) async fn bury<P>(
-        &self,
-        ending: &Ending<'_, P>,
-        stored: &Stored,
-    ) -> Result<Option<Connection>, Failure> {
+    pub(super) async fn bury<P>(&self, ending: &Ending<'_, P>, stored: &Stored) -> Result<Option<Connection>, Failure> {
         for _ in 0..LOOKS {
             let (revision, inside) = match self.store.load(&stored.id).await {
                 Ok(None) => return Ok(None),
