@@ -89,7 +89,7 @@ impl RevokeShard {
     {
         let store = self.keeper.store();
         let tenant = store.tag_of(&shard.tenant);
-        for version in store.versions(shard.shard).await? {
+        for version in self.keeper.oldest_first(shard.shard).await? {
             let mut cursor = Some(Cursor::default());
             while let Some(from) = cursor {
                 let (held, next) = store.walk_held(shard.shard, &version, from, PAGE).await?;

@@ -9,6 +9,7 @@ use super::settle::Settled;
 use crate::failure::Failure;
 use crate::oauth::OAuthProvider;
 use crate::records::{Scope, TombstoneId};
+use crate::seal::KeyRef;
 use crate::tokens::TokenKeeper;
 use crate::tokens::outcome::LOOKS;
 
@@ -34,6 +35,22 @@ impl TokenKeeper {
             }
         }
         Ok(self.store.count_tombstones().await?)
+    }
+
+    /// The key versions that something in a shard is sealed under, older ones first: what is sealed anew meanwhile moves to the
+    /// newest, so that a walk in this order misses nothing.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn oldest_first(&self, shard: u16) -> Result<Vec<KeyRef>, Failure> {
+        let (mut older, mut newest) = (Vec::new(), Vec::new());
+        for version in self.store.versions(shard).await? {
+            // where the key cannot be used, nothing is sealed anew either
+            let is_newest = self.keys.is_newest(&version).await.unwrap_or_default();
+            if is_newest { newest.push(version) } else { older.push(version) }
+        }
+        older.extend(newest);
+        Ok(older)
     }
 
     /// Seals a tombstone anew under the newest version of its tenant's key.
