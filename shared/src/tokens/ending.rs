@@ -24,7 +24,7 @@ use crate::records::{Revocation, Stored};
 use self::settle::Settled;
 
 /// How long a message waits for who has the lease.
-const LATER: Duration = Duration::from_secs(1);
+const LATER: Duration = Duration::from_secs(5);
 
 /// How often a provider may say no, or a key not be there, before a token is deleted that was not revoked.
 pub(super) const PATIENCE: u32 = 6;
