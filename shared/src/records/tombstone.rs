@@ -159,8 +159,8 @@ impl Store {
         let owners: Vec<Option<String>> =
             self.each("look whose tombstones these are", ids.iter().map(one).collect()).await?;
         let tag = tag.to_string();
-        let owned = ids.into_iter().zip(owners).filter(|(_, owner)| owner.as_ref() == Some(&tag));
-        Ok(owned.map(|(id, _)| id.record).collect())
+        let these = ids.into_iter().zip(owners).filter(|(_, owner)| owner.as_ref() == Some(&tag));
+        Ok(these.map(|(id, _)| id.record).collect())
     }
 
     /// The tombstones of a shard.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sealpost_tests::pipeline::SOON;
+use sealpost_tests::pipeline::{SOON, properties};
 use sealpost_tests::{Setup, until};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
@@ -63,6 +63,22 @@ async fn all_of_a_tenant_ends_in_parts_and_the_last_one_answers_for_all() {
 
     let again = pipeline.ask("revocation-request.v1", &request).await;
     assert_eq!((&again["id"], &again["counts"]), (&answer["id"], &answer["counts"]), "the same, told again");
+}
+
+#[tokio::test]
+async fn the_last_word_on_a_tenant_is_in_the_encoding_of_the_request() {
+    let pipeline = pipeline_with("", Setup { shards: 2, ..Setup::default() }).await;
+    let _worker = pipeline.worker().await;
+    minted(&pipeline, "ada", "default").await;
+    let request = tenant("acme");
+    let properties = properties("revocation-request.v1", request["id"].as_str().unwrap());
+    let properties = properties.with_content_type("application/msgpack".into());
+    let body = rmp_serde::to_vec_named(&request).unwrap();
+    let correlation = pipeline.send_raw("revocation-request.v1", &body, properties).await;
+    let answer = pipeline.answer(&correlation).await;
+    assert_eq!(answer.properties.content_type().as_ref().unwrap().as_str(), "application/msgpack");
+    let answer: Value = rmp_serde::from_slice(&answer.body).unwrap();
+    assert_eq!((&answer["request"], &answer["counts"]["revoked"]), (&request["id"], &json!(1)), "{answer}");
 }
 
 #[tokio::test]

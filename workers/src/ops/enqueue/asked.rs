@@ -75,16 +75,15 @@ impl Question for Asked {
         let body: Value = serde_json::from_slice(&heard.body).ok()?;
         let id = |name: &str| body.get(name)?.as_str()?.parse().ok();
         match heard.type_name.as_str() {
-            "exchange-result.v1" => Some((id("request")?, Said::Answer(body))),
-            "publish-result.v1" => Some((id("job")?, Said::Answer(body))),
-            "rotation-done.v1" => Some((id("tick")?, Said::Answer(body))),
-            "rotation-shard-done.v1" => Some((id("tick")?, Said::Parts(vec![body.get("shard")?.to_string()]))),
             "revocation-result.v1" if body["outcome"] == "under-way" => {
                 let deleted = body["receipts"].as_array()?.iter().filter(|receipt| receipt["deleted"] == true);
                 let records = deleted.filter_map(|receipt| Some(receipt["record"].as_str()?.to_owned()));
                 Some((id("request")?, Said::Parts(records.collect())))
             }
-            "revocation-result.v1" => Some((id("request")?, Said::Answer(body))),
+            "exchange-result.v1" | "revocation-result.v1" => Some((id("request")?, Said::Answer(body))),
+            "publish-result.v1" => Some((id("job")?, Said::Answer(body))),
+            "rotation-done.v1" => Some((id("tick")?, Said::Answer(body))),
+            "rotation-shard-done.v1" => Some((id("tick")?, Said::Parts(vec![body.get("shard")?.to_string()]))),
             _ => None,
         }
     }
