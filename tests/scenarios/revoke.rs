@@ -10,4 +10,4 @@ mod points;
 mod receipts;
 mod scopes;
 mod sealed;
-mod world;
+pub(crate) mod world;

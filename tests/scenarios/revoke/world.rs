@@ -72,7 +72,7 @@ pub(super) async fn record(pipeline: &Pipeline, user: &str) -> Option<Record> {
 }
 
 /// Stores what the platform gives for a user, as an exchange does, under another label if there is one.
-pub(super) async fn minted(pipeline: &Pipeline, user: &str, label: &str) -> Value {
+pub(crate) async fn minted(pipeline: &Pipeline, user: &str, label: &str) -> Value {
     let minted = pipeline.sandbox.mint_tokens(user).await;
     let token = |field: &str| minted[field].as_str().unwrap().into();
     let tokens = TokenAnswer {
