@@ -139,6 +139,7 @@ impl Announced for ConnectionStatus {
         "connection.status"
     }
     fn public(&self) -> Self {
-        self.clone()
+        let this = self.clone();
+        Self { failure: this.failure.map(FailureReport::public), ..this }
     }
 }

@@ -154,6 +154,7 @@ impl Announced for RevocationResult {
         }
     }
     fn public(&self) -> Self {
-        self.clone()
+        let this = self.clone();
+        Self { failure: this.failure.map(FailureReport::public), ..this }
     }
 }
