@@ -127,3 +127,6 @@ fn request(
     };
     Ok((request, proofs))
 }
+
+#[cfg(test)]
+mod tests;

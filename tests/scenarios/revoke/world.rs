@@ -32,7 +32,7 @@ pub(super) async fn pipeline_with(lines: &str, setup: Setup) -> Pipeline {
 }
 
 /// Writes lines into the platform's entry.
-pub(super) fn entry(pipeline: &Pipeline, lines: &str) {
+pub(crate) fn entry(pipeline: &Pipeline, lines: &str) {
     let catalogue = text_of(&pipeline.rig.folder().join("providers.toml"));
     pipeline.write("providers.toml", &catalogue.replace("[practice.oauth]\n", &format!("[practice.oauth]\n{lines}\n")));
 }
@@ -58,7 +58,7 @@ pub(super) fn tenant(tenant: &str) -> Value {
 }
 
 /// The word for a user's connection in a receipt that is the last.
-pub(super) fn word<'a>(answer: &'a Value, user: &str) -> &'a str {
+pub(crate) fn word<'a>(answer: &'a Value, user: &str) -> &'a str {
     assert_eq!(answer["outcome"], "done", "{answer}");
     let receipts = answer["receipts"].as_array().unwrap();
     let mine = receipts.iter().find(|receipt| receipt["connection"]["user"] == user);

@@ -133,10 +133,10 @@ impl TokenKeeper {
             Ok(provider) => provider,
             Err(why) => return no(Code::OwnerMismatch, why),
         };
-        // not of the token, and so not held against the patience with it
-        let credential = self.credential(&provider).await.map_err(NotYet::later)?;
         let mut supported = false;
         for token in tokens {
+            // one that cannot be read says nothing of the token, and is not held against the patience with it
+            let credential = self.credential(&provider).await.map_err(NotYet::later)?;
             if provider.revoke == Revokes::Grant && self.is_superseded(tombstone, content).await? {
                 return Ok(RevokedAtProvider::Superseded);
             }
