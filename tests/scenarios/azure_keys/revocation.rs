@@ -31,6 +31,16 @@ async fn sealed(world: &World, tenant: &str, user: &str) -> Vec<KeyRef> {
     keys
 }
 
+/// The receipt, after all events that said it was pending.
+async fn last_word(world: &World, asked: &str) -> Value {
+    loop {
+        let told = world.pipeline.answer(asked).await.json();
+        if told["outcome"] != "under-way" {
+            return told;
+        }
+    }
+}
+
 /// How many records a rotation sealed anew, of one tenant where it is named.
 async fn resealed(world: &World, tenant: Option<&str>) -> Value {
     let mut tick = rotation_tick();
@@ -81,7 +91,7 @@ async fn a_tombstone_has_the_key_of_its_own_tenant_and_moves_to_a_newer_version_
     pipeline.sandbox.admin(Method::DELETE, "faults", None).await;
     let _worker = pipeline.worker().await;
     for (user, asked) in asked {
-        assert_eq!(word(&pipeline.answer(&asked).await.json(), user), "revoked");
+        assert_eq!(word(&last_word(&world, &asked).await, user), "revoked");
     }
     assert_eq!((world.held(&newer).await, world.held(&theirs).await), (1, 1), "the results of their exchanges");
 }
@@ -122,5 +132,5 @@ async fn while_the_vault_does_not_give_the_secret_a_token_waits_and_is_not_given
     let id = store.tombstones_of(&store.locate(&connection("acme", "user-0"))).await.unwrap()[0];
     assert_eq!(store.load_tombstone(&id).await.unwrap().unwrap().tries, 0, "the platform said nothing of the token");
     world.azure.well_again().await;
-    assert_eq!(word(&world.pipeline.answer(&asked).await.json(), "user-0"), "revoked");
+    assert_eq!(word(&last_word(&world, &asked).await, "user-0"), "revoked");
 }
