@@ -52,7 +52,7 @@ pub struct Azure {
     /// Where Entra ID is, `https://…`, of another cloud than the public one.
     #[serde(default, deserialize_with = "authority")]
     pub authority_host: Option<Url>,
-    /// Whether a sealing key that the vault does not have is made there.
+    /// Whether a sealing key that the vault does not have is made there when something is to be sealed with it.
     #[serde(default)]
     pub create_missing_keys: bool,
     /// How many seconds a version is good for before it is read again.
