@@ -156,3 +156,19 @@ async fn a_version_that_is_not_taken_somewhere_is_looked_up_anew_once_in_a_while
     doubted("v2", Duration::ZERO);
     assert_eq!(obtained(&cache_of_one_doubt, LONG, Ok(found("v3"))).await.unwrap(), "v3");
 }
+
+#[tokio::test]
+async fn nobody_waits_a_second_time_for_a_vault_that_gave_a_rotation_no_answer() {
+    let cache = Cache::default();
+    obtained(&cache, LONG, Ok(found("v1"))).await.unwrap();
+    let asked = cache.obtain_for(Uuid::from_u128(1), latest(), LONG, || async { Err(away()) }).await;
+    assert_eq!(asked.map(|(version, _)| version.to_string()), Err(away()));
+    let hangs = || std::future::pending::<Result<Found<Arc<Key>>, KeyError>>();
+    // while the pause lasts, and after it, when the vault is asked again in the background
+    while cache.state().flights.is_empty() {
+        let found = tokio::time::timeout(Duration::from_mins(1), cache.obtain(latest(), LONG, hangs)).await;
+        assert_eq!(found.unwrap().unwrap().0.to_string(), "v1");
+        tokio::task::yield_now().await;
+    }
+    assert!(tokio::time::timeout(Duration::from_mins(1), cache.obtain(latest(), LONG, hangs)).await.unwrap().is_ok());
+}
