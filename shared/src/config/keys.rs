@@ -309,3 +309,31 @@ fn default_limit() -> u32 {
 fn default_share() -> u32 {
     10
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Keys;
+
+    fn keys(key: &str, index_key: &str) -> Result<Keys, String> {
+        let azure = format!("vault = 'https://v.vault.azure.net'\nindex_key = '{index_key}'");
+        toml::from_str(&format!("source = 'azure'\nkey = '{key}'\n[azure]\n{azure}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_index_key_is_never_a_key_that_seals() {
+        for (key, index_key) in [("tokens", "Tokens"), ("sealpost-{tenant}", "sealpost-index")] {
+            let refused = keys(key, index_key).err().unwrap();
+            assert!(refused.contains("could be taken for a key that seals"), "{refused}");
+        }
+        assert!(keys("tokens-{tenant}", "sealpost-index").is_ok());
+    }
+
+    #[test]
+    fn no_secret_of_the_configuration_is_a_tenants_key() {
+        let keys = keys("tokens-{tenant}", "sealpost-index").unwrap();
+        let secret = |name: &str| toml::from_str::<toml::Table>(&format!("s = {{ vault = '{name}' }}")).unwrap();
+        let checked = |name: &str| keys.check_secret(&secret(name).remove("s").unwrap().try_into().unwrap());
+        assert!(checked("Tokens-acme").is_err() && checked("sealpost-INDEX").is_err());
+        assert!(checked("gitea-client").is_ok());
+    }
+}
