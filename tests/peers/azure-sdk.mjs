@@ -49,4 +49,5 @@ await (await client.beginRecoverDeletedSecret('dek')).pollUntilDone();
 console.log('recovered');
 await once(process.stdin, 'data');
 assert.equal((await client.getSecret('dek')).value, 'c');
+console.log('done');
 process.exit(0);

@@ -46,6 +46,7 @@ async fn main() {
     // the caller has throttled two requests by the time that it writes a line
     io::stdin().read_line(&mut String::new()).expect("a line");
     assert_eq!(get(&client, None).await.expect("after two 429").value.as_deref(), Some("c"));
+    println!("done");
 }
 
 async fn steps(client: &SecretClient) {

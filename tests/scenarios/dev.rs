@@ -3,11 +3,12 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use sealpost_tests::machine::{binaries, folder, launcher, remove_folder};
+use sealpost_tests::patience::limited;
 use sealpost_tests::{processes_in, until};
 
 const LONG: Duration = Duration::from_mins(1);
@@ -28,7 +29,7 @@ impl Dev {
     pub(crate) fn start_with(base: &Path, args: &[&str]) -> Self {
         let _installed = launcher();
         let child = dev(base).args(args).stdout(Stdio::piped()).spawn().expect("dev starts");
-        let mut started = Self { child, said: String::new() };
+        let (_limited, mut started) = (limited(&child), Self { child, said: String::new() });
         for line in BufReader::new(started.child.stdout.take().expect("a pipe")).lines() {
             started.said += &(line.expect("text") + "\n");
             if started.said.contains("Ctrl-C ends all of it.") {
@@ -64,10 +65,19 @@ fn dev(base: &Path) -> Command {
     command
 }
 
+/// Runs one to its end.
+async fn ended(command: &mut Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let limit = limited(&child);
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    drop(limit);
+    output
+}
+
 #[tokio::test]
 async fn the_tour_is_as_expected_and_leaves_no_process() {
     let base = folder("tour");
-    let output = tokio::process::Command::from(dev(&base)).arg("--tour").output().await.unwrap();
+    let output = ended(dev(&base).arg("--tour")).await;
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("All 9 as expected."), "{said}");
@@ -79,7 +89,7 @@ async fn the_tour_is_as_expected_and_leaves_no_process() {
 #[tokio::test]
 async fn the_tour_over_the_practice_vault_and_tenant_is_as_expected_and_leaves_no_process() {
     let base = folder("azure-tour");
-    let output = tokio::process::Command::from(dev(&base)).args(["--tour", "--azure"]).output().await.unwrap();
+    let output = ended(dev(&base).args(["--tour", "--azure"])).await;
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("All 12 as expected.") && !said.contains('✗'), "{said}");
@@ -123,7 +133,7 @@ async fn a_tour_that_is_not_as_expected_shows_where_and_fails() {
     std::fs::set_permissions(base.join("sealpost-sandbox"), std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut command = Command::new(base.join("sealpost"));
     command.arg("dev").arg("--tour").arg("--data").arg(base.join("data")).stdin(Stdio::null());
-    let output = tokio::process::Command::from(command).output().await.unwrap();
+    let output = ended(&mut command).await;
     let (said, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(output.status.code(), Some(1), "{said}{why}");
     assert!(said.contains('✗') && said.contains("failed, "), "{said}");

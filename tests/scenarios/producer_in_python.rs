@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use lapin::types::{AMQPValue, FieldTable};
 use sealpost_tests::pipeline::REDIRECT;
-use sealpost_tests::{Pipeline, Rig, machine::workspace, python::python_venv};
+use sealpost_tests::{Pipeline, Rig, machine::workspace, patience::limited, python::python_venv};
 use serde_json::Value;
 
 const ID: &str = "0199ab3c-7d00-7000-8000-000000000001";
@@ -36,6 +36,7 @@ async fn producer(amqp_url: &str, args: &[&[&str]], env: &[(&str, &str)], input:
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         // It may end without reading it.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let _limited = limited(&child);
         let output = child.wait_with_output().unwrap();
         let [said, complained] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
         Ran { status: output.status.code().unwrap(), said, complained }

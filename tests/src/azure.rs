@@ -22,6 +22,7 @@ use self::real::Real;
 use crate::{
     http,
     machine::{binaries, folder, remove_folder},
+    patience::{end, limited},
 };
 
 /// What a vault's tokens are for.
@@ -245,7 +246,7 @@ fn spawn() -> Azure {
     let mut command = Command::new(&binaries().sandbox);
     command.arg("--azure").arg(&folder).arg("--until-stdin-closes").stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("the sandbox starts");
-    let mut line = String::new();
+    let (mut line, _limited) = (String::new(), limited(&child));
     BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut line).expect("a line of the sandbox");
     let places: Places =
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("the sandbox said {line:?}: {error}"));
@@ -260,8 +261,7 @@ impl Drop for Azure {
             real.clear(&self.places);
         }
         if let Some(child) = &mut self.child {
-            drop(child.stdin.take());
-            let _ = child.wait();
+            end(child);
         }
         remove_folder(&self.folder);
     }

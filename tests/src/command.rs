@@ -6,7 +6,7 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-use crate::{Pipeline, machine::binaries};
+use crate::{Pipeline, machine::binaries, patience::PATIENCE};
 
 /// What the practice platform's secrets begin with: refresh tokens, access tokens, codes.
 const SECRETS: [&str; 3] = ["spr_", "spa_", "spc_"];
@@ -58,7 +58,8 @@ pub async fn begin(pipeline: &Pipeline, args: &[&str], env: &[(&str, &str)], std
 
 /// Waits for its end.
 pub async fn end(child: Child) -> Said {
-    let Output { status, stdout, stderr } = child.wait_with_output().await.expect("an end");
+    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await;
+    let Output { status, stdout, stderr } = output.expect("an end in time").expect("an end");
     let [stdout, stderr] = [stdout, stderr].map(|bytes| String::from_utf8(bytes).expect("text"));
     for secret in SECRETS {
         assert!(!stdout.contains(secret) && !stderr.contains(secret), "{stdout}{stderr}");

@@ -16,6 +16,7 @@ pub mod matrix_peer;
 pub mod node;
 pub mod oidc_peer;
 pub mod own;
+pub mod patience;
 pub mod pipeline;
 pub mod prism;
 pub mod processes;

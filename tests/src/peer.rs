@@ -10,7 +10,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::machine::workspace;
+use crate::{
+    machine::workspace,
+    patience::{end, limited},
+};
 
 /// A running server. Dropping it ends it.
 #[derive(Debug)]
@@ -24,7 +27,7 @@ impl Peer {
     pub(crate) fn spawn(command: &mut Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let mut line = String::new();
+        let (mut line, _limited) = (String::new(), limited(&child));
         BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut line).expect("a line of the server");
         let ready: Value =
             serde_json::from_str(&line).unwrap_or_else(|error| panic!("{command:?} said {line:?}: {error}"));
@@ -44,8 +47,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
 }
 
@@ -73,6 +75,9 @@ pub(crate) fn installed(package: &str, files: &[(&str, &str)], install: impl FnO
 
 /// Runs an installer; panics with what it said when it fails.
 pub(crate) fn run(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let _limited = limited(&child);
+    let output = child.wait_with_output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(output.status.success(), "{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -2,7 +2,9 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
+
+use crate::patience::limited;
 
 /// The interpreter of the shared virtual environment, with `packages` (pinned, `name==version`) installed in it.
 ///
@@ -41,7 +43,10 @@ fn prepared(folder: &Path, python3: &str, packages: &[&str]) -> Result<PathBuf, 
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().map_err(|error| format!("{command:?}: {error}"))?;
+    let _limited = limited(&child);
+    let output = child.wait_with_output().map_err(|error| format!("{command:?}: {error}"))?;
     if output.status.success() {
         return Ok(());
     }

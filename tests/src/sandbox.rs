@@ -8,7 +8,11 @@ use std::{
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-use crate::{http, machine::binaries};
+use crate::{
+    http,
+    machine::binaries,
+    patience::{end, limited},
+};
 
 /// A running practice platform of the test's own. Dropping it ends it.
 #[derive(Debug)]
@@ -119,7 +123,7 @@ fn spawn(args: &[String]) -> Sandbox {
     let mut command = Command::new(&binaries().sandbox);
     command.args(["--port", "0", "--until-stdin-closes"]).args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().expect("the sandbox starts");
-    let mut line = String::new();
+    let (mut line, _limited) = (String::new(), limited(&child));
     BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut line).expect("a line of the sandbox");
     let ready = serde_json::from_str(&line);
     let Ready { port, issuer } = ready.unwrap_or_else(|error| panic!("the sandbox said {line:?}: {error}"));
@@ -128,7 +132,6 @@ fn spawn(args: &[String]) -> Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        end(&mut self.child);
     }
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use reqwest::Method;
 use sealpost_tests::azure::VAULT_SCOPE;
-use sealpost_tests::{Azure, machine::workspace, python::python_venv};
+use sealpost_tests::{Azure, machine::workspace, patience::limited, python::python_venv};
 use serde_json::{Value, json};
 
 use super::number;
@@ -64,6 +64,7 @@ async fn assertion(asked: Value) -> String {
         command.arg("-B").arg(workspace().join("tests/peers/assertion.py"));
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
+        let _limited = limited(&child);
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
         String::from_utf8(output.stdout).unwrap().trim().to_owned()

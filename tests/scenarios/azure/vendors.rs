@@ -1,10 +1,16 @@
 //! The practice servers in the hands of the vendor's own clients: if these are content, so is Azure's contract.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use reqwest::Method;
-use sealpost_tests::{Azure, machine::workspace, node, python::python_venv};
+use sealpost_tests::{
+    Azure,
+    machine::workspace,
+    node,
+    patience::{Limited, end, limited},
+    python::python_venv,
+};
 use serde_json::json;
 
 pub(super) const PYTHON: [&str; 2] = ["azure-keyvault-secrets==4.12.0", "azure-identity==1.27.0"];
@@ -17,32 +23,47 @@ const CREDENTIALS: [(&str, &str); 3] =
 async fn content(azure: &Azure, mut command: Command, vault: &str, credential: &str) {
     let places = azure.folder.join("places.json");
     command.arg(places).args([vault, credential]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let (mut child, line) = tokio::task::spawn_blocking(move || {
+    let (mut client, line) = tokio::task::spawn_blocking(move || {
         let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-        (child, line)
+        let (limit, mut lines) = (limited(&child), BufReader::new(child.stdout.take().unwrap()).lines());
+        let line = lines.next();
+        (Running { child, lines, _limit: limit }, line)
     })
     .await
     .unwrap();
-    if line.trim() != "recovered" {
-        ended(child).await;
+    if !matches!(line, Some(Ok(line)) if line == "recovered") {
+        client.says_that_it_is_done().await;
         panic!("it ended too soon");
     }
     let fired = azure.faults_fired().await;
     let throttled = json!({"at": "vault", "vault": vault, "kind": "status", "status": 429, "n": 2,
                            "headers": {"retry-after": "1"}});
     azure.fault(throttled).await;
-    child.stdin.take().unwrap().write_all(b"\n").unwrap();
-    ended(child).await;
+    client.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    client.says_that_it_is_done().await;
     assert_eq!(azure.faults_fired().await - fired, 2, "{credential}: a throttled request is made again");
     assert_eq!(azure.count(vault, "set", "dek").await, 3, "{credential}");
 }
 
-/// Waits for its end, with what it complained of.
-async fn ended(child: Child) {
-    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+/// A client on its way through its steps.
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    _limit: Limited,
+}
+
+impl Running {
+    /// If it does not, shows what it complained of. How it ends is another matter: see [`end`].
+    async fn says_that_it_is_done(mut self) {
+        let wait = move || {
+            let done = self.lines.any(|line| line.is_ok_and(|line| line == "done"));
+            end(&mut self.child);
+            let mut complaint = String::new();
+            self.child.stderr.take().unwrap().read_to_string(&mut complaint).unwrap();
+            assert!(done, "{complaint}");
+        };
+        tokio::task::spawn_blocking(wait).await.unwrap();
+    }
 }
 
 #[tokio::test]
@@ -95,5 +116,8 @@ async fn the_vendors_rust_client_tells_why_its_credential_was_refused() {
     let mut command = rust(&azure);
     command.arg(azure.folder.join("places.json")).args(["by-secret", "refused"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    ended(command.spawn().unwrap()).await;
+    let child = command.spawn().unwrap();
+    let _limited = limited(&child);
+    let output = tokio::task::spawn_blocking(move || child.wait_with_output()).await.unwrap().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
