@@ -4,7 +4,8 @@ use schemars::schema_for;
 use serde_json::Value;
 
 use crate::{
-    ExchangeRequest, ExchangeResult, Message, Notice, PublishJob, PublishResult, RotationShard, RotationTick,
+    ConnectionQuery, ConnectionStatus, ExchangeRequest, ExchangeResult, Message, Notice, PublishJob, PublishResult,
+    RevocationRequest, RevocationResult, RevocationShard, RotationShard, RotationTick,
     events::{
         ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, KeyEmpty, RotationDone,
         RotationShardDone,
@@ -28,6 +29,11 @@ pub fn schemas() -> Vec<(String, Value)> {
         one::<Notice>(),
         one::<RotationTick>(),
         one::<RotationShard>(),
+        one::<RevocationRequest>(),
+        one::<RevocationShard>(),
+        one::<RevocationResult>(),
+        one::<ConnectionQuery>(),
+        one::<ConnectionStatus>(),
         one::<ConnectionNeedsConsent>(),
         one::<ConnectionRefreshed>(),
         one::<ConnectionQuarantined>(),

@@ -13,6 +13,8 @@ pub mod generated;
 mod message;
 mod notice;
 mod publish;
+mod query;
+mod revocation;
 mod rotation;
 mod secret;
 mod tagged;
@@ -26,5 +28,10 @@ pub use failure::{FailureReport, ProviderError};
 pub use message::{Announced, Answer, Message, Queued, queues};
 pub use notice::{Language, Notice, Phone};
 pub use publish::{Content, DeviceTokens, Notify, PublishJob, PublishOutcome, PublishResult, Raw, Remote, TextContent};
+pub use query::{ConnectionQuery, ConnectionStanding, ConnectionStatus};
+pub use revocation::{
+    Receipt, RevocationCounts, RevocationOutcome, RevocationRequest, RevocationResult, RevocationScope,
+    RevocationShard, RevokedAtProvider,
+};
 pub use rotation::{RotationCounts, RotationMode, RotationScope, RotationShard, RotationTick};
 pub use secret::{SealedSecret, Secret};

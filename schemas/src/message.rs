@@ -20,10 +20,26 @@ pub mod queues {
     pub const ROTATION_SHARDS: &str = "rotation-shards";
     /// `notice` messages.
     pub const NOTICES: &str = "notices";
+    /// `revocation-request` messages.
+    pub const REVOCATION_REQUESTS: &str = "revocation-requests";
+    /// `revocation-shard` messages.
+    pub const REVOCATION_SHARDS: &str = "revocation-shards";
+    /// `connection-query` messages.
+    pub const CONNECTION_QUERIES: &str = "connection-queries";
     /// The work queues that producers write to, each through an exchange of its own.
-    pub const PRODUCERS: &[&str] = &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS];
+    pub const PRODUCERS: &[&str] =
+        &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS, REVOCATION_REQUESTS, CONNECTION_QUERIES];
     /// Every work queue.
-    pub const ALL: &[&str] = &[EXCHANGE_REQUESTS, PUBLISH_JOBS, ROTATION_TICKS, ROTATION_SHARDS, NOTICES];
+    pub const ALL: &[&str] = &[
+        EXCHANGE_REQUESTS,
+        PUBLISH_JOBS,
+        ROTATION_TICKS,
+        ROTATION_SHARDS,
+        NOTICES,
+        REVOCATION_REQUESTS,
+        REVOCATION_SHARDS,
+        CONNECTION_QUERIES,
+    ];
 }
 
 /// A message of the contract. AMQP `type` carries name and version, `message_id` the id.

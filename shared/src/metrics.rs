@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use sealpost_schemas::{Code, RotationCounts, RotationMode};
+use sealpost_schemas::{Code, RevokedAtProvider, RotationCounts, RotationMode};
 
 const JOBS: &str = "sealpost_jobs_total";
 const JOB_SECONDS: &str = "sealpost_job_seconds";
@@ -19,6 +19,9 @@ const TOKEN_CALLS: &str = "sealpost_token_calls_total";
 const ID_TOKENS_UNVERIFIED: &str = "sealpost_id_tokens_unverified_total";
 const COALESCED: &str = "sealpost_refreshes_coalesced_total";
 const RACES_ADOPTED: &str = "sealpost_refresh_races_adopted_total";
+
+const REVOCATIONS: &str = "sealpost_revocations_total";
+const TOMBSTONES: &str = "sealpost_tombstones";
 
 const KEY_FETCHES: &str = "sealpost_key_fetches_total";
 const VAULT_FETCHES: &str = "sealpost_vault_fetches_total";
@@ -57,6 +60,11 @@ pub fn describe() {
     counter!(ID_TOKENS_UNVERIFIED).increment(0);
     counter!(COALESCED).increment(0);
     counter!(RACES_ADOPTED).increment(0);
+    describe_counter!(REVOCATIONS, "Token sets of ended connections, by what became of them at the provider.");
+    describe_gauge!(TOMBSTONES, "Token sets that wait to be revoked.");
+    for word in RevokedAtProvider::ALL {
+        counter!(REVOCATIONS, "outcome" => word.as_str()).increment(0);
+    }
     describe_counter!(ROTATED, "Records that rotations did something with, by result.");
     describe_counter!(SHARDS_DONE, "Shards that rotations walked to their end.");
     describe_gauge!(SEALED, "Records and results sealed under the latest key version, and under older ones.");
@@ -211,6 +219,17 @@ pub fn refresh_coalesced() {
 /// What another refresh had saved was used.
 pub fn race_adopted() {
     counter!(RACES_ADOPTED).increment(1);
+}
+
+/// The tokens of an ended connection ended like this at their provider, or did not yet.
+pub fn revoked(word: RevokedAtProvider) {
+    counter!(REVOCATIONS, "outcome" => word.as_str()).increment(1);
+}
+
+/// So many token sets wait to be revoked.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double, which counts exactly to 2^53")]
+pub fn tombstones(waiting: u64) {
+    gauge!(TOMBSTONES).set(waiting as f64);
 }
 
 /// A record was put into quarantine.

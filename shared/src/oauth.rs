@@ -21,7 +21,7 @@ pub use credential::Credential;
 pub use entra::{account_of, claims_another};
 pub use id_token::{Account, IdTokenError, IdTokens, JwksError};
 pub use on_behalf_of::on_behalf_of;
-pub use provider::{AccountId, ClientAuth, DeadToken, OAuthProvider, TokenRequest};
+pub use provider::{AccountId, ClientAuth, DeadToken, OAuthProvider, RevocationTokens, Revokes, TokenRequest};
 pub use refresh::{RefreshError, refresh};
 pub use revoke::{RevokeError, TokenKind, revoke};
 pub use token_call::{CodeGrant, TokenAnswer, TokenError, exchange_code};

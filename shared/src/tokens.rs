@@ -3,9 +3,9 @@
 
 mod access;
 mod consent;
+mod ending;
 mod flights;
 mod import;
-mod orphan;
 mod outcome;
 mod quarantine;
 mod refresh;
@@ -24,10 +24,12 @@ use tokio::sync::Semaphore;
 
 pub use access::{Access, Usable};
 pub use consent::{Consented, Prepared};
+pub use ending::{Ended, Ending};
 pub use import::Brought;
 pub use outcome::meaning;
 pub use refresh::unspent;
 pub use sweep::{Page, Position, Sweep};
+pub use turn::ConsentTurn;
 pub use usage::{Sealed, VersionUse, sealed, usage};
 
 use self::flights::Flights;

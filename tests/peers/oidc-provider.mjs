@@ -64,6 +64,7 @@ const provider = new Provider(issuer, {
   cookies: { keys: ['for tests only'] },
   clockTolerance: 0,
   expiresWithSession: () => false,
+  features: { revocation: { enabled: true } },
   findAccount: (_, user) => ({ accountId: user, claims: () => ({ sub: user }) }),
   issueRefreshToken: () => true,
   pkce: { required: () => true },

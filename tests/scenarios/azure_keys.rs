@@ -6,6 +6,7 @@ mod commands;
 mod cost;
 mod credentials;
 mod refusals;
+mod revocation;
 mod rotation;
 mod secrets;
 mod unwell;

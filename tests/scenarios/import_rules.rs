@@ -33,7 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// What the runner runs without knowing it. A test below holds this list against the files.
-const STEPS: &[&str] = &["exchange", "notify", "publish", "rotate"];
+const STEPS: &[&str] = &["exchange", "notify", "publish", "query", "revoke", "rotate"];
 const RUNNER: &[&str] = &["workers/src/runner", "workers/src/step"];
 
 /// What a Rust file does that it may not, in words.

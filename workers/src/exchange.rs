@@ -64,7 +64,7 @@ impl Step for Exchange {
                 None => self.begin(request, (&oauth, spent), &claim, at).await,
             },
             (Turn::Settled(standing), _) => answer(request, standing),
-            (Turn::Doubt(doubt), sent) => self.doubt(request, sent, &doubt, at).await,
+            (Turn::Doubt(doubt), sent) => Box::pin(self.doubt(request, sent, &doubt, at)).await,
             (Turn::Busy(after), _) => Err(busy(request, after)),
             (Turn::Reused, _) => {
                 let message = "another request of this owner has this id; give each request an id of its own";

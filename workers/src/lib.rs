@@ -9,6 +9,8 @@ pub mod ops;
 pub mod ops_port;
 pub mod providers;
 pub mod publish;
+pub mod query;
+pub mod revoke;
 pub mod rotate;
 pub mod runner;
 pub mod schedule;

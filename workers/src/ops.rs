@@ -43,7 +43,7 @@ pub enum Ops {
     /// Sends one message to its queue, waits for the answer, and prints it.
     #[command(subcommand)]
     Enqueue(Box<enqueue::Enqueue>),
-    /// The connections: lists them, shows one.
+    /// The connections: lists them, shows one, ends them.
     #[command(subcommand)]
     Connections(connections::Connections),
     /// Messages that could not be done: lists them, shows one, sends them again.

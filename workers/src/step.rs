@@ -64,6 +64,8 @@ pub struct FollowUp {
     pub id: Uuid,
     /// The body, as JSON.
     pub body: Vec<u8>,
+    /// Whether whoever waits for the answer to the message before is told by this one.
+    pub answers: bool,
 }
 
 impl FollowUp {
@@ -71,7 +73,13 @@ impl FollowUp {
     /// If the message does not serialize, which is a defect.
     pub fn of<M: Queued>(message: &M) -> Result<Self, serde_json::Error> {
         let body = serde_json::to_vec(message)?;
-        Ok(Self { queue: M::QUEUE, type_name: M::type_name(), id: message.id(), body })
+        Ok(Self { queue: M::QUEUE, type_name: M::type_name(), id: message.id(), body, answers: false })
+    }
+
+    /// The same, which answers whoever waits for the answer to the message that it follows from.
+    #[must_use]
+    pub fn answering(self) -> Self {
+        Self { answers: true, ..self }
     }
 
     /// A notice, under the id that belongs to it.

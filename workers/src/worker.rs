@@ -28,6 +28,8 @@ use crate::notify::{self, Means, Notify};
 use crate::ops_port::{self, Readiness};
 use crate::providers::Catalogue;
 use crate::publish::{self, Publish};
+use crate::query::Query;
+use crate::revoke::{self, Revoke, RevokeShard};
 use crate::rotate::{Rotate, RotateShard};
 use crate::runner::Runner;
 use crate::{schedule, telemetry};
@@ -51,6 +53,12 @@ pub enum StepName {
     RotateShard,
     /// Text messages about how jobs ended.
     Notify,
+    /// Connections that end.
+    Revoke,
+    /// Those of a tenant, shard by shard.
+    RevokeShard,
+    /// How connections stand.
+    Query,
     /// All of them.
     All,
 }
@@ -255,7 +263,18 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         running.spawn(runner.clone().work(Rotate { keeper: keeper.clone() }));
     }
     if StepName::RotateShard.chosen(steps) {
-        running.spawn(runner.work(RotateShard { keeper, catalogue }));
+        running.spawn(runner.clone().work(RotateShard { keeper: keeper.clone(), catalogue: catalogue.clone() }));
+    }
+    if StepName::Revoke.chosen(steps) {
+        let step = Revoke { keeper: keeper.clone(), catalogue: catalogue.clone() };
+        running.spawn(runner.clone().work(step));
+        running.spawn(revoke::sweep(keeper.clone(), catalogue.clone(), stop));
+    }
+    if StepName::RevokeShard.chosen(steps) {
+        running.spawn(runner.clone().work(RevokeShard { keeper: keeper.clone(), catalogue }));
+    }
+    if StepName::Query.chosen(steps) {
+        running.spawn(runner.work(Query { keeper }));
     }
     tracing::info!(?steps, "working");
     running.close();

@@ -10,7 +10,10 @@ use crate::events::{
     ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, KeyEmpty, RotationDone,
     RotationShardDone,
 };
-use crate::{Code, ExchangeRequest, ExchangeResult, Message, PublishJob, PublishResult, RotationShard, RotationTick};
+use crate::{
+    Code, ConnectionQuery, ConnectionStatus, ExchangeRequest, ExchangeResult, Message, PublishJob, PublishResult,
+    RevocationRequest, RevocationResult, RevocationShard, RotationShard, RotationTick,
+};
 
 const CANARY: &str = "hunter2";
 const SECRETS: [&str; 7] = ["code", "code_verifier", "nonce", "assertion", "access_token", "refresh_token", "id_token"];
@@ -63,13 +66,18 @@ fn holds<M: Message>(body: &[u8]) -> bool {
     read
 }
 
-const ALL: [fn(&[u8]) -> bool; 13] = [
+const ALL: [fn(&[u8]) -> bool; 18] = [
     holds::<ExchangeRequest>,
     holds::<ExchangeResult>,
     holds::<PublishJob>,
     holds::<PublishResult>,
     holds::<RotationTick>,
     holds::<RotationShard>,
+    holds::<RevocationRequest>,
+    holds::<RevocationShard>,
+    holds::<RevocationResult>,
+    holds::<ConnectionQuery>,
+    holds::<ConnectionStatus>,
     holds::<ConnectionNeedsConsent>,
     holds::<ConnectionRefreshed>,
     holds::<ConnectionQuarantined>,

@@ -62,6 +62,95 @@ pub enum TokenRequest {
     Json,
 }
 
+/// What ends when a token is revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Revokes {
+    /// The token, and what came of the same consent.
+    #[default]
+    Token,
+    /// Everything that the user ever granted to us.
+    Grant,
+}
+
+/// How a request to the revocation endpoint is written.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RevocationRequest {
+    /// Its method.
+    pub method: RevocationMethod,
+    /// Who asks: our client, or whoever has the token (in `Authorization: Bearer`).
+    pub auth: RevocationAuth,
+    /// How its fields are written; without any, the token is in `Authorization` or nowhere.
+    pub body: RevocationBody,
+    /// The field that the token is in.
+    pub field: String,
+    /// Which tokens are revoked.
+    pub tokens: RevocationTokens,
+}
+
+impl Default for RevocationRequest {
+    /// As RFC 7009 says.
+    fn default() -> Self {
+        Self {
+            method: RevocationMethod::default(),
+            auth: RevocationAuth::default(),
+            body: RevocationBody::default(),
+            field: "token".into(),
+            tokens: RevocationTokens::default(),
+        }
+    }
+}
+
+/// The method of a request to the revocation endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+pub enum RevocationMethod {
+    /// RFC 7009 §2.1.
+    #[default]
+    #[serde(rename = "POST")]
+    Post,
+    /// As of a resource that goes.
+    #[serde(rename = "DELETE")]
+    Delete,
+}
+
+/// Who asks the revocation endpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevocationAuth {
+    /// Our client, as `client_auth` says.
+    #[default]
+    Client,
+    /// Whoever has the token.
+    Bearer,
+}
+
+/// How the fields of a request to the revocation endpoint are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevocationBody {
+    /// As a form, with `token_type_hint`.
+    #[default]
+    Form,
+    /// As a JSON object.
+    Json,
+    /// Not at all.
+    None,
+}
+
+/// Which tokens are revoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum RevocationTokens {
+    /// The refresh token, and then the access token.
+    #[default]
+    Both,
+    /// The refresh token only.
+    Refresh,
+    /// The access token only.
+    Access,
+}
+
 /// Where and how tokens are had from one provider.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +168,13 @@ pub struct OAuthProvider {
     pub token_url: Url,
     /// The revocation endpoint (RFC 7009), where there is one.
     pub revocation_url: Option<Url>,
+    /// What ends when a token is revoked: the token (and what came of it), or all that this user ever granted to us. With
+    /// `grant`, an old token is not revoked any more once the user gave a newer consent.
+    #[serde(default)]
+    pub revoke: Revokes,
+    /// How a request to `revocation_url` is written, where it is not as RFC 7009 says.
+    #[serde(default)]
+    pub revocation: RevocationRequest,
     /// Our name at the provider.
     pub client_id: String,
     /// Where our secret at the provider is read from; only where `client_auth` is `basic` or `post`.
@@ -177,6 +273,10 @@ impl OAuthProvider {
     pub fn check(&self) -> Result<(), String> {
         if self.jwks_url.is_some() && self.issuer.is_none() {
             return Err("oauth.jwks_url needs issuer: an ID token is believed only if it names that one".into());
+        }
+        let RevocationRequest { auth, body, .. } = &self.revocation;
+        if *auth == RevocationAuth::Client && *body == RevocationBody::None {
+            return Err("oauth.revocation.body none needs auth = \"bearer\": the token must be somewhere".into());
         }
         let is_template = |issuer: &String| issuer.contains(entra::TEMPLATE);
         let has_template = self.issuer.as_ref().is_some_and(is_template) || entra::is_template(&self.token_url);

@@ -33,17 +33,31 @@ impl Replied {
     }
 }
 
-/// Sends these fields to this address, and reads the answer to its end, within `limit`. Where the answer is that our client is
-/// unknown, which spends nothing, and the vault has a newer secret, the same is sent once more with that.
+/// A request as it is written, and what it proves us with.
+pub(super) type Written = (RequestBuilder, Vec<SecretString>);
+
+/// Sends these fields to this address, as [`ask_by`] does.
 pub(super) async fn ask(
     client: &Client,
     provider: &OAuthProvider,
     credential: &Credential,
     to: (&Url, &[(&str, &str)]),
+    times: (Duration, Timestamp),
+) -> Result<Replied, NoAnswer> {
+    let write = |credential: &Credential| authenticated(client, provider, credential, to, times.1);
+    ask_by(provider, credential, times, write).await
+}
+
+/// Sends what is written with the credential, and reads the answer to its end, within `limit`. Where the answer is that our
+/// client is unknown, which spends nothing, and the vault has a newer secret, the same is sent once more with that.
+pub(super) async fn ask_by(
+    provider: &OAuthProvider,
+    credential: &Credential,
     (limit, now): (Duration, Timestamp),
+    write: impl Fn(&Credential) -> Result<Written, NoAnswer>,
 ) -> Result<Replied, NoAnswer> {
     let end = Instant::now() + limit;
-    let replied = ask_once(client, provider, credential, to, (limit, now)).await?;
+    let replied = send(write(credential)?, limit).await?;
     if !refuses_client(provider, &replied) {
         return Ok(replied);
     }
@@ -56,20 +70,13 @@ pub(super) async fn ask(
                 client_id = provider.client_id,
                 "refused, and sent once more with a newer secret of the vault"
             );
-            ask_once(client, provider, &renewed, to, (left(), now)).await
+            send(write(&renewed)?, left()).await
         }
         _ => Ok(replied),
     }
 }
 
-async fn ask_once(
-    client: &Client,
-    provider: &OAuthProvider,
-    credential: &Credential,
-    to: (&Url, &[(&str, &str)]),
-    (limit, now): (Duration, Timestamp),
-) -> Result<Replied, NoAnswer> {
-    let (request, proofs) = authenticated(client, provider, credential, to, now)?;
+async fn send((request, proofs): Written, limit: Duration) -> Result<Replied, NoAnswer> {
     let response = request.timeout(limit).send().await.map_err(|error| NoAnswer::from(&error))?;
     Ok(Replied { answer: http::read(response).await?, proofs })
 }
@@ -89,11 +96,27 @@ pub(super) fn authenticated(
     credential: &Credential,
     (url, fields): (&Url, &[(&str, &str)]),
     now: Timestamp,
-) -> Result<(RequestBuilder, Vec<SecretString>), NoAnswer> {
+) -> Result<Written, NoAnswer> {
     let request = client.post(url.clone()).header("accept", "application/json");
-    let id = provider.client_id.as_str();
+    let (request, proofs) = proved(request, provider, credential, now)?;
     let mut fields: BTreeMap<&str, &str> = fields.iter().copied().collect();
-    let (request, proofs) = match &credential.proof {
+    identify(provider, &proofs, &mut fields);
+    let request = match provider.token_request {
+        TokenRequest::Form => request.form(&fields),
+        TokenRequest::Json => request.json(&fields),
+    };
+    Ok((request, proofs))
+}
+
+/// What a request proves us with, which is in its header already where that is its place; [`identify`] writes the rest.
+pub(super) fn proved(
+    request: RequestBuilder,
+    provider: &OAuthProvider,
+    credential: &Credential,
+    now: Timestamp,
+) -> Result<Written, NoAnswer> {
+    let id = provider.client_id.as_str();
+    Ok(match &credential.proof {
         Proof::Secret(secret) if provider.client_auth == ClientAuth::Basic => {
             let (name, password) = basic(id, secret.expose_secret());
             let header = BASE64_STANDARD.encode(format!("{name}:{password}")).into();
@@ -105,7 +128,16 @@ pub(super) fn authenticated(
         Proof::Certificate(certified) => {
             (request, vec![certified.assertion(id, &provider.token_url, now).ok_or(NoAnswer::NotSent)?])
         }
-    };
+    })
+}
+
+/// Says who we are in the fields that are yet to be written.
+pub(super) fn identify<'a>(
+    provider: &'a OAuthProvider,
+    proofs: &'a [SecretString],
+    fields: &mut BTreeMap<&'a str, &'a str>,
+) {
+    let id = provider.client_id.as_str();
     match provider.client_auth {
         ClientAuth::Basic => {}
         ClientAuth::None => drop(fields.insert("client_id", id)),
@@ -118,11 +150,6 @@ pub(super) fn authenticated(
             fields.extend(proofs.iter().map(|assertion| ("client_assertion", assertion.expose_secret())));
         }
     }
-    let request = match provider.token_request {
-        TokenRequest::Form => request.form(&fields),
-        TokenRequest::Json => request.json(&fields),
-    };
-    Ok((request, proofs))
 }
 
 /// RFC 6749 §2.3.1: name and secret are form-encoded before they become Basic credentials.

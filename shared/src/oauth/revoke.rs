@@ -1,14 +1,17 @@
-//! Token revocation (RFC 7009).
+//! Token revocation (RFC 7009), or in the provider's own way.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::Client;
+use reqwest::{Client, Method};
 use sealpost_schemas::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+use url::Url;
 
-use super::request::ask;
+use super::provider::{RevocationAuth, RevocationBody, RevocationMethod};
+use super::request::{Written, ask_by, identify, proved};
 use super::token_call::{said, words};
 use super::{Credential, OAuthProvider};
 use crate::http::NoAnswer;
@@ -31,24 +34,27 @@ pub enum RevokeError {
     /// Whether it was revoked is not known. To revoke it again does no harm.
     #[error("the revocation endpoint: {0}")]
     NoAnswer(#[from] NoAnswer),
+    /// Not now (§2.2.1).
+    #[error("the revocation endpoint cannot answer now ({})", words(.said))]
+    Unavailable {
+        /// What it said.
+        said: ProviderError,
+        /// Not before this much time.
+        after: Option<Duration>,
+    },
+    /// It does not revoke tokens of this kind (§2.2.1).
+    #[error("the provider does not revoke tokens of this kind")]
+    UnsupportedKind,
+    /// Our client was refused.
+    #[error("the revocation endpoint refused our client credentials ({})", words(.0))]
+    InvalidClient(ProviderError),
     /// It was not revoked.
     #[error("the revocation endpoint refused ({})", words(.0))]
     Refused(ProviderError),
 }
 
-impl RevokeError {
-    /// Whether another try may do better (§2.2.1 has 503 for that).
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::NoEndpoint => false,
-            Self::NoAnswer(_) => true,
-            Self::Refused(said) => said.status.is_some_and(|status| status == 429 || status >= 500),
-        }
-    }
-}
-
-/// Revokes one token. `times`: how long that may take, and when it begins. A token that the provider does not know counts as revoked (RFC 7009 §2.2).
+/// Revokes one token. `times`: how long that may take, answer included, and when it begins. A token that the provider does not
+/// know counts as revoked (RFC 7009 §2.2), also where it says so as an error.
 ///
 /// # Errors
 /// [`RevokeError`] says whether another try may do better.
@@ -60,15 +66,67 @@ pub async fn revoke(
     times: (Duration, Timestamp),
 ) -> Result<(), RevokeError> {
     let url = provider.revocation_url.as_ref().ok_or(RevokeError::NoEndpoint)?;
-    let hint = match kind {
-        TokenKind::Refresh => "refresh_token",
-        TokenKind::Access => "access_token",
-    };
-    let form = [("token", token.expose_secret()), ("token_type_hint", hint)];
-    let replied = ask(client, provider, credential, (url, &form), times).await?;
-    if (200..=299).contains(&replied.answer.status) {
+    let write = |credential: &Credential| request(client, (provider, url), credential, (token, kind), times.1);
+    let replied = ask_by(provider, credential, times, write).await?;
+    let answer = &replied.answer;
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    // some say errors with 200
+    let failed = body.get("error").is_some_and(|error| !error.is_null() && *error != Value::Bool(false))
+        || body.get("ok") == Some(&Value::Bool(false));
+    if (200..=299).contains(&answer.status) && !failed {
         return Ok(());
     }
-    let body: Value = serde_json::from_slice(&replied.answer.body).unwrap_or_default();
-    Err(RevokeError::Refused(said(replied.answer.status, &body, &replied.sent(&[token]))))
+    let said = said(answer.status, &body, &replied.sent(&[token]));
+    if answer.status == 429 || answer.status >= 500 {
+        return Err(RevokeError::Unavailable { said, after: answer.retry_after });
+    }
+    match said.error.as_deref() {
+        Some("invalid_token" | "token_revoked" | "token_expired") => Ok(()),
+        _ if provider.says_dead(&said) => Ok(()),
+        Some("unsupported_token_type") => Err(RevokeError::UnsupportedKind),
+        Some("invalid_client" | "unauthorized_client") => Err(RevokeError::InvalidClient(said)),
+        // the token is what is shown, and it is no good
+        _ if provider.revocation.auth == RevocationAuth::Bearer && answer.status == 401 => Ok(()),
+        _ if answer.status == 401 => Err(RevokeError::InvalidClient(said)),
+        _ => Err(RevokeError::Refused(said)),
+    }
 }
+
+fn request(
+    client: &Client,
+    (provider, url): (&OAuthProvider, &Url),
+    credential: &Credential,
+    (token, kind): (&SecretString, TokenKind),
+    now: Timestamp,
+) -> Result<Written, NoAnswer> {
+    let way = &provider.revocation;
+    let method = match way.method {
+        RevocationMethod::Post => Method::POST,
+        RevocationMethod::Delete => Method::DELETE,
+    };
+    let request = client.request(method, url.clone()).header("accept", "application/json");
+    let (request, proofs) = match way.auth {
+        RevocationAuth::Bearer => (request.bearer_auth(token.expose_secret()), Vec::new()),
+        RevocationAuth::Client => proved(request, provider, credential, now)?,
+    };
+    let mut fields = BTreeMap::from([(way.field.as_str(), token.expose_secret())]);
+    if way.body == RevocationBody::Form {
+        let hint = match kind {
+            TokenKind::Refresh => "refresh_token",
+            TokenKind::Access => "access_token",
+        };
+        fields.insert("token_type_hint", hint);
+    }
+    if way.auth == RevocationAuth::Client {
+        identify(provider, &proofs, &mut fields);
+    }
+    let request = match way.body {
+        RevocationBody::Form => request.form(&fields),
+        RevocationBody::Json => request.json(&fields),
+        RevocationBody::None => request,
+    };
+    Ok((request, proofs))
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,17 @@
 //! {sp:017}:owner:<tag>                          set: the owner's records
 //! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
 //! {sp:017}:retired                              set: <key id>:<key version> under which nothing is sealed here any more
-//! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>" and "ledger:<entry>"
+//! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>", "ledger:<entry>" and
+//!                                               "tombstone:<record>:<generation>"
 //! {sp:017}:ledger:<entry>                       hash: what became of one job or request
 //! {sp:017}:forget                               sorted set: ledger entries by the time they may be forgotten, in ms
-//! {sp:017}:epoch:<tag>                          counts the revocations of an owner
+//! {sp:017}:epoch:<tag>                          counts the revocations of an owner, or those of a tenant
+//! {sp:017}:revocation:<hash>                    hash: which epoch a revocation began
+//! {sp:017}:revocation:<hash>:receipts           hash: what became of the connections that it ended, by record
+//! {sp:017}:tombstone:<record>:<generation>      hash: a token set that is to be revoked, and belongs to no record any more
+//! {sp:017}:tombstones                           sorted set: "<record>:<generation>" by the time of the next look, in ms
+//! {sp:017}:tombstones:<record>                  set: the generations of a connection's tombstones
+//! {sp:revocation:<hash>}                        hash: the shards that finished a tenant's revocation
 //! {sp:017}:lease:<record>                       string: who may refresh it now, until it expires
 //! {sp:017}:probe                               nothing, for a minute: whether the shard takes writes
 //! {sp:017}:due                                  sorted set: records by the time of their next refresh, in ms
@@ -24,6 +31,7 @@ use uuid::Uuid;
 
 use super::ledger::EntryId;
 use super::locate::{RecordId, Tag};
+use super::tombstone::TombstoneId;
 use super::walk::Held;
 use crate::seal::{KeyRef, RecordKey};
 
@@ -38,6 +46,7 @@ pub(super) const TICKS: &str = "{sp:ticks}";
 /// What kinds of sealed things a held set names.
 const RECORD: &str = "record:";
 const LEDGER: &str = "ledger:";
+const TOMBSTONE: &str = "tombstone:";
 
 pub(super) fn record(id: &RecordId) -> String {
     format!("{{sp:{:03}}}:record:{}", id.shard, id.key)
@@ -71,6 +80,48 @@ pub(super) fn epoch(shard: u16, owner: &Tag) -> String {
 /// A ledger entry as a held set names it.
 pub(super) fn entry_member(entry: &str) -> String {
     format!("{LEDGER}{entry}")
+}
+
+/// The entry of a revocation.
+pub(super) fn revocation(shard: u16, hash: &RecordKey) -> String {
+    format!("{{sp:{shard:03}}}:revocation:{hash}")
+}
+
+/// What became of the connections that a revocation ended.
+pub(super) fn receipts(shard: u16, hash: &RecordKey) -> String {
+    revocation(shard, hash) + ":receipts"
+}
+
+/// The shards that finished a tenant's revocation.
+pub(super) fn revocation_shards(hash: &RecordKey) -> String {
+    format!("{{sp:revocation:{hash}}}")
+}
+
+pub(super) fn tombstone(id: &TombstoneId) -> String {
+    format!("{{sp:{:03}}}:tombstone:{}", id.record.shard, tombstone_name(id))
+}
+
+pub(super) fn tombstones(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:tombstones")
+}
+
+pub(super) fn tombstones_of(id: &RecordId) -> String {
+    format!("{{sp:{:03}}}:tombstones:{}", id.shard, id.key)
+}
+
+pub(super) fn tombstone_name(id: &TombstoneId) -> String {
+    format!("{}:{}", id.record.key, id.generation)
+}
+
+pub(super) fn read_tombstone(shard: u16, name: &str) -> Option<TombstoneId> {
+    let (record, generation) = name.split_once(':')?;
+    let record = RecordId { shard, key: read_key(record)? };
+    Some(TombstoneId { record, generation: generation.parse().ok()? })
+}
+
+/// A tombstone as a held set names it.
+pub(super) fn tombstone_member(id: &TombstoneId) -> String {
+    format!("{TOMBSTONE}{}", tombstone_name(id))
 }
 
 pub(super) fn versions(shard: u16) -> String {
@@ -129,7 +180,7 @@ pub(super) fn read_member(shard: u16, member: &str) -> Option<Held> {
     match (member.strip_prefix(RECORD), member.strip_prefix(LEDGER)) {
         (Some(record), _) => read_key(record).map(|key| Held::Record(RecordId { shard, key })),
         (_, Some(entry)) => read_key(entry).map(|key| Held::Entry(EntryId { shard, key })),
-        _ => None,
+        _ => read_tombstone(shard, member.strip_prefix(TOMBSTONE)?).map(Held::Tombstone),
     }
 }
 

@@ -73,6 +73,6 @@ impl Store {
 
     async fn write_unmoved(&self, doing: &str, record: &Record, fields: fields::Fields) -> Result<Saved, StoreError> {
         let (doing, expected) = (format!("{doing} record {}", record.id), Expected::Revision(record.revision));
-        self.write(doing, &record.id, &record.tags.owner, record.key(), expected, fields).await
+        self.write(doing, &record.id, &record.tags, record.key(), expected, fields).await
     }
 }

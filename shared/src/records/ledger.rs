@@ -54,6 +54,12 @@ impl std::fmt::Display for EntryId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
+impl std::fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
 /// A delivery's claim on an entry: its random name, and how long it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClaimOf {
@@ -117,8 +123,8 @@ impl Store {
         wanted: Option<(&ReadyIf, &KeyRef)>,
         read: impl FnOnce(Value) -> Result<T, Trouble>,
     ) -> Result<T, StoreError> {
-        let (versions, epoch) = (layout::versions(id.shard), self.epoch_of(owner));
-        let mut keys = vec![entry(id), layout::forget(id.shard), versions, epoch];
+        let [epoch, of_tenant] = self.epochs_of(owner);
+        let mut keys = vec![entry(id), layout::forget(id.shard), layout::versions(id.shard), epoch, of_tenant];
         let mut args: Vec<Vec<u8>> = vec![
             claim.owner.to_string().into(),
             millis(claim.length),
@@ -224,19 +230,21 @@ impl Store {
 
     /// The owner's epoch, which a revocation moves: what was begun in an earlier one is not stored any more.
     pub async fn epoch(&self, owner: &Owner) -> Result<u64, StoreError> {
-        let epoch: Option<u64> =
-            self.query("read an owner's epoch", redis::cmd("GET").arg(self.epoch_of(owner))).await?;
-        Ok(epoch.unwrap_or_default())
+        let epochs: [Option<u64>; 2] =
+            self.query("read an owner's epoch", redis::cmd("MGET").arg(&self.epochs_of(owner))).await?;
+        Ok(epochs.into_iter().flatten().sum())
     }
 
     /// Moves the owner's epoch on.
     pub async fn move_epoch(&self, owner: &Owner) -> Result<u64, StoreError> {
-        self.query("move an owner's epoch", redis::cmd("INCR").arg(self.epoch_of(owner))).await
+        let [epoch, _] = self.epochs_of(owner);
+        self.query("move an owner's epoch", redis::cmd("INCR").arg(epoch)).await
     }
 
-    fn epoch_of(&self, owner: &Owner) -> String {
-        let (locator, tenant, user) = (self.locator(), &owner.tenant, &owner.user);
-        layout::epoch(locator.shard(tenant, user), &locator.owner(tenant, user))
+    /// An owner's epoch is what its own revocations and those of its whole tenant count.
+    pub(super) fn epochs_of(&self, Owner { tenant, user }: &Owner) -> [String; 2] {
+        let (locator, shard) = (self.locator(), self.locator().shard(tenant, user));
+        [locator.owner(tenant, user), locator.tenant(tenant)].map(|tag| layout::epoch(shard, &tag))
     }
 
     async fn number(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealpost_schemas::{Connection, Name, ProviderId};
+use sealpost_schemas::{Connection, Name, Owner, ProviderId};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use super::error::StoreError;
 use super::fields::{self, Fields};
 use super::layout;
 use super::link::{Link, Script};
-use super::locate::{Locator, RecordId, Tag};
+use super::locate::{Locator, RecordId, Tag, Tags};
 use super::meta::Mismatch;
 use super::record::{Draft, Metadata, Record, Revision, Standing};
 use super::trouble::Trouble;
@@ -143,14 +143,14 @@ impl Store {
     /// Writes a whole record, if what is stored is as expected, and the owner's epoch is the draft's.
     pub async fn save(&self, draft: &Draft, expected: Expected) -> Result<Saved, StoreError> {
         let (doing, epoch) = (format!("save record {}", draft.id), draft.epoch);
-        let (owner, key) = (&draft.tags.owner, &draft.sealed.key);
-        self.write_in(epoch, doing, (&draft.id, owner, key), expected, fields::of_draft(draft)).await
+        let (tags, key) = (&draft.tags, &draft.sealed.key);
+        self.write_in(epoch, doing, (&draft.id, tags, key), expected, fields::of_draft(draft)).await
     }
 
     /// Writes a standing in which nothing is due any more, if the record is unmoved.
     pub async fn mark(&self, record: &Record, standing: &Standing) -> Result<Saved, StoreError> {
         let (doing, expected) = (format!("mark record {}", record.id), Expected::Revision(record.revision));
-        self.write(doing, &record.id, &record.tags.owner, record.key(), expected, fields::of_end(standing)).await
+        self.write(doing, &record.id, &record.tags, record.key(), expected, fields::of_end(standing)).await
     }
 
     /// One conditional write. When its answer is lost it is sent again, since it knows itself by its random id.
@@ -158,31 +158,32 @@ impl Store {
         &self,
         doing: String,
         id: &RecordId,
-        owner: &Tag,
+        tags: &Tags,
         key: &KeyRef,
         expected: Expected,
         fields: Fields,
     ) -> Result<Saved, StoreError> {
-        self.write_in(None, doing, (id, owner, key), expected, fields).await
+        self.write_in(None, doing, (id, tags, key), expected, fields).await
     }
 
     async fn write_in(
         &self,
         epoch: Option<u64>,
         doing: String,
-        (id, owner, key): (&RecordId, &Tag, &KeyRef),
+        (id, tags, key): (&RecordId, &Tags, &KeyRef),
         expected: Expected,
         fields: Fields,
     ) -> Result<Saved, StoreError> {
         let keys = [
             layout::record(id),
-            layout::owner(id.shard, owner),
+            layout::owner(id.shard, &tags.owner),
             layout::versions(id.shard),
             layout::held(id.shard, key),
             layout::due(id.shard),
-            layout::epoch(id.shard, owner),
+            layout::epoch(id.shard, &tags.owner),
             layout::tokens(id.shard),
             layout::retired(id.shard),
+            layout::epoch(id.shard, &tags.tenant),
         ];
         // a write that leaves the ciphertext alone leaves its version alone too
         let seals = fields.iter().any(|(name, _)| *name == "sealed");
@@ -223,6 +224,10 @@ impl Store {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    pub(super) fn owner_tag(&self, Owner { tenant, user }: &Owner) -> Tag {
+        self.inner.locator.owner(tenant, user)
     }
 
     pub(super) fn tenant_tag(&self, tenant: &Name) -> Tag {

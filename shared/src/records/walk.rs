@@ -6,9 +6,10 @@ use super::error::StoreError;
 use super::fields::RecordError;
 use super::layout;
 use super::ledger::EntryId;
-use super::locate::{RecordId, Tag};
+use super::locate::{RecordId, Tag, Tags};
 use super::record::Record;
 use super::store::Store;
+use super::tombstone::TombstoneId;
 use crate::seal::KeyRef;
 
 /// Something that is sealed.
@@ -18,6 +19,8 @@ pub enum Held {
     Record(RecordId),
     /// The result of a ledger entry.
     Entry(EntryId),
+    /// A token set that is to be revoked.
+    Tombstone(TombstoneId),
 }
 
 /// Where a walk goes on.
@@ -55,8 +58,14 @@ impl Scope {
     /// Whether a record is in it.
     #[must_use]
     pub fn has(&self, record: &Record) -> bool {
-        self.tenant.is_none_or(|tenant| tenant == record.tags.tenant)
-            && self.provider.is_none_or(|provider| provider == record.tags.provider)
+        self.has_tags(&record.tags)
+    }
+
+    /// Whether what has these tags is in it.
+    #[must_use]
+    pub fn has_tags(&self, tags: &Tags) -> bool {
+        self.tenant.is_none_or(|tenant| tenant == tags.tenant)
+            && self.provider.is_none_or(|provider| provider == tags.provider)
     }
 }
 

@@ -12,6 +12,8 @@ pub enum Purpose {
     Record,
     /// The result that a ledger entry repeats.
     Ledger,
+    /// A token set that is to be revoked, and belongs to no record any more.
+    Tombstone,
 }
 
 impl Purpose {
@@ -21,6 +23,7 @@ impl Purpose {
         match self {
             Self::Record => "record",
             Self::Ledger => "ledger",
+            Self::Tombstone => "tombstone",
         }
     }
 }
@@ -118,5 +121,6 @@ mod tests {
     fn the_wire_names_stay() {
         assert_eq!(Purpose::Record.wire_name(), "record");
         assert_eq!(Purpose::Ledger.wire_name(), "ledger");
+        assert_eq!(Purpose::Tombstone.wire_name(), "tombstone");
     }
 }

@@ -110,6 +110,7 @@ fn made() -> Vec<Vector> {
         Vector::good_under("key 4", "a key whose L begins with a 1", b"K1 takes the other way"),
         ledger.spoilt("a ledger's result as a record", "tag-mismatch", |v| v.purpose = "record".to_owned()),
         good.spoilt("a record as a ledger's result", "tag-mismatch", |v| v.purpose = "ledger".to_owned()),
+        good.spoilt("a record as a tombstone", "tag-mismatch", |v| v.purpose = "tombstone".to_owned()),
         good.spoilt("another record", "tag-mismatch", |v| v.record = hex::encode(bytes("another record"))),
         good.spoilt("another purpose", "tag-mismatch", |v| v.purpose = "another".to_owned()),
         good.spoilt("no purpose", "tag-mismatch", |v| v.purpose.clear()),

@@ -88,7 +88,8 @@ impl TokenKeeper {
 
     /// Seals and saves what the consent of a request brought, and returns whose it is, where that is known. The newest
     /// consent wins over whatever is stored, but not one by another account that may not replace it: that is a failure
-    /// with code `subject-changed`, and the record stays as it is.
+    /// with code `subject-changed`, and the record stays as it is. After a revocation nothing is saved (`revoked`), and the tokens
+    /// are in a tombstone: [`Self::end_late`].
     pub async fn store_consent(
         &self,
         prepared: &Prepared,
@@ -110,6 +111,7 @@ impl TokenKeeper {
             let Connection { tenant, user, .. } = prepared.connection.clone();
             let now = self.store.epoch(&Owner { tenant, user }).await?;
             if prepared.epoch.is_some_and(|epoch| epoch != now) {
+                self.bury_late(&content, metadata.generation, consented.tokens, &(name, key)).await?;
                 let message = "the owner's connections were revoked after this consent was sent; ask for consent again";
                 return Err(Failure::reject(Code::Revoked, message));
             }

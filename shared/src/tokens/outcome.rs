@@ -52,7 +52,7 @@ impl TokenKeeper {
             // also after an answer of Redis that was lost: the tokens that moved it may be these
             Saved::Moved => match self.store.load(&id).await? {
                 Some(record) => record.metadata.generation == metadata.generation,
-                None => return Ok(self.orphaned(attempt, &answer).await),
+                None => return Ok(self.orphaned(attempt, (&content, metadata.generation), &answer).await),
             },
         };
         if !ours {

@@ -242,6 +242,7 @@ impl TokenKeeper {
             // a result tells nobody's name: it belongs to a rotation of everything
             Held::Entry(id) if walk.scope.is_everything() => Ok((self.reseal_result(&id).await?, Vec::new())),
             Held::Entry(_) => Ok(Default::default()),
+            Held::Tombstone(id) => Ok((self.reseal_tombstone(&id, &walk.scope).await?, Vec::new())),
         }
     }
 }

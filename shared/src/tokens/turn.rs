@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sealpost_schemas::Code;
+use sealpost_schemas::{Code, Connection};
 use tokio::time::sleep;
 
 use super::TokenKeeper;
@@ -34,7 +34,37 @@ impl Turn {
     }
 }
 
+/// The turn of who asks for tokens of a new consent: nobody refreshes or revokes the connection meanwhile.
+pub struct ConsentTurn(Turn);
+
+impl ConsentTurn {
+    /// What was sent may have arrived, so that the turn is not given back before that must be over.
+    pub fn run_out(&mut self) {
+        self.0.run_out();
+    }
+}
+
 impl TokenKeeper {
+    /// Takes the turn for the call that a consent is exchanged in; `None`: somebody else has it.
+    ///
+    /// # Errors
+    /// If Redis does not answer.
+    pub async fn consent_turn(&self, connection: &Connection) -> Result<Option<ConsentTurn>, Failure> {
+        let turn = self.try_turn(&self.store.locate(connection), self.lease_time()).await?;
+        Ok(turn.map(ConsentTurn))
+    }
+
+    /// Whether the call can end before the turn does. Asked right before the call.
+    #[must_use]
+    pub fn in_turn(&self, turn: &ConsentTurn) -> bool {
+        self.left(&turn.0) > self.calls.limit
+    }
+
+    /// Gives it back.
+    pub async fn end_consent_turn(&self, turn: ConsentTurn) {
+        self.end_turn(turn.0).await;
+    }
+
     /// How long a lease lasts: the call and half as much again, and a second for what is before and after it.
     fn lease_time(&self) -> Duration {
         self.calls.limit * 3 / 2 + Duration::from_secs(1)
@@ -58,6 +88,13 @@ impl TokenKeeper {
                 return Err(put_off(&id, "another worker refreshes it"));
             }
         }
+    }
+
+    /// Takes the turn for so long, if nobody has it.
+    pub(super) async fn try_turn(&self, id: &RecordId, lasts: Duration) -> Result<Option<Turn>, Failure> {
+        let asked = self.calls.clock.since_boot();
+        let lease = self.store.take_lease(id, lasts).await?;
+        Ok(lease.map(|lease| Turn { lease, ends: asked + lasts, runs_out: false }))
     }
 
     /// How long the lease still lasts.

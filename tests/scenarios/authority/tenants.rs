@@ -133,6 +133,35 @@ async fn a_reply_says_that_sealpost_sent_it() {
 }
 
 #[tokio::test]
+async fn connections_are_ended_and_asked_about_by_those_alone_who_may_act_for_their_tenant() {
+    let world = World::start().await;
+    let (pipeline, _worker) = (&world.pipeline, world.pipeline.worker().await);
+    world.connect("ada").await;
+    let id = || sealpost_shared::ids::fresh();
+    let owner = json!({"tenant": "acme", "user": "ada"});
+    let whole = |id| json!({"id": id, "scope": "tenant", "tenant": "acme"});
+    let query = |id| json!({"id": id, "owner": owner, "provider": "practice"});
+    for request in [whole(id()), json!({"id": id(), "scope": "owner", "owner": owner})] {
+        refused(&world.ask(&world.bob, "revocation-request.v1", &request).await);
+        put_aside(&pipeline.dead_letter().await, "revocation-requests", Some(&world.bob));
+    }
+    let shard = json!({"id": id(), "request": id(), "tenant": "acme", "shard": 3});
+    let properties = world.bob.signed("revocation-shard.v1", &shard);
+    world.bob.publish(("", "revocation-shards"), shard.to_string().as_bytes(), properties).await.unwrap();
+    put_aside(&pipeline.dead_letter().await, "revocation-shards", Some(&world.bob));
+    let answer = world.ask(&world.bob, "connection-query.v1", &query(id())).await;
+    assert_eq!((&answer["connected"], &answer["failure"]["code"]), (&json!(false), &json!("not-allowed")), "{answer}");
+    pipeline.dead_letter().await;
+    assert!(pipeline.events("connection.revocation-failed").await.is_empty());
+
+    assert_eq!(world.ask(&world.alice, "connection-query.v1", &query(id())).await["connected"], true);
+    let answer = world.ask(&world.alice, "revocation-request.v1", &whole(id())).await;
+    assert_eq!(answer["counts"]["unsupported"], 1, "{answer}");
+    assert_eq!(world.ask(&world.root, "connection-query.v1", &query(id())).await["connected"], false);
+    assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
+}
+
+#[tokio::test]
 async fn nobody_says_that_he_is_somebody_else() {
     let world = World::start().await;
     let job = publish_job("acme", "ada", "by whom?");

@@ -10,16 +10,16 @@ use super::{VAULT, World};
 /// Our secret at the practice platform, as the vault names it.
 const NAME: &str = "practice-client";
 /// What it is.
-const SECRET: &str = "sealpost-secret";
+pub(super) const SECRET: &str = "sealpost-secret";
 /// What it was.
-const OLD: &str = "before-sealpost-secret";
+pub(super) const OLD: &str = "before-sealpost-secret";
 
 /// A world whose client secret is in the vault, in these versions, and in no file.
 async fn world(more: &str, versions: &[&str]) -> World {
     of_vault(World::start(more).await, versions).await
 }
 
-async fn of_vault(world: World, versions: &[&str]) -> World {
+pub(super) async fn of_vault(world: World, versions: &[&str]) -> World {
     for version in versions {
         put(&world, version).await;
     }
@@ -29,7 +29,7 @@ async fn of_vault(world: World, versions: &[&str]) -> World {
     world
 }
 
-async fn put(world: &World, secret: &str) {
+pub(super) async fn put(world: &World, secret: &str) {
     world.azure.new_version(VAULT, &world.azure.named(NAME), secret).await;
 }
 
@@ -55,7 +55,7 @@ async fn publishes(world: &World, user: &str) {
 }
 
 /// Neither log nor metrics hold any version of the secret.
-async fn says_nothing(world: &World, worker: &Worker) {
+pub(super) async fn says_nothing(world: &World, worker: &Worker) {
     let name = world.azure.named(NAME);
     let (log, (_, page)) = (worker.log(), worker.page("/metrics").await);
     assert!(log.contains(&format!("secret.name={name}")), "what was read is told: {log}");

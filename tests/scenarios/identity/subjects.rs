@@ -1,8 +1,12 @@
 //! Consent by another account than the stored one.
 
 use redis::AsyncCommands;
+use sealpost_shared::clock::{Clock, SystemClock};
+use sealpost_shared::ids;
+use sealpost_shared::oauth::{Account, TokenAnswer};
+use sealpost_shared::tokens::Consented;
 use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
-use sealpost_tests::pipeline::{SOON, publish_job};
+use sealpost_tests::pipeline::{SOON, connection, publish_job};
 use sealpost_tests::{Pipeline, until};
 use serde_json::{Value, json};
 
@@ -67,7 +71,21 @@ async fn an_account_that_was_connected_while_the_code_was_under_way_is_not_repla
     pipeline.sandbox.fault(slow).await;
     let late = pipeline.send("exchange-request.v1", &first).await;
     until("the token call is made", SOON, async || pipeline.sandbox.stats().await["faults_fired"] == 1).await;
-    assert_eq!(connected(&pipeline, "ada", "grace").await, subject("grace", false));
+    // an exchange would wait; one whose turn was over meanwhile does not
+    let keeper = pipeline.keeper().await;
+    let place = keeper.prepare(&connection("acme", "ada")).await.map_err(|failure| failure.message).unwrap();
+    let tokens = TokenAnswer {
+        access_token: "spa_of_grace".into(),
+        refresh_token: None,
+        token_type: None,
+        expires_at: None,
+        keep_access_token: true,
+        scopes: None,
+        id_token: None,
+    };
+    let account = Some(Account { id: "id-of-grace".into(), name: Some("grace".into()) });
+    let consented = Consented { account, ..Consented::new(ids::fresh(), &tokens, &[], SystemClock.now()) };
+    keeper.store_consent(&place, &consented).await.map_err(|failure| failure.message).unwrap();
     let stored_first = record(&pipeline, "ada").await.unwrap();
     failed(&pipeline.answer(&late).await.json(), "subject-changed");
     assert_eq!(record(&pipeline, "ada").await.unwrap().revision, stored_first.revision);

@@ -71,7 +71,7 @@ async fn a_walk_meets_every_record_of_a_shard_once(world: World) {
         let (records, next) = world.store.walk_held(shard, &world.old.name, from, 20).await.unwrap();
         met.extend(records.into_iter().filter_map(|held| match held {
             Held::Record(id) => Some(id),
-            Held::Entry(_) => None,
+            Held::Entry(_) | Held::Tombstone(_) => None,
         }));
         // As it travels in a message.
         at = next.map(|cursor| cursor.to_string().parse().unwrap());

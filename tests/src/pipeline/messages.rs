@@ -70,6 +70,9 @@ pub fn queue_of(type_name: &str) -> &'static str {
         Some("rotation-tick") => "rotation-ticks",
         Some("rotation-shard") => "rotation-shards",
         Some("notice") => "notices",
+        Some("revocation-request") => "revocation-requests",
+        Some("revocation-shard") => "revocation-shards",
+        Some("connection-query") => "connection-queries",
         _ => panic!("{type_name} waits on no queue"),
     }
 }

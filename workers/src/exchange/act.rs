@@ -4,9 +4,9 @@ use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Claim, Sending, Standing};
 use sealpost_shared::metrics;
-use sealpost_shared::oauth::{Credential, OAuthProvider, TokenError, exchange_code, on_behalf_of};
+use sealpost_shared::oauth::{Credential, OAuthProvider, RefreshError, TokenError, exchange_code, on_behalf_of};
 use sealpost_shared::records::Outcome;
-use sealpost_shared::tokens::{Prepared, meaning};
+use sealpost_shared::tokens::{ConsentTurn, Prepared, meaning};
 use secrecy::SecretString;
 
 use super::Exchange;
@@ -24,7 +24,8 @@ pub(super) struct TokenCall<'a> {
 }
 
 impl Exchange {
-    /// Spends the code, assertion or refresh token, under the claim and marked as sent, and stores what it brings.
+    /// Spends the code, assertion or refresh token, under the claim and marked as sent, and stores what it brings. Nobody
+    /// revokes the connection meanwhile, so that a receipt that says deleted is true of these tokens too.
     pub(super) async fn act(
         &self,
         request: &ExchangeRequest,
@@ -32,8 +33,24 @@ impl Exchange {
         claim: &Claim,
         at: Attempt,
     ) -> Result<ExchangeResult, Failure> {
+        let Some(mut turn) = self.keeper.consent_turn(&request.connection()).await? else {
+            self.ledger.give_up(claim).await;
+            return Err(busy(request, LOOK_AGAIN));
+        };
+        let result = self.act_in_turn(request, call, claim, (at, &mut turn)).await;
+        self.keeper.end_consent_turn(turn).await;
+        result
+    }
+
+    async fn act_in_turn(
+        &self,
+        request: &ExchangeRequest,
+        call: TokenCall<'_>,
+        claim: &Claim,
+        (at, turn): (Attempt, &mut ConsentTurn),
+    ) -> Result<ExchangeResult, Failure> {
         let Some(sending) = self.ledger.sending(claim).await? else { return Err(busy(request, LOOK_AGAIN)) };
-        if !self.ledger.in_time(&sending) {
+        if !self.ledger.in_time(&sending) || !self.keeper.in_turn(turn) {
             self.ledger.unsent(&sending).await?;
             return Err(busy(request, LOOK_AGAIN));
         }
@@ -45,7 +62,12 @@ impl Exchange {
             Spent::Assertion(token) => on_behalf_of(&self.http, oauth, credential, (token, asked), times).await,
             Spent::Token(token) => match self.keeper.spend(&request.provider, oauth, (credential, token)).await {
                 Ok(tokens) => Ok(tokens),
-                Err(error) => return self.not_refreshed(request, &sending, error).await,
+                Err(error) => {
+                    if let RefreshError::Lost(_) = error {
+                        turn.run_out();
+                    }
+                    return self.not_refreshed(request, &sending, error).await;
+                }
             },
         };
         if let Some(grant) = call.spent.counted() {
@@ -54,7 +76,12 @@ impl Exchange {
         }
         let tokens = match answer {
             Ok(tokens) => tokens,
-            Err(error) => return self.not_exchanged(request, (&sending, call.spent.name()), error).await,
+            Err(error) => {
+                if let TokenError::Lost(_) = error {
+                    turn.run_out();
+                }
+                return self.not_exchanged(request, (&sending, call.spent.name()), error).await;
+            }
         };
         let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
         let (outcome, result) = match self.keep(request, &call, (&tokens, &scopes), at).await {

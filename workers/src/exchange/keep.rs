@@ -45,7 +45,12 @@ impl Exchange {
         };
         match self.save(&call.place, &consented).await {
             Ok(subject) => Ok(Ok(subject)),
-            Err(failure) if failure.verdict == Verdict::Reject => Ok(Err(not_stored(&doing, failure))),
+            Err(failure) if failure.verdict == Verdict::Reject => {
+                if failure.code == Code::Revoked {
+                    self.keeper.end_late(&request.connection(), call.oauth).await;
+                }
+                Ok(Err(not_stored(&doing, failure)))
+            }
             Err(failure) => {
                 let why = failure.message;
                 let message = format!("{doing}, and whether that is stored is not known: {why}; it is looked up");

@@ -57,8 +57,8 @@ pub(super) trait Question {
 pub(super) enum Said<A> {
     /// How it ended.
     Answer(A),
-    /// That a part of it is done.
-    Part(u16),
+    /// That these parts of it are done.
+    Parts(Vec<String>),
 }
 
 /// What is told meanwhile.
@@ -208,7 +208,7 @@ impl<'a, Q: Question> Asking<'a, Q> {
         tell(News::Said(&said));
         Ok(match said {
             Said::Answer(answer) => self.answers[at].replace(answer).is_none(),
-            Said::Part(_) => false,
+            Said::Parts(_) => false,
         })
     }
 
@@ -218,7 +218,7 @@ impl<'a, Q: Question> Asking<'a, Q> {
         let at = *self.by_id.get(&id)?;
         let mine = match &said {
             Said::Answer(answer) => self.questions[at].is_answered_by(answer),
-            Said::Part(_) => true,
+            Said::Parts(_) => true,
         };
         (mine && self.answers[at].is_none()).then_some((at, said))
     }

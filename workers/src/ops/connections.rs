@@ -2,6 +2,7 @@
 //! shown.
 
 mod list;
+mod revoke;
 mod show;
 mod view;
 
@@ -14,6 +15,8 @@ pub enum Connections {
     List(list::List),
     /// Shows one.
     Show(show::Show),
+    /// Ends connections: revokes their tokens at the provider, and deletes them here.
+    Revoke(revoke::Revoke),
 }
 
 /// Runs one.
@@ -24,5 +27,6 @@ pub async fn run(command: Connections) -> Result<(), String> {
     match command {
         Connections::List(args) => list::run(&args).await,
         Connections::Show(args) => show::run(&args).await,
+        Connections::Revoke(args) => revoke::run(&args).await,
     }
 }

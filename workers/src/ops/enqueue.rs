@@ -128,10 +128,17 @@ pub(super) async fn wait(
     stop: &CancellationToken,
 ) -> Result<Value, String> {
     let (url, broker) = (open::broker_url(config).await?, &config.broker);
-    let (mut progress, mut met) = (Progress::begin(parts, "shards are done"), BTreeSet::new());
+    let done = asked[0].done_parts();
+    let (mut progress, mut met) = (Progress::begin(parts, done), BTreeSet::new());
     let mut tell = |news: News<'_, Value>| match news {
-        News::Said(Said::Part(part)) if met.insert(*part) => progress.one_more(String::new()),
-        News::Said(_) => {}
+        News::Said(Said::Parts(parts)) => {
+            for part in parts {
+                if met.insert(part.clone()) {
+                    progress.one_more(String::new());
+                }
+            }
+        }
+        News::Said(Said::Answer(_)) => {}
         News::Note(note) => progress.note(&note),
     };
     let (patience, replies) = (Duration::from_secs(seconds), broker.reply_prefixes.clone().into());
@@ -164,7 +171,7 @@ fn without_answer(asked: &Asked, ended: Option<Ended>, seconds: u64) -> String {
         Some(whose) => {
             format!("it may come yet: sealpost jobs show {id} --tenant '{}' --user '{}'", whose.tenant, whose.user)
         }
-        None => format!("the rotation goes on if it has begun; the same command with --id {id} waits for it again"),
+        None => format!("what it began goes on; the same command with --id {id} waits for it again"),
     };
     format!("{why}; {then}")
 }

@@ -69,7 +69,7 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
             failed += usize::from(result.failure.is_some());
             progress.one_more(if failed == 0 { String::new() } else { format!("({failed} refused)") });
         }
-        News::Said(Said::Part(_)) => {}
+        News::Said(Said::Parts(_)) => {}
         News::Note(note) => progress.note(&note),
     };
     let ended = asking.run((&url, named), &mut tell, &stop).await;

@@ -35,7 +35,12 @@ impl<C: Clock> Runner<C> {
     /// Publishes a step's messages, each confirmed.
     pub(super) async fn follow_ups(&self, delivery: &Delivery, emission: &Emission) -> Result<(), Failure> {
         for message in &emission.messages {
-            let outgoing = Outgoing { traceparent: delivery.traceparent.clone(), ..message.outgoing() };
+            let mut outgoing = Outgoing { traceparent: delivery.traceparent.clone(), ..message.outgoing() };
+            if message.answers {
+                outgoing.reply_to.clone_from(&delivery.reply_to);
+                outgoing.correlation_id.clone_from(&delivery.correlation_id);
+                in_encoding_of(delivery, &mut outgoing);
+            }
             self.follow_up(delivery, &Route::queue(message.queue), &outgoing).await?;
         }
         Ok(())
@@ -198,6 +203,17 @@ pub(super) enum Place<'a> {
         /// When.
         at: Timestamp,
     },
+}
+
+/// Who is answered by a later message is answered in the encoding of his own.
+fn in_encoding_of(delivery: &Delivery, outgoing: &mut Outgoing) {
+    let wanted = Encoding::of(delivery.content_type.as_deref()).ok().filter(|encoding| *encoding != Encoding::Json);
+    let tree = serde_json::from_slice::<serde_json::Value>(&outgoing.body).ok();
+    if let Some((encoding, tree)) = wanted.zip(tree)
+        && let Ok(body) = encoding.encode(&tree)
+    {
+        (outgoing.body, outgoing.content_type) = (body.into(), Some(encoding.content_type().into()));
+    }
 }
 
 fn outgoing(answer: &Answer, encoding: Encoding, body: Vec<u8>, delivery: &Delivery) -> Outgoing {

@@ -2,7 +2,7 @@
 -- what there is otherwise. Where asked to, and the record has an access token that can be used as it is, it reads it and
 -- marks a request as about to be sent in the same breath: `ledger_sending.lua` with nothing in between. At one turn in
 -- sixteen it forgets what may be forgotten in this shard.
--- KEYS: entry, forget, versions, owner's epoch, the record (nothing: no mark is made).
+-- KEYS: entry, forget, versions, owner's epoch, tenant's epoch, the record (nothing: no mark is made).
 -- ARGV: random owner of the claim, its length in ms, fingerprint, how long an entry is kept in ms, the entry's name, the
 -- start of the names of entries, the start of the names of held sets, the start of an entry's name there; for a mark the
 -- time in ms by the caller's clock, how long before its end an access token counts as expired in ms, the key id and key
@@ -14,7 +14,7 @@
 -- | {'settled', state, outcome, key id, key version, sealed}.
 local entry, forget, versions, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local owner, length, fingerprint, kept, name = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
-local entries, held_prefix, member_prefix, record = ARGV[6], ARGV[7], ARGV[8], KEYS[5]
+local entries, held_prefix, member_prefix, record = ARGV[6], ARGV[7], ARGV[8], KEYS[6]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -82,7 +82,7 @@ end
 -- The first time everything is written at once: this is most of what Redis does for a job. Who sends at once has a record,
 -- and no use for the epoch.
 if not sealed then
-  local now_epoch = redis.call('GET', epoch) or '0'
+  local now_epoch = (tonumber(redis.call('GET', epoch)) or 0) + (tonumber(redis.call('GET', KEYS[5])) or 0)
   redis.call('HSET', entry, 'format', 1, 'state', 'claimed', 'fingerprint', fingerprint, 'sent', 0, 'epoch', now_epoch,
     'claim', owner, 'until', claimed_until)
   redis.call('ZADD', forget, now + kept, name)

@@ -1,6 +1,6 @@
 -- Writes fields of one record, if its condition holds, and moves the record between the shard's indexes.
 -- KEYS: record, owner's index, versions, held set of the record's key version from now on, due, owner's epoch, the
--- hashes of refresh tokens, the retired versions.
+-- hashes of refresh tokens, the retired versions, the tenant's epoch.
 -- ARGV: condition (absent, revision, generation), what it wants, random id of this write, revision of a new record, the start of
 -- the names of held sets, the record's name there, the record's name elsewhere, the owner's epoch that it
 -- belongs to (empty: any), the key version of the new ciphertext (empty: there is none), then fields and values in turn.
@@ -16,7 +16,10 @@ local revision = stored[1]
 if stored[2] == write then return {1, tonumber(revision)} end -- sent again: it was done
 
 -- What a consent from before a revocation brought is not stored after it.
-if in_epoch ~= '' and (redis.call('GET', KEYS[6]) or '0') ~= in_epoch then return {0} end
+local function epoch()
+  return (tonumber(redis.call('GET', KEYS[6])) or 0) + (tonumber(redis.call('GET', KEYS[9])) or 0)
+end
+if in_epoch ~= '' and epoch() ~= tonumber(in_epoch) then return {0} end
 
 if condition == 'absent' then
   if redis.call('EXISTS', record) == 1 then return {0} end
@@ -46,6 +49,12 @@ if revision then
 else
   revision = tonumber(first)
   redis.call('HSET', record, 'revision', first)
+end
+-- A revocation ends what was consented to before it began. A refresh is of the same consent.
+if in_epoch ~= '' then
+  redis.call('HSET', record, 'epoch', in_epoch)
+elseif condition == 'absent' then
+  redis.call('HSET', record, 'epoch', epoch())
 end
 
 local now = redis.call('HMGET', record, 'key_id', 'key_version', 'next_due', 'token', 'superseded')

@@ -29,8 +29,8 @@ async fn an_assertion_whose_worker_died_in_the_call_is_not_sent_again() {
 }
 
 /// The commands to Redis, once it knows the scripts: begin, read the record, look whether it takes writes, read the epoch,
-/// sending, save.
-const SAVE: u32 = 6;
+/// take the turn, sending, save.
+const SAVE: u32 = 7;
 
 #[tokio::test]
 async fn what_an_assertion_brought_is_lost_with_its_worker_or_stored_and_never_asked_for_twice() {

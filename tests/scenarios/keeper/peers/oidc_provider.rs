@@ -1,8 +1,15 @@
 //! oidc-provider, which ends the whole grant when a spent refresh token comes again.
 
 use futures_util::future::join_all;
-use sealpost_schemas::Code;
-use sealpost_tests::{oidc_peer::OidcPeer, pipeline::SOON, until};
+use sealpost_schemas::{Code, Owner, ProviderId};
+use sealpost_shared::clock::{Clock, SystemClock};
+use sealpost_shared::oauth::TokenAnswer;
+use sealpost_shared::tokens::{Ended, Ending};
+use sealpost_tests::{
+    oidc_peer::OidcPeer,
+    pipeline::{SOON, connection},
+    until,
+};
 use serde_json::{Value, json};
 
 use super::super::world::{HASTY, PATIENT, World, failed, granted, refused};
@@ -84,4 +91,46 @@ async fn a_lost_answer_and_a_withdrawn_consent_are_told_apart() {
     let (report, events) = refused(keeper.access_token(&connection, &provider).await);
     assert_eq!((report.code, events), (Code::NeedsConsent, vec!["connection.needs-consent"]));
     assert_eq!(world.record("bob").await.metadata.standing.code, Some(Code::InvalidGrant));
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_oidc_provider_is_dead_after_its_connection_ended() {
+    let (world, peer) = tokio::join!(World::start(), OidcPeer::start());
+    let minted = peer.mint_tokens("ada").await;
+    let ada = world.expired_with("ada", &minted).await;
+    let provider = world.provider_at(peer.issuer(), &format!("revocation_url = '{}/token/revocation'", peer.issuer()));
+    let keeper = world.keeper(PATIENT).await;
+    // a token that was had by a refresh
+    granted(keeper.access_token(&ada, &provider).await);
+    let newest = world.content("ada").await.tokens;
+
+    let store = keeper.store();
+    let owner = Owner { tenant: ada.tenant.clone(), user: ada.user.clone() };
+    let begun = store.begin_revocation(&owner, sealpost_shared::ids::fresh(), &store.fingerprint(b"ada")).await;
+    let revocation = begun.unwrap().unwrap();
+    let entry = |_: &ProviderId| Some(provider.clone());
+    let ending = Ending { revocation: &revocation, provider: entry, now: SystemClock.now(), attempt: 1 };
+    let ended = keeper.end(&ending, &store.stored_of(&owner, store.locate(&ada))).await;
+    match ended.map_err(|failure| failure.message).unwrap() {
+        Ended::Done { word, .. } => assert_eq!(word.as_str(), "revoked"),
+        Ended::NotYet { failure, .. } => panic!("{}", failure.message),
+        Ended::Nothing => panic!("nothing"),
+    }
+    // whoever still had it could do nothing with it
+    world
+        .store(
+            "eve",
+            &TokenAnswer {
+                access_token: newest.access_token.unwrap(),
+                refresh_token: newest.refresh_token,
+                token_type: None,
+                expires_at: Some(SystemClock.now()),
+                keep_access_token: true,
+                scopes: None,
+                id_token: None,
+            },
+        )
+        .await;
+    let (report, _) = refused(keeper.access_token(&connection("acme", "eve"), &provider).await);
+    assert_eq!(report.code, Code::NeedsConsent, "{report:?}");
 }

@@ -16,18 +16,20 @@ type Line = (&'static str, Point, (&'static str, &'static str), u64, &'static st
 
 const LOST: &str = "exchange-outcome-lost";
 
-/// The commands to Redis: begin, read the record, look whether it takes writes, read the epoch, sending, save, settle.
-const TABLE: [Line; 11] = [
+/// The commands to Redis: begin, read the record, look whether it takes writes, read the epoch, take the turn, sending, save,
+/// settle.
+const TABLE: [Line; 12] = [
     ("before the claim", Point::Redis(1, Side::Before), ("nothing", "done"), 1, "active", "stored"),
     ("after the claim", Point::Redis(1, Side::After), ("claimed", "done"), 1, "active", "stored"),
-    ("before sending is written", Point::Redis(5, Side::Before), ("claimed", "done"), 1, "active", "stored"),
-    ("after sending is written", Point::Redis(5, Side::After), ("sending", "told"), 0, "none", LOST),
+    ("after the turn is taken", Point::Redis(5, Side::After), ("claimed", "done"), 1, "active", "stored"),
+    ("before sending is written", Point::Redis(6, Side::Before), ("claimed", "done"), 1, "active", "stored"),
+    ("after sending is written", Point::Redis(6, Side::After), ("sending", "told"), 0, "none", LOST),
     ("in the call, not exchanged", Point::Call("before"), ("sending", "told"), 0, "none", LOST),
     ("in the call, exchanged", Point::Call("after"), ("sending", "told"), 1, "none", LOST),
-    ("before the save", Point::Redis(6, Side::Before), ("sending", "told"), 1, "none", LOST),
-    ("after the save", Point::Redis(6, Side::After), ("sending", "done"), 1, "active", "stored"),
-    ("before done is written", Point::Redis(7, Side::Before), ("sending", "done"), 1, "active", "stored"),
-    ("after done, before the reply", Point::Redis(7, Side::After), ("done", "done"), 1, "active", "stored"),
+    ("before the save", Point::Redis(7, Side::Before), ("sending", "told"), 1, "none", LOST),
+    ("after the save", Point::Redis(7, Side::After), ("sending", "done"), 1, "active", "stored"),
+    ("before done is written", Point::Redis(8, Side::Before), ("sending", "done"), 1, "active", "stored"),
+    ("after done, before the reply", Point::Redis(8, Side::After), ("done", "done"), 1, "active", "stored"),
     ("after the reply, before the ack", Point::Ack, ("done", "done"), 1, "active", "stored"),
 ];
 

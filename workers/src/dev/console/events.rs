@@ -5,7 +5,7 @@ use sealpost_schemas::events::{
     ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, KeyEmpty, RotationDone,
     RotationShardDone,
 };
-use sealpost_schemas::{Connection, ExchangeResult, FailureReport, PublishResult};
+use sealpost_schemas::{Connection, ExchangeResult, FailureReport, PublishResult, RevocationResult};
 use sealpost_shared::broker::{Events, Heard};
 use uuid::Uuid;
 
@@ -40,6 +40,7 @@ fn hear(view: &mut View, heard: &Heard) -> Result<(), String> {
             let ConnectionQuarantined { record, code, .. } = read(heard)?;
             view.note(topic, format!("{record}: {code}"));
         }
+        "connection.revoked" => revoked(view, topic, &read(heard)?),
         "publish.published" | "publish.failed" | "publish.unknown" => published(view, topic, &read(heard)?),
         "rotation.shard-done" => shard_done(view, &read(heard)?),
         "rotation.done" => rotated(view, topic, &read(heard)?),
@@ -79,6 +80,17 @@ fn refreshed(view: &mut View, topic: &str, event: &ConnectionRefreshed) {
     account.spoilt = false;
     account.expires_at = event.expires_at.map(Timestamp::as_millisecond);
     view.note(topic, format!("{} has new tokens", named(&event.connection)));
+}
+
+fn revoked(view: &mut View, topic: &str, result: &RevocationResult) {
+    for receipt in &result.receipts {
+        let (provider, whose) = (receipt.provider.as_str(), receipt.connection.as_ref());
+        view.note(topic, format!("{}: {provider}", whose.map_or_else(|| receipt.record.clone(), named)));
+        if let Some(gone) = whose.filter(|_| receipt.deleted) {
+            view.accounts
+                .retain(|_, account| account.user != gone.user.as_str() || account.provider != gone.provider.as_str());
+        }
+    }
 }
 
 fn published(view: &mut View, topic: &str, result: &PublishResult) {

@@ -8,13 +8,16 @@ const LANES = [
   { from: "publish", queue: "notices", step: "notify" },
   { from: "scheduler", queue: "rotation-ticks", step: "rotate" },
   { from: "rotate", queue: "rotation-shards", step: "rotate-shard" },
+  { from: "producers", queue: "revocation-requests", step: "revoke" },
+  { from: "revoke", queue: "revocation-shards", step: "revoke-shard" },
+  { from: "producers", queue: "connection-queries", step: "query" },
 ];
 
 /** The columns; those between are arrows. */
 const NAMED = ["who sends", "", "queue", "", "step of a worker", "", "how it ended"];
 
-const GOOD = new Set(["stored", "published", "fanned-out", "shard-done", "done", "sent"]);
-const BAD = new Set(["failed", "dead-lettered", "unknown", "refused"]);
+const GOOD = new Set(["stored", "published", "fanned-out", "shard-done", "done", "sent", "revoked", "status"]);
+const BAD = new Set(["failed", "dead-lettered", "unknown", "refused", "revocation-failed"]);
 const ORDER = ["good", "plain", "bad"];
 
 const NAMES = { "delay.1s": "1 s", "delay.5s": "5 s", "delay.30s": "30 s", "delay.2m": "2 min", "delay.10m": "10 min", "delay.1h": "1 h" };

@@ -16,7 +16,11 @@ use crate::ops::screen::{outside, print, print_json, table, time, time_or_dash};
 use crate::ops::{Common, open, read};
 
 /// How many rows a table has unless more are asked for.
-const ROWS: usize = 100;
+pub(super) const ROWS: usize = 100;
+
+/// What is told of each.
+pub(super) const TITLES: [&str; 8] =
+    ["tenant", "user", "provider", "label", "standing", "token expires", "refreshed", "key version"];
 
 /// How much of a key's version is shown.
 const SHORT: usize = 8;
@@ -70,11 +74,10 @@ pub(super) async fn run(args: &List) -> Result<(), String> {
     let config = Config::read(&args.common.config)?;
     let (store, keys) = open::store(&config).await?;
     let scope = store.scope(&RotationScope { tenant: args.tenant.clone(), provider: args.provider.clone() });
-    let titles = ["tenant", "user", "provider", "label", "standing", "token expires", "refreshed", "key version"];
     let left = args.limit.unwrap_or(if args.json { usize::MAX } else { ROWS });
     let progress = Progress::begin(store.shards().into(), "shards are read");
     let mut listing =
-        Listing { args, store: &store, keys: &keys, scope, table: table(titles), left, more: false, progress };
+        Listing { args, store: &store, keys: &keys, scope, table: table(TITLES), left, more: false, progress };
     match (&args.tenant, &args.user) {
         (Some(tenant), Some(user)) => {
             let owner = Owner { tenant: tenant.clone(), user: user.clone() };
@@ -122,7 +125,7 @@ impl Listing<'_> {
             let (held, next) = page.map_err(|error| error.to_string())?;
             let records = held.into_iter().filter_map(|held| match held {
                 Held::Record(id) => Some(id),
-                Held::Entry(_) => None,
+                Held::Entry(_) | Held::Tombstone(_) => None,
             });
             let ids: Vec<_> = records.filter(|id| met.insert(*id)).collect();
             self.add(&ids).await?;
@@ -160,7 +163,7 @@ impl Listing<'_> {
     }
 }
 
-fn row(view: &View) -> Vec<Cell> {
+pub(super) fn row(view: &View) -> Vec<Cell> {
     let mut row = match &view.connection {
         Some(of) => [of.tenant.as_str(), of.user.as_str(), of.provider.as_str(), of.label.as_str()].map(outside),
         None => [&format!("record {}", view.record), "–", "–", "–"].map(outside),

@@ -11,7 +11,7 @@ use crate::step::FollowUp;
 /// A message that is ready to be sent, and whose it is.
 pub(in crate::ops) struct Asked {
     pub(in crate::ops) message: FollowUp,
-    /// None of a rotation.
+    /// None of a rotation, nor of a revocation.
     pub(in crate::ops) connection: Option<Connection>,
 }
 
@@ -19,6 +19,14 @@ impl Asked {
     /// Whether there is progress to be told.
     pub(super) fn has_parts(&self) -> bool {
         self.message.queue == queues::ROTATION_TICKS
+    }
+
+    /// What is said of the number of parts that are done.
+    pub(super) fn done_parts(&self) -> &'static str {
+        match self.message.queue {
+            queues::REVOCATION_REQUESTS => "connections have ended",
+            _ => "shards are done",
+        }
     }
 }
 
@@ -44,6 +52,7 @@ impl Question for Asked {
         let step = match self.message.queue {
             queues::EXCHANGE_REQUESTS => "exchange",
             queues::PUBLISH_JOBS => "publish",
+            queues::REVOCATION_REQUESTS => "revoke revoke-shard",
             _ => "rotate rotate-shard",
         };
         (self.message.queue, step)
@@ -53,6 +62,7 @@ impl Question for Asked {
         match self.message.queue {
             queues::EXCHANGE_REQUESTS => &["connection.stored", "connection.on-device", "connection.failed"],
             queues::PUBLISH_JOBS => &["publish.*"],
+            queues::REVOCATION_REQUESTS => &["connection.revoked", "connection.revocation-failed"],
             _ => &["rotation.*"],
         }
     }
@@ -65,13 +75,15 @@ impl Question for Asked {
         let body: Value = serde_json::from_slice(&heard.body).ok()?;
         let id = |name: &str| body.get(name)?.as_str()?.parse().ok();
         match heard.type_name.as_str() {
-            "exchange-result.v1" => Some((id("request")?, Said::Answer(body))),
+            "revocation-result.v1" if body["outcome"] == "under-way" => {
+                let deleted = body["receipts"].as_array()?.iter().filter(|receipt| receipt["deleted"] == true);
+                let records = deleted.filter_map(|receipt| Some(receipt["record"].as_str()?.to_owned()));
+                Some((id("request")?, Said::Parts(records.collect())))
+            }
+            "exchange-result.v1" | "revocation-result.v1" => Some((id("request")?, Said::Answer(body))),
             "publish-result.v1" => Some((id("job")?, Said::Answer(body))),
             "rotation-done.v1" => Some((id("tick")?, Said::Answer(body))),
-            "rotation-shard-done.v1" => {
-                let shard = body.get("shard")?.as_u64()?.try_into().ok()?;
-                Some((id("tick")?, Said::Part(shard)))
-            }
+            "rotation-shard-done.v1" => Some((id("tick")?, Said::Parts(vec![body.get("shard")?.to_string()]))),
             _ => None,
         }
     }

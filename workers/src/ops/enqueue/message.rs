@@ -32,7 +32,8 @@ pub(super) fn made<M: Queued>(
     if decoded.unknown_fields > 0 {
         say(&format!("{name}: {} field(s) of it are not known, and workers pass over them", decoded.unknown_fields));
     }
-    let message = FollowUp { queue: M::QUEUE, type_name: M::type_name(), id: decoded.message.id(), body };
+    let message =
+        FollowUp { queue: M::QUEUE, type_name: M::type_name(), id: decoded.message.id(), body, answers: false };
     Ok((message, decoded.message))
 }
 

@@ -1,0 +1,157 @@
+//! What became of connections, put together into receipts.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use sealpost_schemas::{
+    Answer, Code, Connection, Message, Owner, ProviderId, Receipt, RevocationCounts, RevocationOutcome,
+    RevocationResult, RevokedAtProvider,
+};
+use sealpost_shared::failure::{Failure, Verdict};
+use sealpost_shared::ids;
+use sealpost_shared::oauth::OAuthProvider;
+use sealpost_shared::records::{RecordId, Stored};
+use sealpost_shared::tokens::{Ended, Ending, TokenKeeper};
+use uuid::Uuid;
+
+use super::AT_ONCE;
+
+/// How soon a message comes again for the rest.
+const SOON: Duration = Duration::from_secs(1);
+
+/// What one message did.
+pub(super) struct Parts<'a> {
+    request: Uuid,
+    owner: Option<&'a Owner>,
+    receipts: Vec<(RecordId, Receipt)>,
+    failure: Option<Failure>,
+}
+
+impl<'a> Parts<'a> {
+    pub(super) fn of(request: Uuid, owner: Option<&'a Owner>) -> Self {
+        Self { request, owner, receipts: Vec::new(), failure: None }
+    }
+
+    /// Ends these. An error ends it here; what was done by then is found again.
+    pub(super) async fn end<P>(
+        &mut self,
+        keeper: &TokenKeeper,
+        ending: &Ending<'_, P>,
+        stored: Vec<Stored>,
+    ) -> Result<(), Failure>
+    where
+        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+    {
+        let one = async |stored: Stored| (stored.id, keeper.end(ending, &stored).await);
+        let mut ended = stream::iter(stored.into_iter().map(one)).buffer_unordered(AT_ONCE);
+        while let Some((id, ended)) = ended.next().await {
+            match ended {
+                Ok(ended) => self.add(id, ended),
+                Err(failure) => return Err(failure.with_events(self.event())),
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, id: RecordId, ended: Ended) {
+        let (connection, provider, deleted) = match ended {
+            Ended::Nothing => return,
+            Ended::Done { connection, word } => (connection, word, true),
+            Ended::NotYet { connection, failure } => {
+                // what spends an attempt tells more than what only waits
+                if self.failure.as_ref().is_none_or(|known| matches!(known.verdict, Verdict::Defer { .. })) {
+                    self.failure = Some(failure);
+                }
+                (connection, RevokedAtProvider::Pending, false)
+            }
+        };
+        self.receipts.push((id, Receipt { connection, record: id.to_string(), provider, deleted }));
+    }
+
+    /// All of it is of this connection, where it is.
+    pub(super) fn name(&mut self, connection: Option<&Connection>) {
+        if let Some(connection) = connection {
+            self.receipts.iter_mut().for_each(|(_, receipt)| receipt.connection = Some(connection.clone()));
+        }
+    }
+
+    /// There is more to do.
+    pub(super) fn come_again(&mut self) {
+        let message = "more connections are to be ended than one message may";
+        self.failure.get_or_insert_with(|| Failure::defer(SOON, Code::UnderWay, message));
+    }
+
+    /// Whether something must be tried again.
+    pub(super) const fn is_done(&self) -> bool {
+        self.failure.is_none()
+    }
+
+    /// How many connections were met.
+    pub(super) fn len(&self) -> usize {
+        self.receipts.len()
+    }
+
+    /// The failure with which the message comes again, if it must; what was done by then is told with it.
+    pub(super) fn finished(mut self) -> Result<Self, Failure> {
+        match self.failure.take() {
+            Some(failure) => Err(failure.with_events(self.event())),
+            None => Ok(self),
+        }
+    }
+
+    /// Which connection a record was, if this message ended it.
+    pub(super) fn connection(&self, record: &RecordId) -> Option<Connection> {
+        self.receipts.iter().find(|(id, _)| id == record)?.1.connection.clone()
+    }
+
+    /// What is told of a part.
+    pub(super) fn event(&self) -> Option<Answer> {
+        let mut receipts: Vec<_> = self.receipts.iter().map(|(_, receipt)| receipt.clone()).collect();
+        receipts.sort_by(|one, other| one.record.cmp(&other.record));
+        if receipts.is_empty() {
+            return None;
+        }
+        // of the same words the same id
+        let words = receipts.iter().map(|receipt| format!("{} {}", receipt.record, receipt.provider.as_str()));
+        let words = words.collect::<Vec<_>>().join("\n");
+        let id = ids::follow_up(self.owner, self.request, RevocationResult::NAME, &words);
+        let outcome = RevocationOutcome::UnderWay;
+        Answer::of(RevocationResult { id, request: self.request, outcome, receipts, counts: None, failure: None }).ok()
+    }
+}
+
+/// The last word on an owner's connections.
+pub(super) fn whole(
+    (request, owner): (Uuid, &Owner),
+    words: HashMap<RecordId, RevokedAtProvider>,
+    named: impl Fn(&RecordId) -> Option<Connection>,
+) -> RevocationResult {
+    let counts = counted(words.values().copied());
+    let mut words: Vec<_> = words.into_iter().collect();
+    words.sort_unstable_by_key(|(record, _)| *record);
+    let receipt = |(record, provider): (RecordId, _)| Receipt {
+        connection: named(&record),
+        record: record.to_string(),
+        provider,
+        deleted: true,
+    };
+    let receipts = words.into_iter().map(receipt).collect();
+    done((request, Some(owner), ""), receipts, counts)
+}
+
+/// The last word on a request.
+pub(super) fn done(
+    (request, owner, tenant): (Uuid, Option<&Owner>, &str),
+    receipts: Vec<Receipt>,
+    counts: RevocationCounts,
+) -> RevocationResult {
+    let id = ids::follow_up(owner, request, RevocationResult::NAME, &format!("done {tenant}"));
+    RevocationResult { id, request, outcome: RevocationOutcome::Done, receipts, counts: Some(counts), failure: None }
+}
+
+pub(super) fn counted(words: impl Iterator<Item = RevokedAtProvider>) -> RevocationCounts {
+    let mut counts = RevocationCounts::default();
+    words.for_each(|word| counts.add(word));
+    counts
+}
