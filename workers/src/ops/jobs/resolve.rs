@@ -69,11 +69,8 @@ pub(super) async fn run(args: &Resolve) -> Result<(), String> {
                     how it stands"
             .into());
     }
-    if args.json {
-        print_json(&result)?
-    } else {
-        print(&shown(&result)?)?
-    }
+    let printed = if args.json { print_json(&result) } else { print(&shown(&result)?) };
+    printed?;
     told(&config, &result).await.map_err(|problem| {
         format!(
             "it is resolved, but whoever listens to events was not told; the same command tells it again: {problem}"
