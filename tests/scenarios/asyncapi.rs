@@ -1,4 +1,4 @@
-//! The contract in the hands of AsyncAPI's own tools.
+//! The contract in the hands of `AsyncAPI`'s own tools.
 
 use std::path::Path;
 use std::process::{Output, Stdio};
