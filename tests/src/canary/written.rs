@@ -15,7 +15,12 @@ pub fn every_way(secret: &str) -> Vec<(&'static str, String)> {
     let body = json!({"code": secret}).to_string();
     let mut query = form_urlencoded::Serializer::new(String::new());
     let in_pairs = |digits: &str, before: &str| -> String {
-        digits.as_bytes().chunks(2).map(|pair| format!("{before}{}", String::from_utf8_lossy(pair))).collect()
+        digits
+            .as_bytes()
+            .chunks(2)
+            .map(|pair| format!("{before}{}", String::from_utf8_lossy(pair)))
+            .collect::<Vec<_>>()
+            .concat()
     };
     vec![
         ("plain", format!("token={secret};")),
@@ -44,7 +49,10 @@ pub fn every_way(secret: &str) -> Vec<(&'static str, String)> {
         ("JSON-escaped to ASCII", body.replace('é', "\\u00e9")),
         ("JSON-escaped to ASCII", body.replace('é', "\\u00E9")),
         ("JSON-escaped for HTML", body.replace('>', "\\u003e").replace('+', "\\u002b")),
-        ("JSON-escaped throughout", secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()),
+        (
+            "JSON-escaped throughout",
+            secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat(),
+        ),
         ("a byte string's literal", format!("b\"{}\"", bytes.escape_ascii())),
     ]
 }
