@@ -7,6 +7,7 @@ mod azure;
 mod azure_keys;
 mod bad_input;
 mod broker;
+mod canary;
 mod catalogue;
 mod commands;
 mod connect;

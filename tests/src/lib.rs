@@ -7,6 +7,7 @@ pub mod azure;
 pub mod breakpoint;
 pub mod broker;
 pub mod browser;
+pub mod canary;
 pub mod chromium;
 pub mod command;
 pub mod django_peer;

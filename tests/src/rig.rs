@@ -33,7 +33,12 @@ impl Rig {
 
     /// A world on a RabbitMQ that the test started for itself.
     pub async fn on(rabbitmq: &RabbitMq) -> Self {
-        let redis = Own::redis(RedisOptions::default()).await;
+        Self::with(rabbitmq, RedisOptions::default()).await
+    }
+
+    /// The same with options for Redis.
+    pub async fn with(rabbitmq: &RabbitMq, options: RedisOptions) -> Self {
+        let redis = Own::redis(options).await;
         Self { broker: Broker::of(rabbitmq), redis, folder: folder("rig") }
     }
 

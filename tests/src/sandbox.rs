@@ -87,6 +87,11 @@ impl Sandbox {
         self.admin(Method::POST, "faults", Some(fault)).await;
     }
 
+    /// Every code and token that it gave out: `codes`, `access_tokens`, `refresh_tokens`, `id_tokens`.
+    pub async fn secrets(&self) -> Value {
+        self.admin(Method::GET, "secrets", None).await
+    }
+
     /// What was asked of it so far.
     pub async fn stats(&self) -> Value {
         self.admin(Method::GET, "stats", None).await

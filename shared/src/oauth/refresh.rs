@@ -55,7 +55,8 @@ impl RefreshError {
     }
 }
 
-/// Spends a refresh token, within `limit`, answer included.
+/// Spends a refresh token, within `limit`, answer included. The provider knows the connection's access token too: neither goes
+/// on in its words.
 ///
 /// # Errors
 /// [`RefreshError`] tells whether the token may be spent.
@@ -63,12 +64,15 @@ pub async fn refresh(
     client: &Client,
     provider: &OAuthProvider,
     credential: &Credential,
-    token: &SecretString,
+    (token, access_token): (&SecretString, Option<&SecretString>),
     (limit, now): (Duration, Timestamp),
 ) -> Result<TokenAnswer, RefreshError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose_secret())];
     match ask(client, provider, credential, (&provider.token_url, &form), (limit, now)).await {
-        Ok(replied) => read(provider, &replied.answer, &replied.sent(&[token]), now),
+        Ok(replied) => {
+            let known: Vec<_> = [token].into_iter().chain(access_token).collect();
+            read(provider, &replied.answer, &replied.sent(&known), now)
+        }
         Err(NoAnswer::NotSent) => Err(RefreshError::NotSent),
         Err(lost) => Err(RefreshError::Lost(lost.to_string())),
     }

@@ -54,7 +54,8 @@ pub enum RevokeError {
 }
 
 /// Revokes one token. `times`: how long that may take, answer included, and when it begins. A token that the provider does not
-/// know counts as revoked (RFC 7009 §2.2), also where it says so as an error.
+/// know counts as revoked (RFC 7009 §2.2), also where it says so as an error. `known`: the tokens of the connection, none of which
+/// goes on in the provider's words, also where it was not sent this time.
 ///
 /// # Errors
 /// [`RevokeError`] says whether another try may do better.
@@ -63,6 +64,7 @@ pub async fn revoke(
     provider: &OAuthProvider,
     credential: &Credential,
     (token, kind): (&SecretString, TokenKind),
+    known: &[&SecretString],
     times: (Duration, Timestamp),
 ) -> Result<(), RevokeError> {
     let url = provider.revocation_url.as_ref().ok_or(RevokeError::NoEndpoint)?;
@@ -76,7 +78,7 @@ pub async fn revoke(
     if (200..=299).contains(&answer.status) && !failed {
         return Ok(());
     }
-    let said = said(answer.status, &body, &replied.sent(&[token]));
+    let said = said(answer.status, &body, &replied.sent(known));
     if answer.status == 429 || answer.status >= 500 {
         return Err(RevokeError::Unavailable { said, after: answer.retry_after });
     }

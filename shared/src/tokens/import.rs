@@ -89,7 +89,7 @@ impl TokenKeeper {
         (credential, token): (&Credential, &SecretString),
     ) -> Result<TokenAnswer, RefreshError> {
         let times = (self.calls.limit, self.calls.clock.now());
-        let answer = oauth::refresh(&self.calls.http, provider, credential, token, times).await;
+        let answer = oauth::refresh(&self.calls.http, provider, credential, (token, None), times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
         metrics::token_call(name.as_str(), "refresh_token", outcome);
         // RFC 6749 §6: an answer without one leaves the old one good

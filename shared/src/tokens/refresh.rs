@@ -103,9 +103,11 @@ impl TokenKeeper {
 
     async fn call(&self, attempt: &Attempt<'_>, credential: &Credential) -> Result<TokenAnswer, RefreshError> {
         let Wanted { connection, provider, .. } = attempt.wanted;
-        let Some(token) = &attempt.content.tokens.refresh_token else { return Err(RefreshError::NotSent) };
+        let tokens = &attempt.content.tokens;
+        let Some(token) = &tokens.refresh_token else { return Err(RefreshError::NotSent) };
+        let known = (token, tokens.access_token.as_ref());
         let times = (self.calls.limit, self.calls.clock.now());
-        let answer = oauth::refresh(&self.calls.http, provider, credential, token, times).await;
+        let answer = oauth::refresh(&self.calls.http, provider, credential, known, times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
         metrics::token_call(connection.provider.as_str(), "refresh_token", outcome);
         answer

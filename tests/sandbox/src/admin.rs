@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::app::{App, Settings, now};
-use crate::grants::{Code, Reuse};
+use crate::grants::{Code, Given, Reuse};
 use crate::refusal::Refusal;
 use crate::scopes::Scopes;
 use crate::stats::Stats;
@@ -26,6 +26,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/admin/stats", get(stats))
         .route("/admin/log", get(log))
         .route("/admin/posts", get(posts))
+        .route("/admin/secrets", get(secrets))
         .route("/admin/reset", post(reset))
 }
 
@@ -109,6 +110,16 @@ async fn log(State(app): State<Arc<App>>) -> Json<Value> {
 /// Every post of every user, oldest first.
 async fn posts(State(app): State<Arc<App>>) -> Json<Value> {
     Json(json!({"posts": app.state().posts.all()}))
+}
+
+/// Every secret that was given out, so that a test can look for it where it does not belong.
+async fn secrets(State(app): State<Arc<App>>) -> Json<Value> {
+    let state = app.state();
+    let Given { codes, access_tokens, refresh_tokens } = state.grants.given();
+    Json(json!({
+        "codes": codes, "access_tokens": access_tokens, "refresh_tokens": refresh_tokens,
+        "id_tokens": state.openid.given(),
+    }))
 }
 
 async fn reset(State(app): State<Arc<App>>) -> StatusCode {

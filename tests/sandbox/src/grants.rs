@@ -38,6 +38,13 @@ pub(crate) struct Reuse {
     families: u64,
 }
 
+/// All that was given out, also what is no longer good, in no order.
+pub(crate) struct Given<'a> {
+    pub(crate) codes: Vec<&'a String>,
+    pub(crate) access_tokens: Vec<&'a String>,
+    pub(crate) refresh_tokens: Vec<&'a String>,
+}
+
 struct Family {
     user: String,
     scopes: Scopes,
@@ -218,6 +225,15 @@ impl Grants {
         let of_code = || self.codes.get(spent).and_then(|code| code.used_for);
         let family = self.refresh.get(spent).map(|kept| kept.family).or_else(of_code)?;
         Some((family, self.families[family].user.clone()))
+    }
+
+    /// Every code and token so far.
+    pub(crate) fn given(&self) -> Given<'_> {
+        Given {
+            codes: self.codes.keys().collect(),
+            access_tokens: self.access.keys().collect(),
+            refresh_tokens: self.refresh.keys().collect(),
+        }
     }
 
     /// What came a second time so far.

@@ -23,11 +23,12 @@ use crate::scopes::Scope;
 /// Life of an ID token, in seconds.
 const LIFE: i64 = 300;
 
-/// The key, made when it is first needed, and what is wrong with the next ID tokens.
+/// The key, made when it is first needed, what is wrong with the next ID tokens, and those so far.
 #[derive(Default)]
 pub(crate) struct OpenId {
     key: Option<Key>,
     spoilt: Vec<Spoilt>,
+    given: Vec<String>,
 }
 
 #[derive(Clone, Default, Deserialize)]
@@ -116,7 +117,13 @@ impl OpenId {
             Some(How::ForgedKey) => Some(Key::new()?.sign(key.name(), &claims)?),
             Some(How::Garbage) => Some("no.jwt".into()),
         };
+        self.given.extend(tokens.id_token.clone());
         Ok(())
+    }
+
+    /// Every ID token so far, oldest first.
+    pub(crate) fn given(&self) -> &[String] {
+        &self.given
     }
 
     fn take(&mut self) -> Spoilt {

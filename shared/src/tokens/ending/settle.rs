@@ -133,6 +133,7 @@ impl TokenKeeper {
             Ok(provider) => provider,
             Err(why) => return no(Code::OwnerMismatch, why),
         };
+        let known: Vec<_> = content.tokens.access_token.iter().chain(&content.tokens.refresh_token).collect();
         let mut supported = false;
         for token in tokens {
             // one that cannot be read says nothing of the token, and is not held against the patience with it
@@ -145,7 +146,7 @@ impl TokenKeeper {
                 return Err(NotYet::later(Failure::defer(super::LATER, Code::UnderWay, message)));
             }
             let times = (self.calls.limit, self.calls.clock.now());
-            let failed = match oauth::revoke(&self.calls.http, &provider, &credential, token, times).await {
+            let failed = match oauth::revoke(&self.calls.http, &provider, &credential, token, &known, times).await {
                 Ok(()) => {
                     supported = true;
                     continue;

@@ -50,6 +50,21 @@ async fn who_allows_openid_is_told_in_a_signed_token_and_at_a_refresh_without_th
 }
 
 #[tokio::test]
+async fn every_secret_that_was_given_out_is_told_to_a_test_also_when_it_is_spent() {
+    let sandbox = Sandbox::start();
+    let first = answer(&sandbox, "openid").await;
+    let second: Value = sandbox.refresh(&text(&first, "refresh_token")).await.json().await.expect("JSON");
+    let given = json_of(sandbox.get("/admin/secrets")).await;
+    assert_eq!(given["codes"].as_array().map(Vec::len), Some(1));
+    for (all, one) in
+        [("access_tokens", "access_token"), ("refresh_tokens", "refresh_token"), ("id_tokens", "id_token")]
+    {
+        let told = given[all].as_array().expect("a list");
+        assert!(told.len() == 2 && told.contains(&first[one]) && told.contains(&second[one]), "{all}: {given}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_is_spoilt_as_often_as_was_asked_and_a_new_key_replaces_the_old_one() {
     let sandbox = Sandbox::start();
     sandbox.admin("id-tokens", json!({"how": "tampered", "n": 2})).await;

@@ -116,7 +116,7 @@ impl<C: AsyncFn(Url) -> Url> Peer<C> {
         let client = http::client(PATIENT).unwrap();
         let secret = provider.credential(&Secrets::default(), SystemClock.now()).await;
         let secret = secret.map_err(|failure| failure.message).unwrap();
-        let _ = refresh(&client, &provider, &secret, &spent, (PATIENT, SystemClock.now())).await;
+        let _ = refresh(&client, &provider, &secret, (&spent, None), (PATIENT, SystemClock.now())).await;
         let generation = self.world.record("repeated").await.metadata.generation;
         end(keeper.newer_than(generation, &connection, &provider).await)
     }

@@ -1,13 +1,16 @@
 //! A message's body as an operator may see it. What is not known to be harmless is masked: a secret may stand in the
 //! wrong place, and a body that could not be read as its message is the likeliest to have one there.
 
+use jiff::Timestamp;
 use sealpost_schemas::codec::Encoding;
+use sealpost_schemas::{Language, Name, ProviderId};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 /// Instead of a value.
 pub(super) const MASKED: &str = "(masked)";
 
-/// The fields that are shown, by their paths; what is in a list has the list's.
+/// The fields that are shown, by their paths, where they hold what they are for.
 const SHOWN: [&str; 32] = [
     "id",
     "owner.tenant",
@@ -43,6 +46,9 @@ const SHOWN: [&str; 32] = [
     "counts.failed",
 ];
 
+/// The one of them that is a list.
+const SCOPES: &str = "scopes";
+
 /// What the user wrote is shown, as it will be at the provider; but for what is called like a secret.
 const CONTENT: &str = "content";
 
@@ -75,9 +81,11 @@ fn masked(path: &str, value: Value) -> Value {
         Value::Object(fields) => {
             Value::Object(fields.into_iter().map(|(name, value)| field(path, name, value)).collect::<Map<_, _>>())
         }
-        Value::Array(items) => items.into_iter().map(|item| masked(path, item)).collect(),
+        Value::Array(items) if path == SCOPES || is_content(path) => {
+            items.into_iter().map(|item| masked(path, item)).collect()
+        }
         Value::String(text) if path == "grant.redirect_uri" => without_query(&text).into(),
-        value if SHOWN.contains(&path) || is_content(path) => value,
+        value if is_content(path) || (SHOWN.contains(&path) && is_meant(path, &value)) => value,
         _ => MASKED.into(),
     }
 }
@@ -92,6 +100,26 @@ fn field(path: &str, name: String, value: Value) -> (String, Value) {
         name.len() <= MAX_NAME && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     let name = if known || plain || is_content(&below) { name } else { MASKED.into() };
     (name, masked(&below, value))
+}
+
+/// Whether a value could be what the field is for, and is no secret that came into the wrong one.
+fn is_meant(path: &str, value: &Value) -> bool {
+    let text = match value {
+        Value::String(text) => text,
+        Value::Array(_) | Value::Object(_) => return false,
+        Value::Null | Value::Bool(_) | Value::Number(_) => return true,
+    };
+    let is_word =
+        |text: &str| text.len() <= MAX_NAME && text.bytes().all(|b| b.is_ascii_lowercase() || b"_-".contains(&b));
+    match path.rsplit('.').next().unwrap_or_default() {
+        "id" | "job" | "tick" => Uuid::try_parse(text).is_ok(),
+        "tenant" | "user" | "label" => Name::new(text).is_some(),
+        "provider" => ProviderId::new(text).is_some(),
+        "language" => Language::new(text).is_some(),
+        "type" | "mode" | "outcome" | "scope" => is_word(text),
+        "deadline" | "expires_at" | "due_before" | "scheduled_for" => text.parse::<Timestamp>().is_ok(),
+        _ => true,
+    }
 }
 
 fn is_content(path: &str) -> bool {
@@ -130,6 +158,26 @@ mod tests {
             assert_eq!(shown["grant"]["redirect_uri"], format!("https://a.example/b?{MASKED}"));
             assert_eq!(shown["device_tokens"]["expires_at"], "2026-11-22T12:00:00Z");
         }
+    }
+
+    #[test]
+    fn a_secret_in_a_field_for_something_else_is_masked() {
+        let secret = "spc_S3cret";
+        let message = json!({
+            "id": secret, "job": secret, "tick": secret, "provider": secret, "mode": secret, "outcome": secret,
+            "scope": secret, "deadline": secret, "scheduled_for": secret, "due_before": secret, "language": secret,
+            "owner": {"user": [secret], "tenant": {"id": secret}}, "label": format!("{secret}\n"),
+            "grant": {"type": secret, "iss": [secret]}, "device_tokens": {"expires_at": secret},
+            "scopes": {"a": secret},
+        });
+        let shown = body(None, message.to_string().as_bytes()).unwrap();
+        assert!(!shown.to_string().contains(secret), "{shown}");
+        let good = json!({
+            "id": "01939f6e-7c00-7000-8000-000000000001", "provider": "practice", "mode": "rewrap", "scopes": ["a b"],
+            "scope": {"tenant": "Acme"}, "grant": {"type": "authorization_code"}, "language": "fr-CM", "shard": 7,
+            "deadline": "2026-11-22T12:00:00Z", "content": {"to": ["ada"]},
+        });
+        assert_eq!(body(None, good.to_string().as_bytes()).unwrap(), good);
     }
 
     #[test]
