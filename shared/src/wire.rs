@@ -1,7 +1,7 @@
 //! Secrets on the wire: HPKE (RFC 9180) bound to one field of one message, in the form of `schemas/wire.md`.
 //!
-//! Owns the suite, the binding and the public keys' form; it is the only place that uses an HPKE crate. It refuses to
-//! choose a key.
+//! Owns the suite, the binding and the public keys' form; it is the only place that uses an HPKE crate. It
+//! refuses to keep keys: they are versions of a key of the key source.
 //!
 //! What is sealed opens only with the key that it was sealed to and in the place that it was made for: queue, message, field
 //! and all else that the message says; or request, connection and field of a reply. What this does **not** protect:
@@ -14,6 +14,7 @@ mod digest;
 #[cfg(test)]
 mod fuzz;
 mod jwk;
+mod keys;
 mod message;
 mod place;
 mod reply;
@@ -23,6 +24,7 @@ mod vectors;
 
 pub use digest::{DigestError, rest_digest};
 pub use jwk::{JwkError, ReplyKey, jwk_set};
+pub use keys::WireKeys;
 pub use message::{UnreadError, open_with, seal_body, unsealed};
 pub use place::{ReplyPlace, RequestPlace};
 pub use reply::{open_reply, seal_reply};

@@ -42,6 +42,8 @@ use crate::{Message, Rig, Sandbox, Worker, until};
 pub const REDIRECT: &str = "http://127.0.0.1:7777/callback";
 /// The key that seals records.
 pub const KEY: &str = "tokens";
+/// The key that producers seal to.
+pub const WIRE: &str = "wire";
 /// Where answers go.
 pub const ANSWERS: &str = "answers";
 /// What hears every event.
@@ -92,6 +94,7 @@ impl Pipeline {
         if !pipeline.key.contains('{') {
             pipeline.rotate_key();
         }
+        pipeline.rotate_key_of(WIRE);
         pipeline.listen().await;
         pipeline
     }
