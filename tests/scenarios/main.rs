@@ -29,3 +29,4 @@ mod revoke;
 mod sealing;
 mod servers;
 mod soak;
+mod wire;

@@ -28,12 +28,13 @@ use sealpost_shared::{
     seal::{KeyRef, KeyVersion},
     secrets::Secrets,
     tokens::{Consented, TokenCalls, TokenKeeper},
+    wire::WireKeys,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-pub use messages::{attempt, connection, exchange_request, properties, publish_job, queue_of, rotation_tick};
+pub use messages::{attempt, connection, exchange_request, properties, publish_job, queue_of, rotation_tick, sealed};
 pub use setup::Setup;
 
 use crate::{Message, Rig, Sandbox, Worker, until};
@@ -240,6 +241,12 @@ impl Pipeline {
         channel.exchange_declare(exchange.into(), ExchangeKind::Topic, durable, table()).await.expect("the exchange");
         let options = QueueBindOptions::default();
         channel.queue_bind(EVENTS.into(), exchange.into(), "#".into(), options, table()).await.expect("a binding");
+    }
+
+    /// The message with its secrets sealed to the newest key, as a producer sends it.
+    pub async fn sealed(&self, type_name: &str, body: &Value) -> Value {
+        let keys = WireKeys::new(self.sealing_keys().await.source().clone(), WIRE.parse().expect("a key id"));
+        messages::sealed(type_name, body, &keys.newest().await.expect("a key"))
     }
 
     /// Publishes a message as a producer does, in JSON, and returns its correlation id.
