@@ -73,7 +73,8 @@ impl WireKeys {
             let message = format!("{field}: {problem}; seal to the key that sealpost keys jwks shows");
             Failure::reject(Code::SealedKeyUnknown, message)
         };
-        let Ok(version) = version.parse() else {
+        let version = version.parse().ok().filter(|version| self.source.can_have(version));
+        let Some(version) = version else {
             return Err(unknown(&format!("its key is no version of key {}", self.id)));
         };
         let key = self.source.get(&KeyRef { id: self.id.clone(), version }).await;

@@ -38,7 +38,7 @@ async fn assert_nowhere(pipeline: &Pipeline, log: &str) {
     let keys: Vec<String> = redis::cmd("KEYS").arg("*").query_async(&mut redis).await.unwrap();
     for key in keys {
         let dump: Vec<u8> = redis::cmd("DUMP").arg(&key).query_async(&mut redis).await.unwrap();
-        texts.push(key + &String::from_utf8_lossy(&dump));
+        texts.extend([key, String::from_utf8_lossy(&dump).into_owned()]);
     }
     for text in texts {
         assert_eq!(found(CANARY, &text), None, "{text}");
@@ -55,7 +55,7 @@ async fn a_plain_secret_is_refused_and_its_dead_letter_has_nothing_in_its_place(
         let told = answer["failure"]["message"].as_str().unwrap();
         assert!(told.starts_with("/grant/") && told.contains("sealpost keys jwks"), "{told}");
         let text = String::from_utf8(letter.body.clone()).unwrap();
-        assert!(found(CANARY, &(text.clone() + &answer.to_string())).is_none(), "{text} {answer}");
+        assert!(found(CANARY, &format!("{text}{answer}")).is_none(), "{text} {answer}");
         assert_eq!(letter.json()["owner"], request["owner"], "the rest is there for whoever looks");
     }
     let mut job = publish_job("acme", "ada", "Hello");
@@ -99,7 +99,7 @@ async fn what_cannot_be_read_is_put_aside_without_what_may_be_a_secret() {
         assert_eq!(answer["failure"]["code"], code, "{answer}");
         let letter = pipeline.rig.broker.next("dead-letters", SOON).await;
         let put_aside = String::from_utf8(letter.body.clone()).unwrap();
-        assert!(found(CANARY, &(put_aside.clone() + &answer.to_string())).is_none(), "{put_aside} {answer}");
+        assert!(found(CANARY, &format!("{put_aside}{answer}")).is_none(), "{put_aside} {answer}");
         assert_eq!(!put_aside.is_empty(), left, "{put_aside}");
     }
     // what is sealed may be replayed where a newer worker runs
