@@ -1,6 +1,5 @@
 //! Commands seal always, and say what they need for it.
 
-use lapin::types::FieldTable;
 use sealpost_tests::Pipeline;
 use sealpost_tests::command::{begin, end, run};
 use sealpost_tests::pipeline::REDIRECT;
@@ -35,7 +34,6 @@ async fn tokens_that_are_imported_are_sealed() {
 #[tokio::test]
 async fn what_is_sent_from_a_file_is_sealed_also_where_nobody_insists_on_it() {
     let pipeline = Pipeline::start().await;
-    pipeline.rig.broker.declare("publish-jobs", FieldTable::default()).await;
     let job = json!({"owner": {"tenant": "acme", "user": "ada"}, "provider": "practice",
         "content": {"type": "post", "text": "Hello"}, "device_tokens": {"access_token": "hunter2"}, "newer": 1});
     pipeline.write("job.json", &job.to_string());

@@ -19,6 +19,10 @@ async fn kid(pipeline: &Pipeline) -> String {
 #[tokio::test]
 async fn a_message_opens_that_was_sealed_before_the_key_was_rotated() {
     let pipeline = strict().await;
+    // it makes the queues, and is gone
+    let first = pipeline.worker().await;
+    first.terminate();
+    first.ended().await;
     let (old, request) = (kid(&pipeline).await, sealed_request(&pipeline).await);
     assert_eq!(request["grant"]["code"]["key"], old);
     let correlation = pipeline.send(TYPE, &request).await;
@@ -88,7 +92,6 @@ async fn while_the_key_source_is_away_a_message_waits_and_then_opens() {
     fs::write(pipeline.keyring(), "not a keyring").unwrap();
     let correlation = pipeline.send(TYPE, &request).await;
     worker.logged("key-source-unavailable").await;
-    assert_eq!(worker.page("/jwks").await.0, 503);
     fs::write(pipeline.keyring(), keyring).unwrap();
     let answer: Value = pipeline.answer(&correlation).await.json();
     assert_eq!(answer["outcome"], "stored", "{answer}");
