@@ -19,6 +19,7 @@ use lapin::{
     options::{ExchangeDeclareOptions, QueueBindOptions},
     types::FieldTable,
 };
+use sealpost_schemas::ExchangeRequest;
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     ids,
@@ -247,6 +248,15 @@ impl Pipeline {
     pub async fn sealed(&self, type_name: &str, body: &Value) -> Value {
         let keys = WireKeys::new(self.sealing_keys().await.source().clone(), WIRE.parse().expect("a key id"));
         messages::sealed(type_name, body, &keys.newest().await.expect("a key"))
+    }
+
+    /// A request to exchange something, with its secrets opened as a worker does it.
+    pub async fn opened(&self, request: &Value) -> Value {
+        let keys = WireKeys::new(self.sealing_keys().await.source().clone(), WIRE.parse().expect("a key id"));
+        let mut opened: ExchangeRequest = serde_json::from_value(request.clone()).expect("a request");
+        let done = keys.open(&mut opened, || Ok(request.clone())).await;
+        done.map_err(|failure| failure.message).expect("secrets that open");
+        serde_json::to_value(opened).expect("JSON")
     }
 
     /// Publishes a message as a producer does, in JSON, and returns its correlation id.
