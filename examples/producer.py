@@ -2,8 +2,9 @@
 """A producer in Python: sends one request to Sealpost, waits for the reply, and prints it as JSON.
 
     python3 -m venv producer && . producer/bin/activate
-    pip install pika==1.4.4 msgpack==1.2.4
+    pip install pika==1.4.4 msgpack==1.2.4 pyhpke==0.6.5 rfc8785==0.1.4
     export SEALPOST_AMQP_URL='amqp://user:password@127.0.0.1:5672/%2f'
+    export SEALPOST_JWKS='http://127.0.0.1:9464/jwks'  # or a file that `sealpost keys jwks` wrote
 
 1.  Where does the user give consent? Prints the page's address and a new PKCE verifier (RFC 7636):
 
@@ -20,7 +21,8 @@
     ./producer.py publish --provider practice --tenant acme --user ada --text 'Hello'
 
 Code and verifier are read from the environment, else from standard input (a line each), and never from the command
-line, where every user of the machine could see them. They travel in plain text here, as a development setup takes them.
+line, where every user of the machine could see them. They travel sealed to Sealpost's public key, as schemas/wire.md says, so that
+no broker writes them to its disk.
 
 When no reply came, send the same request again under its id (--id): the same id is the same request, done once and
 answered as often as it is sent.
@@ -39,16 +41,20 @@ import secrets
 import sys
 import time
 import urllib.parse
+import urllib.request
 import uuid
 
 import msgpack
 import pika
 import pika.exceptions
+import rfc8785
+from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
 
 # RabbitMQ's "Direct Reply-to": replies come on the channel that the request went out on, without a queue.
 REPLIES = "amq.rabbitmq.reply-to"
 EXIT_STATUS = {"stored": 0, "published": 0, "failed": 1, "unknown": 3, "conflict": 3}
 NO_REPLY = 4
+SUITE = CipherSuite.new(KEMId.DHKEM_X25519_HKDF_SHA256, KDFId.HKDF_SHA256, AEADId.AES256_GCM)
 
 
 class NoReply(Exception):
@@ -95,7 +101,41 @@ def exchange_request(args):
         "code_verifier": secret("SEALPOST_VERIFIER"),
         "redirect_uri": args.redirect_uri,
     }
-    return "exchange-requests", "exchange-request.v1", {**connection(args), "grant": grant}
+    body = {**connection(args), "grant": grant}
+    seal("exchange-requests", body, ["/grant/code", "/grant/code_verifier"], public_key(args.jwks))
+    return "exchange-requests", "exchange-request.v1", body
+
+
+def public_key(place):
+    """The key to seal to, a JWK: the first of the set that Sealpost's operations port or a file has."""
+    try:
+        if place.startswith(("http://", "https://")):
+            with urllib.request.urlopen(place, timeout=10) as answer:
+                return json.load(answer)["keys"][0]
+        with open(place, encoding="utf-8") as file:
+            return json.load(file)["keys"][0]
+    except (OSError, ValueError, LookupError, TypeError) as problem:
+        sys.exit(f"producer.py: no key to seal to in {place} (SEALPOST_JWKS): {problem!r}; nothing was sent")
+
+
+def seal(queue, body, pointers, jwk):
+    """Seals these fields of a body, JSON pointers, for their places in it. What else the body says must not change after this."""
+    places = []
+    for pointer in pointers:
+        *path, name = pointer.split("/")[1:]
+        holder = body
+        for step in path:
+            holder = holder[step]
+        places.append((pointer, holder, name, holder[name]))
+        holder[name] = True
+    rest = hashlib.sha256(rfc8785.dumps(body)).digest()
+    key = KEMKey.from_jwk({name: jwk[name] for name in ("kty", "crv", "x")})
+    for pointer, holder, name, secret in places:
+        parts = [queue.encode(), body["id"].lower().encode(), pointer.encode(), rest]
+        bound = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+        enc, context = SUITE.create_sender_context(key, info=b"sealpost request secret 1")
+        sealed = base64.urlsafe_b64encode(enc + context.seal(secret.encode(), aad=bound)).rstrip(b"=").decode()
+        holder[name] = {"sealed": sealed, "key": jwk["kid"]}
 
 
 def publish_job(args):
@@ -200,6 +240,8 @@ def arguments():
     page.add_argument("--scope", action="append", default=[])
 
     exchange = commands.add_parser("exchange", help="have a consent exchanged for tokens")
+    jwks = os.environ.get("SEALPOST_JWKS", "http://127.0.0.1:9464/jwks")
+    exchange.add_argument("--jwks", metavar="URL|FILE", default=jwks, help="where the key is that secrets are sealed to")
     publish = commands.add_parser("publish", help="have a post published")
     publish.add_argument("--text", required=True)
     for command in (page, exchange):

@@ -64,6 +64,22 @@ tagged!(Grant, "a grant: an object with `type`", {
     "pickup" => Pickup,
 });
 
+impl Grant {
+    /// What of it is secret, by its place in a request.
+    fn secrets(&mut self) -> Vec<(&'static str, &mut Secret)> {
+        match self {
+            Self::AuthorizationCode(AuthorizationCode { code, code_verifier, nonce, .. }) => {
+                let nonce = nonce.as_mut().map(|nonce| ("/grant/nonce", nonce));
+                [("/grant/code", code), ("/grant/code_verifier", code_verifier)].into_iter().chain(nonce).collect()
+            }
+            Self::OnBehalfOf(Assertion { assertion, .. }) => vec![("/grant/assertion", assertion)],
+            Self::RefreshToken(HeldToken { refresh_token, .. }) | Self::Pickup(HeldToken { refresh_token, .. }) => {
+                vec![("/grant/refresh_token", refresh_token)]
+            }
+        }
+    }
+}
+
 /// An authorization code with its PKCE verifier.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct AuthorizationCode {
@@ -209,11 +225,16 @@ impl Message for ExchangeRequest {
 
 impl Queued for ExchangeRequest {
     const QUEUE: &'static str = EXCHANGE_REQUESTS;
+    const SECRETS: &'static [&'static str] =
+        &["/grant/code", "/grant/code_verifier", "/grant/nonce", "/grant/assertion", "/grant/refresh_token"];
     fn deadline(&self) -> Option<Timestamp> {
         self.deadline
     }
     fn owner(&self) -> Option<&Owner> {
         Some(&self.owner)
+    }
+    fn secrets(&mut self) -> Vec<(&'static str, &mut Secret)> {
+        self.grant.secrets()
     }
     fn failed(&self, id: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = self.result(id, ExchangeOutcome::Failed);

@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::codec::Encoding;
-use crate::{FailureReport, Name, Notice, Owner};
+use crate::{FailureReport, Name, Notice, Owner, Secret};
 
 /// The work queues, each a message's plural.
 pub mod queues {
@@ -64,6 +64,9 @@ pub trait Queued: Message {
     /// The queue of first publication.
     const QUEUE: &'static str;
 
+    /// Where it may carry secrets, as JSON pointers (RFC 6901). A new one means a new version of the message.
+    const SECRETS: &'static [&'static str] = &[];
+
     /// After this nothing is begun any more.
     fn deadline(&self) -> Option<Timestamp>;
 
@@ -73,6 +76,11 @@ pub trait Queued: Message {
     /// The one tenant that it is for; without one, it is for all.
     fn tenant(&self) -> Option<&Name> {
         self.owner().map(|owner| &owner.tenant)
+    }
+
+    /// The secrets that it carries, each with its place in the body.
+    fn secrets(&mut self) -> Vec<(&'static str, &mut Secret)> {
+        Vec::new()
     }
 
     /// The result that tells the producer of a failure, under this id. `None` for messages that nobody waits for.

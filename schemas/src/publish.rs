@@ -210,11 +210,17 @@ impl Message for PublishJob {
 
 impl Queued for PublishJob {
     const QUEUE: &'static str = PUBLISH_JOBS;
+    const SECRETS: &'static [&'static str] = &["/device_tokens/access_token", "/device_tokens/refresh_token"];
     fn deadline(&self) -> Option<Timestamp> {
         self.deadline
     }
     fn owner(&self) -> Option<&Owner> {
         Some(&self.owner)
+    }
+    fn secrets(&mut self) -> Vec<(&'static str, &mut Secret)> {
+        let Some(DeviceTokens { access_token, refresh_token, .. }) = &mut self.device_tokens else { return Vec::new() };
+        let refresh_token = refresh_token.as_mut().map(|token| ("/device_tokens/refresh_token", token));
+        [("/device_tokens/access_token", access_token)].into_iter().chain(refresh_token).collect()
     }
     fn failed(&self, id: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = PublishResult { failure: Some(failure), ..self.result(id, PublishOutcome::Failed) };

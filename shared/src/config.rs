@@ -42,6 +42,9 @@ pub struct Config {
     /// What the scheduler publishes.
     #[serde(default)]
     pub schedule: Schedule,
+    /// Secrets in messages.
+    #[serde(default)]
+    pub wire: Wire,
     /// Text messages about how jobs ended; without this nobody is sent any, and a job that asks for one is refused.
     pub notify: Option<Notify>,
 }
@@ -120,6 +123,16 @@ pub struct Schedule {
     pub refresh: Option<String>,
 }
 
+/// Secrets in messages.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wire {
+    /// Whether a message is refused that brings a secret which is not sealed to our public key. Without that, codes and
+    /// tokens lie in the broker's files.
+    #[serde(default = "default_require_sealed")]
+    pub require_sealed: bool,
+}
+
 /// Text messages about how jobs ended.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,6 +163,12 @@ pub enum SecretSource {
         #[schemars(with = "String", extend("pattern" = "^[0-9a-zA-Z-]{1,127}$"))]
         KeyId,
     ),
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self { require_sealed: default_require_sealed() }
+    }
 }
 
 impl Default for Http {
@@ -258,6 +277,10 @@ fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Er
     }
 }
 
+fn default_require_sealed() -> bool {
+    true
+}
+
 fn default_prefetch() -> u16 {
     64
 }
@@ -293,7 +316,7 @@ mod fuzz;
 mod tests {
     use secrecy::ExposeSecret;
 
-    use super::{Config, SecretSource};
+    use super::{Config, SecretSource, Wire};
 
     const AZURE: &str = "source = 'azure'\n[keys.azure]\nvault = 'https://v.vault.azure.net'\nindex_key = 'index'\n";
 
@@ -319,6 +342,14 @@ mod tests {
             let problem = problem(keys, url).unwrap();
             assert!(problem.contains(told) && !problem.contains("hunter2"), "{url}: {problem}");
         }
+    }
+
+    #[test]
+    fn sealed_secrets_are_required_unless_somebody_writes_that_they_are_not() {
+        let required = |text: &str| toml::from_str::<Wire>(text).unwrap().require_sealed;
+        assert!(Wire::default().require_sealed && required("") && required("require_sealed = true"));
+        assert!(!required("require_sealed = false"));
+        assert!(toml::from_str::<Wire>("require_seal = false").is_err());
     }
 
     #[test]

@@ -146,6 +146,16 @@ impl Keys {
         }
     }
 
+    /// Whether the source can have such a version, where its name is a producer's word. A vault names its own, and answers others with
+    /// something else than that they are not there.
+    pub(crate) fn can_have(&self, version: &KeyVersion) -> bool {
+        let is_hex = |text: &str| text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        match self {
+            Self::Local(_) => true,
+            Self::Azure(_) => is_hex(version.as_str()),
+        }
+    }
+
     /// Forgets that this version is the latest: it is retired, so that there must be a newer one.
     pub fn outdated(&self, key: &KeyRef) {
         match self {

@@ -18,3 +18,4 @@ pub mod seal;
 pub mod secrets;
 pub mod tokens;
 mod wiped;
+pub mod wire;

@@ -10,6 +10,7 @@ mod revocation;
 mod rotation;
 mod secrets;
 mod unwell;
+mod wire;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sealpost_shared::config::Config;

@@ -13,6 +13,7 @@ const ONLY_PLACES: &[(&str, &str)] = &[
     ("redis", "shared/src/records"),
     ("aes_gcm", "shared/src/seal"),
     ("xaes_256_gcm", "shared/src/seal"),
+    ("hpke", "shared/src/wire"),
     ("oauth2", "shared/src/oauth"),
     ("openidconnect", "shared/src/oauth"),
     ("jsonwebtoken", "shared/src/oauth"),

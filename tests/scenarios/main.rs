@@ -31,3 +31,4 @@ mod revoke;
 mod sealing;
 mod servers;
 mod soak;
+mod wire;

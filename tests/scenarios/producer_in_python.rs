@@ -5,8 +5,8 @@ use std::process::{Command, Stdio};
 
 use lapin::types::{AMQPValue, FieldTable};
 use sealpost_tests::pipeline::REDIRECT;
-use sealpost_tests::{Pipeline, Rig, machine::workspace, patience::limited, python::python_venv};
-use serde_json::Value;
+use sealpost_tests::{Pipeline, Rig, Setup, command::run, machine::workspace, patience::limited, python::python_venv};
+use serde_json::{Value, json};
 
 const ID: &str = "0199ab3c-7d00-7000-8000-000000000001";
 const ADA: &[&str] = &["--provider", "practice", "--tenant", "acme", "--user", "ada"];
@@ -30,7 +30,8 @@ async fn producer(amqp_url: &str, args: &[&[&str]], env: &[(&str, &str)], input:
     let env: Vec<_> = env.iter().map(|(name, value)| (owned(name), owned(value))).collect();
     let (amqp_url, input) = (owned(amqp_url), owned(input));
     let run = move || {
-        let mut command = Command::new(python_venv(&["pika==1.4.4", "msgpack==1.2.4"]));
+        let mut command =
+            Command::new(python_venv(&["pika==1.4.4", "msgpack==1.2.4", "pyhpke==0.6.5", "rfc8785==0.1.4"]));
         command.arg("-B").arg(workspace().join("examples/producer.py")).args(args);
         command.env("SEALPOST_AMQP_URL", amqp_url).envs(env);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -42,6 +43,14 @@ async fn producer(amqp_url: &str, args: &[&[&str]], env: &[(&str, &str)], input:
         Ran { status: output.status.code().unwrap(), said, complained }
     };
     tokio::task::spawn_blocking(run).await.unwrap()
+}
+
+/// A file with the key that the producer seals to, as `sealpost keys jwks` prints it.
+async fn jwks(pipeline: &Pipeline) -> String {
+    let said = run(pipeline, &["keys", "jwks"]).await;
+    assert!(said.good, "{}", said.stderr);
+    pipeline.write("jwks.json", &said.stdout);
+    pipeline.rig.folder().join("jwks.json").display().to_string()
 }
 
 /// The request's body, read as its content type says, and the properties in the order of the contract.
@@ -68,8 +77,11 @@ fn assert_fits_its_schema(type_name: &str, body: &Value) {
 
 #[tokio::test]
 async fn a_consent_becomes_a_connection_and_then_posts_in_json_and_in_messagepack() {
-    let pipeline = Pipeline::start().await;
-    let _worker = pipeline.worker().await;
+    // nothing but sealed secrets will do
+    let pipeline = Pipeline::start_with(Setup { require_sealed: true, ..Setup::default() }).await;
+    let worker = pipeline.worker().await;
+    pipeline.write("jwks.json", &worker.page("/jwks").await.1);
+    let jwks = pipeline.rig.folder().join("jwks.json").display().to_string();
     let (url, authorize) = (pipeline.rig.amqp_url(), format!("{}/authorize", pipeline.sandbox.issuer()));
 
     let client =
@@ -84,7 +96,7 @@ async fn a_consent_becomes_a_connection_and_then_posts_in_json_and_in_messagepac
     let code = pipeline.sandbox.mint_code("ada", REDIRECT, Some(&asked("code_challenge"))).await;
 
     let verifier = shown["code_verifier"].as_str().unwrap();
-    let secrets = [("SEALPOST_CODE", code.as_str()), ("SEALPOST_VERIFIER", verifier)];
+    let secrets = [("SEALPOST_CODE", code.as_str()), ("SEALPOST_VERIFIER", verifier), ("SEALPOST_JWKS", &jwks)];
     let exchange = producer(url, &[&["exchange", "--redirect-uri", REDIRECT], ADA], &secrets, "").await;
     assert_eq!((exchange.status, exchange.complained.as_str()), (0, ""));
     assert_eq!(exchange.reply()["outcome"], "stored");
@@ -112,10 +124,17 @@ async fn a_failure_is_told_in_words_and_by_the_exit_status_and_without_the_secre
     }
     // Secrets on standard input, a line each.
     let input = "a-stolen-code\na-verifier-of-at-least-43-characters-0123456789\n";
-    let exchange = producer(url, &[&["exchange", "--redirect-uri", REDIRECT], ADA], &[], input).await;
+    let jwks = jwks(&pipeline).await;
+    let env = [("SEALPOST_JWKS", jwks.as_str())];
+    let exchange = producer(url, &[&["exchange", "--redirect-uri", REDIRECT], ADA], &env, input).await;
     assert_eq!((exchange.status, &exchange.reply()["failure"]["code"]), (1, &"invalid-grant".into()));
     assert!(exchange.complained.starts_with("producer.py: failed (invalid-grant): "), "{}", exchange.complained);
     assert!(!(exchange.said + exchange.complained.as_str()).contains("a-stolen-code"));
+    for no_key in ["no-such-file", "http://127.0.0.1:1/jwks"] {
+        let exchange = [&["exchange", "--redirect-uri", REDIRECT], ADA];
+        let exchange = producer(url, &exchange, &[("SEALPOST_JWKS", no_key)], input).await;
+        assert!(exchange.status == 1 && exchange.complained.contains(no_key), "{}", exchange.complained);
+    }
 }
 
 #[tokio::test]
@@ -124,6 +143,8 @@ async fn a_second_try_with_the_same_id_is_the_same_request() {
     let _worker = pipeline.worker().await;
     let consent = pipeline.consent("ada").await;
     let secrets = [("SEALPOST_CODE", consent.code.as_str()), ("SEALPOST_VERIFIER", consent.verifier.as_str())];
+    let jwks = jwks(&pipeline).await;
+    let secrets = [secrets[0], secrets[1], ("SEALPOST_JWKS", &jwks)];
     let args = [&["exchange", "--redirect-uri", REDIRECT, "--id", ID], ADA];
     let first = producer(pipeline.rig.amqp_url(), &args, &secrets, "").await;
     let second = producer(pipeline.rig.amqp_url(), &args, &secrets, "").await;
@@ -138,7 +159,11 @@ async fn its_messages_have_the_properties_and_the_body_of_the_contract() {
     for queue in ["publish-jobs", "exchange-requests"] {
         rig.broker.declare(queue, FieldTable::default()).await;
     }
-    let secrets = [("SEALPOST_CODE", "the-code"), ("SEALPOST_VERIFIER", "the-verifier")];
+    let key = json!({"kty": "OKP", "crv": "X25519", "kid": "k1", "x": "595P1NLCM7Bn1Sg6k7mpldvbGI5gBZHMtBzdLI_oBl0"});
+    let jwks = rig.folder().join("jwks.json");
+    std::fs::write(&jwks, json!({"keys": [key]}).to_string()).unwrap();
+    let jwks = jwks.display().to_string();
+    let secrets = [("SEALPOST_CODE", "the-code"), ("SEALPOST_VERIFIER", "the-verifier"), ("SEALPOST_JWKS", &jwks)];
     for (how, content_type) in [(&[][..], "application/json"), (&["--msgpack"], "application/msgpack")] {
         for (command, queue, type_name) in [
             (&["publish", "--text", "Hello"], "publish-jobs", "publish-job.v1"),
@@ -153,6 +178,7 @@ async fn its_messages_have_the_properties_and_the_body_of_the_contract() {
             let (body, properties) = waiting(&rig, queue).await;
             assert_eq!(properties, [type_name, content_type, ID, ID].map(|text| Some(text.to_owned())));
             assert_eq!(body["id"], ID);
+            assert!(!body.to_string().contains("the-"), "nothing is plain in it: {body}");
             assert_fits_its_schema(type_name, &body);
         }
     }

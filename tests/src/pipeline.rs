@@ -19,6 +19,7 @@ use lapin::{
     options::{ExchangeDeclareOptions, QueueBindOptions},
     types::FieldTable,
 };
+use sealpost_schemas::ExchangeRequest;
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     ids,
@@ -28,12 +29,13 @@ use sealpost_shared::{
     seal::{KeyRef, KeyVersion},
     secrets::Secrets,
     tokens::{Consented, TokenCalls, TokenKeeper},
+    wire::WireKeys,
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
-pub use messages::{attempt, connection, exchange_request, properties, publish_job, queue_of, rotation_tick};
+pub use messages::{attempt, connection, exchange_request, properties, publish_job, queue_of, rotation_tick, sealed};
 pub use setup::Setup;
 
 use crate::{Message, Rig, Sandbox, Worker, until};
@@ -42,6 +44,8 @@ use crate::{Message, Rig, Sandbox, Worker, until};
 pub const REDIRECT: &str = "http://127.0.0.1:7777/callback";
 /// The key that seals records.
 pub const KEY: &str = "tokens";
+/// The key that producers seal to.
+pub const WIRE: &str = "wire";
 /// Where answers go.
 pub const ANSWERS: &str = "answers";
 /// What hears every event.
@@ -92,6 +96,7 @@ impl Pipeline {
         if !pipeline.key.contains('{') {
             pipeline.rotate_key();
         }
+        pipeline.rotate_key_of(WIRE);
         pipeline.listen().await;
         pipeline
     }
@@ -237,6 +242,21 @@ impl Pipeline {
         channel.exchange_declare(exchange.into(), ExchangeKind::Topic, durable, table()).await.expect("the exchange");
         let options = QueueBindOptions::default();
         channel.queue_bind(EVENTS.into(), exchange.into(), "#".into(), options, table()).await.expect("a binding");
+    }
+
+    /// The message with its secrets sealed to the newest key, as a producer sends it.
+    pub async fn sealed(&self, type_name: &str, body: &Value) -> Value {
+        let keys = WireKeys::new(self.sealing_keys().await.source().clone(), WIRE.parse().expect("a key id"));
+        messages::sealed(type_name, body, &keys.newest().await.expect("a key"))
+    }
+
+    /// A request to exchange something, with its secrets opened as a worker does it.
+    pub async fn opened(&self, request: &Value) -> Value {
+        let keys = WireKeys::new(self.sealing_keys().await.source().clone(), WIRE.parse().expect("a key id"));
+        let mut opened: ExchangeRequest = serde_json::from_value(request.clone()).expect("a request");
+        let done = keys.open(&mut opened, || Ok(request.clone())).await;
+        done.map_err(|failure| failure.message).expect("secrets that open");
+        serde_json::to_value(opened).expect("JSON")
     }
 
     /// Publishes a message as a producer does, in JSON, and returns its correlation id.

@@ -15,6 +15,7 @@ mod progress;
 pub mod providers;
 mod read;
 mod screen;
+mod sealing;
 
 use std::path::PathBuf;
 

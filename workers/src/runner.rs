@@ -6,12 +6,14 @@ pub(crate) mod emit;
 mod job;
 mod read;
 mod reply_to;
+mod secrets;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sealpost_shared::broker::Broker;
 use sealpost_shared::clock::Clock;
+use sealpost_shared::wire::WireKeys;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +39,10 @@ pub struct Runner<C> {
     pub replies: ReplyPrefixes,
     /// Whether somebody sends notices here.
     pub notices: bool,
+    /// What opens the secrets of messages.
+    pub wire: WireKeys,
+    /// Whether a message is refused that brings one unsealed.
+    pub require_sealed: bool,
 }
 
 impl<C: Clock + Clone> Runner<C> {

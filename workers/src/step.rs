@@ -6,6 +6,7 @@ use sealpost_schemas::{Announced, Answer, Code, FailureReport, Message, Notice, 
 use sealpost_shared::broker::Outgoing;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
+use sealpost_shared::wire::{PublicKey, seal_body};
 use uuid::Uuid;
 
 /// What a worker does with one message. The runner decodes, times, publishes what follows, and acks.
@@ -74,6 +75,17 @@ impl FollowUp {
     pub fn of<M: Queued>(message: &M) -> Result<Self, serde_json::Error> {
         let body = serde_json::to_vec(message)?;
         Ok(Self { queue: M::QUEUE, type_name: M::type_name(), id: message.id(), body, answers: false })
+    }
+
+    /// The same with every secret sealed that is plain.
+    ///
+    /// # Errors
+    /// If the operating system gives no randomness, or the body has a number without a canonical form.
+    pub fn sealed<M: Queued>(self, key: &PublicKey) -> Result<Self, String> {
+        let problem = |error: serde_json::Error| error.to_string();
+        let mut body = serde_json::from_slice(&self.body).map_err(problem)?;
+        seal_body::<M>(&mut body, self.id, key).map_err(|error| error.to_string())?;
+        Ok(Self { body: serde_json::to_vec(&body).map_err(problem)?, ..self })
     }
 
     /// The same, which answers whoever waits for the answer to the message that it follows from.

@@ -18,7 +18,9 @@ use sealpost_shared::metrics;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
 use sealpost_shared::secrets::{SecretError, Secrets};
 use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
+use sealpost_shared::wire::WireKeys;
 use secrecy::SecretString;
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -85,7 +87,13 @@ impl Process {
         let keys = keys(&config)?;
         let (secrets, stop) = (Secrets::of(&keys), stop_signal()?);
         let (opened, store) = (Arc::default(), Arc::default());
-        serve(&config, Ready { broker: Arc::clone(&opened), keys: keys.clone(), store: Arc::clone(&store) }).await?;
+        let ready = Ready {
+            broker: Arc::clone(&opened),
+            keys: keys.clone(),
+            wire: wire_keys(&config, &keys),
+            store: Arc::clone(&store),
+        };
+        serve(&config, ready).await?;
         let url = async |key: &str, source| {
             let read = awaited(&stop, async || secrets.read(source).await).await;
             read.map_err(|why| format!("{key}: {why}")).map(|read| read.map(|read| read.text))
@@ -137,7 +145,7 @@ async fn serve(config: &Config, ready: Ready) -> Result<(), String> {
     metrics::describe();
     tokio::spawn(upkeep(recorder.clone()));
     let address = ops_port::serve(config.ops.listen, recorder, Arc::new(ready)).await?;
-    tracing::info!(%address, "operations port: /metrics /livez /readyz");
+    tracing::info!(%address, "operations port: /metrics /livez /readyz /jwks");
     Ok(())
 }
 
@@ -161,6 +169,11 @@ async fn awaited<T>(
 /// The key source of the configuration.
 pub(crate) fn keys(config: &Config) -> Result<Keys, String> {
     Keys::open(&config.keys)
+}
+
+/// The key that producers seal to.
+pub(crate) fn wire_keys(config: &Config, source: &Keys) -> WireKeys {
+    WireKeys::new(source.clone(), config.keys.wire.clone())
 }
 
 /// The keys of the configuration's tenants.
@@ -223,7 +236,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     }
     process.connected().await?;
     let Process { config, broker, store, keys, secrets, stop } = process;
-    let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.into());
+    let (grace, replies) = (config.ops.grace(), config.broker.reply_prefixes.clone().into());
     let runner = Runner {
         broker: broker.clone(),
         clock: SystemClock,
@@ -231,7 +244,12 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
         grace,
         replies,
         notices: means.is_some(),
+        wire: wire_keys(&config, keys.source()),
+        require_sealed: config.wire.require_sealed,
     };
+    if !runner.require_sealed {
+        tracing::warn!("wire.require_sealed is false: secrets in messages need not be sealed");
+    }
     let ledger = |kind| Ledger::new(kind, store.clone(), keys.clone(), SystemClock, config.http.limit());
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
     let (notice_ledger, notice_secrets) = (ledger(notify::LEDGER), secrets.clone());
@@ -316,6 +334,7 @@ struct Ready {
     /// Empty while its address is waited for, where that is in a vault.
     broker: Arc<OnceLock<Broker>>,
     keys: Keys,
+    wire: WireKeys,
     /// Empty while its address or the index key is waited for.
     store: Arc<OnceLock<Store>>,
 }
@@ -327,6 +346,10 @@ impl Readiness for Ready {
         let store = self.store.get().ok_or(waiting)?;
         self.keys.ready()?;
         store.ready().await.map_err(|e| e.to_string())
+    }
+
+    async fn jwks(&self) -> Result<Value, String> {
+        self.wire.jwks().await.map_err(|e| e.to_string())
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Keys {
     pub source: KeySettings,
     /// The id of the key that seals, with `{tenant}` or `{tenant_tag}` in it for a key of each tenant.
     pub key: KeyTemplate,
+    /// The id of the key that producers seal secrets in messages to.
+    pub wire: KeyId,
 }
 
 /// A key source, and what it needs.
@@ -146,8 +148,8 @@ impl Keys {
         // vaults do not tell upper case from lower
         let is_named = |key: &KeyId| key.as_str().eq_ignore_ascii_case(name.as_str());
         let may_seal = name.as_str().to_ascii_lowercase().parse().is_ok_and(|id| self.key.may_name(&id));
-        if is_named(&azure.index_key) || self.key.shared().is_some_and(is_named) || may_seal {
-            return Err(format!("{name} is a key that seals or hides, which nobody else must be sent"));
+        if is_named(&azure.index_key) || is_named(&self.wire) || self.key.shared().is_some_and(is_named) || may_seal {
+            return Err(format!("{name} is a key that seals, opens or hides, which nobody else must be sent"));
         }
         Ok(())
     }
@@ -181,6 +183,8 @@ struct Section {
     file: Option<PathBuf>,
     #[serde(default)]
     key: KeyTemplate,
+    #[serde(default = "default_wire")]
+    wire: KeyId,
     azure: Option<Box<Azure>>,
 }
 
@@ -194,12 +198,22 @@ enum SourceName {
 impl TryFrom<Section> for Keys {
     type Error = &'static str;
 
-    fn try_from(Section { source, file, key, azure }: Section) -> Result<Self, Self::Error> {
+    fn try_from(Section { source, file, key, wire, azure }: Section) -> Result<Self, Self::Error> {
+        // vaults do not tell upper case from lower
+        let lower = |id: &KeyId| id.as_str().to_ascii_lowercase();
+        let is_wire = |id: &KeyId| lower(id) == lower(&wire);
+        if lower(&wire).parse().is_ok_and(|id| key.may_name(&id)) || key.shared().is_some_and(is_wire) {
+            return Err(
+                "key and wire: the wire key could be taken for a key that seals records; name one of them otherwise",
+            );
+        }
+        if azure.as_ref().is_some_and(|azure| is_wire(&azure.index_key)) {
+            return Err("wire and azure.index_key: one key cannot be both; name one of them otherwise");
+        }
         let source = match (source.unwrap_or(SourceName::Local), file, azure) {
             (SourceName::Local, Some(file), None) => KeySettings::Local(file),
-            // vaults do not tell upper case from lower
             (SourceName::Azure, None, Some(azure))
-                if azure.index_key.as_str().to_ascii_lowercase().parse().is_ok_and(|id| key.may_name(&id)) =>
+                if lower(&azure.index_key).parse().is_ok_and(|id| key.may_name(&id)) =>
             {
                 return Err(
                     "key and azure.index_key: the index key could be taken for a key that seals; name one of them otherwise",
@@ -213,7 +227,7 @@ impl TryFrom<Section> for Keys {
             (SourceName::Azure, _, None) => return Err("source is \"azure\", and [keys.azure] is missing"),
             (SourceName::Azure, Some(_), _) => return Err("file is of source \"local\", and source is \"azure\""),
         };
-        Ok(Self { source, key })
+        Ok(Self { source, key, wire })
     }
 }
 
@@ -290,6 +304,10 @@ fn within<'de, D: Deserializer<'de>, const MIN: u32, const MAX: u32>(from: D) ->
     Err(D::Error::custom(format_args!("must be a whole number from {MIN} to {MAX}")))
 }
 
+fn default_wire() -> KeyId {
+    KeyId::wire()
+}
+
 fn default_version() -> u32 {
     4 * 3600
 }
@@ -329,11 +347,22 @@ mod tests {
     }
 
     #[test]
+    fn the_wire_key_is_no_other_key() {
+        let keys = |more: &str| toml::from_str::<Keys>(&format!("file = 'keyring.json'\n{more}"));
+        assert_eq!(keys("").unwrap().wire.as_str(), "wire");
+        assert_eq!(keys("wire = 'inbound'\nkey = 'wire'").unwrap().wire.as_str(), "inbound");
+        for wrong in ["key = 'wire'", "key = 'Wire'", "key = 'w{tenant}'", "wire = 'tokens'", "wire = 'a_b'"] {
+            assert!(keys(wrong).is_err(), "{wrong}");
+        }
+        assert!(super::tests::keys("tokens", "Wire").is_err());
+    }
+
+    #[test]
     fn no_secret_of_the_configuration_is_a_tenants_key() {
         let keys = keys("tokens-{tenant}", "sealpost-index").unwrap();
         let secret = |name: &str| toml::from_str::<toml::Table>(&format!("s = {{ vault = '{name}' }}")).unwrap();
         let checked = |name: &str| keys.check_secret(&secret(name).remove("s").unwrap().try_into().unwrap());
-        assert!(checked("Tokens-acme").is_err() && checked("sealpost-INDEX").is_err());
+        assert!(checked("Wire").is_err() && checked("Tokens-acme").is_err() && checked("sealpost-INDEX").is_err());
         assert!(checked("gitea-client").is_ok());
     }
 }

@@ -57,6 +57,11 @@ impl KeyId {
         Self("tokens".into())
     }
 
+    /// The key that secrets in messages are sealed to, where no other is configured.
+    pub(crate) fn wire() -> Self {
+        Self("wire".into())
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -6,6 +6,7 @@ mod clients;
 mod crashes;
 mod owners;
 mod refreshes;
+mod sealed;
 mod secrets;
 mod stored;
 

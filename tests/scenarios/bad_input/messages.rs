@@ -144,8 +144,8 @@ async fn what_this_version_does_not_do_is_said_and_nothing_is_done() {
     }
     let mut request = sealpost_tests::pipeline::exchange_request("acme", "bob", &pipeline.consent("bob").await);
     request["grant"]["code"] = sealed;
-    failed(&pipeline.ask("exchange-request.v1", &request).await, "not-supported");
-    put_aside(&pipeline.dead_letter().await, "not-supported", "exchange-requests", &["grant.code", "sealed"]);
+    failed(&pipeline.ask("exchange-request.v1", &request).await, "sealed-key-unknown");
+    put_aside(&pipeline.dead_letter().await, "sealed-key-unknown", "exchange-requests", &["/grant/code", "jwks"]);
     let nobody = pipeline.ask("publish-job.v1", &publish_job("acme", "nobody", "x")).await;
     failed(&nobody, "no-connection");
     assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0, "the world's no is no dead letter");

@@ -59,9 +59,8 @@ async fn before_the_first_worker_it_says_what_will_be_made_and_makes_nothing() {
 
 #[tokio::test]
 async fn beside_workers_everything_is_good_and_it_tells_what_waits() {
-    let pipeline = Pipeline::start().await;
+    let pipeline = Pipeline::start_with(Setup { require_sealed: true, ..Setup::default() }).await;
     let worker = pipeline.worker().await;
-    pipeline.connect("ada").await;
     let said = run(&pipeline, &["check", "--json", "--providers"]).await;
     assert_eq!((&said.json()["wrong"], &said.json()["warnings"]), (&json!(0), &json!(0)), "{}", said.stdout);
     assert!(line(&said, "provider practice")[0].ends_with("answers"), "{}", said.stdout);

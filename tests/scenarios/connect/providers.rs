@@ -47,7 +47,9 @@ async fn the_request_brings_along_what_the_worker_must_compare() {
     let fields = [("code", "c-1"), ("state", &connecting.state()), ("iss", peer.issuer())];
     let landing = connecting.landing(&fields);
     let browser = tokio::spawn(async move { Browser::new().visit(landing).await });
-    let request = pipeline.rig.broker.next("exchange-requests", SOON).await.json();
+    let sent = pipeline.rig.broker.next("exchange-requests", SOON).await.json();
+    assert!(sent["grant"]["code"]["sealed"].is_string() && sent["grant"]["nonce"]["sealed"].is_string(), "{sent}");
+    let request = pipeline.opened(&sent).await;
     let grant = &request["grant"];
     let sent = |name: &str| Value::from(asked(&connecting.url, name));
     assert_eq!((&grant["code"], &grant["iss"]), (&"c-1".into(), &peer.issuer().into()));

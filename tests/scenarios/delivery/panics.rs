@@ -10,8 +10,9 @@ use sealpost_shared::broker::{Broker, BrokerConfig};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
+use sealpost_shared::wire::WireKeys;
 use sealpost_tests::Pipeline;
-use sealpost_tests::pipeline::{attempt, properties, publish_job};
+use sealpost_tests::pipeline::{WIRE, attempt, properties, publish_job};
 use tokio_util::sync::CancellationToken;
 
 /// Panics over the job of user `mallory` as often as it says, with a secret in the panic's text.
@@ -34,7 +35,9 @@ async fn run(pipeline: &Pipeline, panics: u32, stop: &CancellationToken) -> toki
     let broker = Broker::start(&config).unwrap();
     broker.connected().await.unwrap();
     let (grace, replies) = (Duration::from_secs(5), ReplyPrefixes::default());
-    let runner = Runner { broker, clock: SystemClock, stop: stop.clone(), grace, replies, notices: false };
+    let wire = WireKeys::new(pipeline.sealing_keys().await.source().clone(), WIRE.parse().unwrap());
+    let (stop, require_sealed) = (stop.clone(), false);
+    let runner = Runner { broker, clock: SystemClock, stop, grace, replies, notices: false, wire, require_sealed };
     tokio::spawn(runner.work(Fragile(AtomicU32::new(panics))))
 }
 

@@ -4,8 +4,9 @@ use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable},
 };
-use sealpost_schemas::{Connection, Name, ProviderId};
+use sealpost_schemas::{Connection, ExchangeRequest, Name, ProviderId, PublishJob};
 use sealpost_shared::ids;
+use sealpost_shared::wire::{PublicKey, seal_body};
 use serde_json::{Value, json};
 
 use super::{ANSWERS, Consent, REDIRECT};
@@ -34,6 +35,19 @@ pub fn publish_job(tenant: &str, user: &str, text: &str) -> Value {
         "id": ids::fresh(), "owner": {"tenant": tenant, "user": user}, "provider": "practice",
         "content": {"type": "post", "text": text}
     })
+}
+
+/// A message with its secrets sealed to this key.
+#[must_use]
+pub fn sealed(type_name: &str, body: &Value, key: &PublicKey) -> Value {
+    let (mut body, id) = (body.clone(), body["id"].as_str().and_then(|id| id.parse().ok()).expect("an id"));
+    let sealed = match queue_of(type_name) {
+        "exchange-requests" => seal_body::<ExchangeRequest>(&mut body, id, key),
+        "publish-jobs" => seal_body::<PublishJob>(&mut body, id, key),
+        queue => panic!("messages of {queue} have no secrets"),
+    };
+    sealed.expect("sealed secrets");
+    body
 }
 
 /// A tick that seals everything anew.

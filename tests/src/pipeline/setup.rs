@@ -21,6 +21,8 @@ pub struct Setup {
     pub users: Option<String>,
     /// `http.limit_seconds`.
     pub http_limit: u64,
+    /// `wire.require_sealed`.
+    pub require_sealed: bool,
     /// Our secret at the platform.
     pub client_secret: String,
 }
@@ -36,6 +38,8 @@ impl Default for Setup {
             prefetch: 64,
             users: None,
             http_limit: 20,
+            // what most scenarios are about is the same either way
+            require_sealed: false,
             client_secret: "sealpost-secret".into(),
         }
     }
@@ -47,7 +51,7 @@ impl Pipeline {
         let redis_url = setup.redis_url.clone().unwrap_or_else(|| self.rig.redis_url());
         let amqp = setup.amqp_url.as_deref().unwrap_or(self.rig.amqp_url());
         let platform = setup.platform.as_deref().unwrap_or(self.sandbox.issuer());
-        let Setup { shards, key, prefetch, http_limit, client_secret, .. } = setup;
+        let Setup { shards, key, prefetch, http_limit, require_sealed, client_secret, .. } = setup;
         let users = setup.users.as_ref().map(|users| format!("[broker.users]\n{users}")).unwrap_or_default();
         self.write("broker.url", amqp);
         self.write("redis.url", &redis_url);
@@ -58,6 +62,7 @@ impl Pipeline {
                 "providers = 'providers.toml'\n\
                  [broker]\nurl = {{ file = 'broker.url' }}\nprefetch = {prefetch}\n{users}\n\
                  [store]\nurl = {{ file = 'redis.url' }}\nshards = {shards}\n\
+                 [wire]\nrequire_sealed = {require_sealed}\n\
                  [keys]\nfile = 'keyring.json'\nkey = '{key}'\n\
                  [http]\nlimit_seconds = {http_limit}\n\
                  [ops]\nlisten = '127.0.0.1:0'\n"

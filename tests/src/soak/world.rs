@@ -80,6 +80,7 @@ impl World {
                 "providers = '{name}.providers.toml'\n\
                  [broker]\nurl = {{ file = 'broker.url' }}\nprefetch = 32\n\
                  [store]\nurl = {{ file = 'redis.url' }}\nshards = {SHARDS}\n\
+                 [wire]\nrequire_sealed = false\n\
                  [keys]\nfile = 'keyring.json'\nkey = '{KEY}'\n\
                  [http]\nlimit_seconds = {LIMIT}\n\
                  [ops]\nlisten = '127.0.0.1:0'\n"

@@ -11,6 +11,7 @@ use sealpost_schemas::{
 };
 use sealpost_shared::broker::{Heard, Producer};
 use sealpost_shared::oauth::{Consent, OAuthProvider};
+use sealpost_shared::wire::WireKeys;
 use sealpost_shared::{http, ids};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ pub(super) struct Player {
     http: Client,
     practice: String,
     oauth: OAuthProvider,
+    wire: WireKeys,
 }
 
 impl Player {
@@ -48,7 +50,13 @@ impl Player {
         let id = provider("practice")?;
         let oauth = catalogue.get(&id).map(|provider| provider.oauth.clone());
         let http = http::client(REPLY_WITHIN).map_err(|e| e.to_string())?;
-        Ok(Self { producer, http, practice: stack.practice.clone(), oauth: oauth.ok_or("no practice platform")? })
+        Ok(Self {
+            producer,
+            http,
+            practice: stack.practice.clone(),
+            oauth: oauth.ok_or("no practice platform")?,
+            wire: stack.wire_keys()?,
+        })
     }
 
     /// The user says yes, and the code comes back: a request to exchange it.
@@ -119,7 +127,7 @@ impl Player {
 
     /// Sends a message to its queue.
     pub(super) async fn send<M: Queued>(&self, message: &M) -> Result<(), String> {
-        let message = FollowUp::of(message).map_err(|e| e.to_string())?;
+        let message = self.message(message).await?;
         self.producer.send(message.queue, &message.outgoing()).await
     }
 
@@ -167,8 +175,14 @@ impl Player {
         self.http.get(url).send().await.map_err(problem)?.text().await.map_err(problem)
     }
 
+    /// The message with its secrets sealed.
+    async fn message<M: Queued>(&self, message: &M) -> Result<FollowUp, String> {
+        let key = self.wire.newest().await.map_err(|e| e.to_string())?;
+        FollowUp::of(message).map_err(|e| e.to_string())?.sealed::<M>(&key)
+    }
+
     async fn ask<M: Queued, R: Message>(&self, request: &M) -> Result<R, String> {
-        let message = FollowUp::of(request).map_err(|e| e.to_string())?;
+        let message = self.message(request).await?;
         let heard = self.producer.ask(message.queue, &message.outgoing(), REPLY_WITHIN).await?;
         read(&heard)
     }

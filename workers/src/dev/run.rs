@@ -75,7 +75,9 @@ fn invite(stack: &Stack, console: &Console) {
          \n  for producers       export SEALPOST_AMQP_URL='{}'\
          \n  for operators       {} connect practice --tenant acme --user grace --config {}\
          \n  the logs            {}\
-         \n\nexamples/producer.py says at its head how to be one; its authorization page here is {}/authorize.\
+         \n  to seal secrets     http://{}/jwks (also sealpost keys jwks)\
+         \n\nPractice only: secrets in messages may come unsealed here ([wire] require_sealed = false).\
+         \nexamples/producer.py says at its head how to be one; its authorization page here is {}/authorize.\
          \n\nCtrl-C ends all of it.",
         console.url(),
         stack.practice,
@@ -84,6 +86,7 @@ fn invite(stack: &Stack, console: &Console) {
         std::env::current_exe().unwrap_or_else(|_| "sealpost".into()).display(),
         stack.config().display(),
         stack.config().with_file_name("").display(),
+        stack.operations,
         stack.practice,
     ));
 }

@@ -14,6 +14,7 @@ use sealpost_shared::config::Config;
 use sealpost_shared::keys::{KeyChanges, Keys, SealingKeys};
 use sealpost_shared::records::Store;
 use sealpost_shared::seal::KeyRef;
+use sealpost_shared::wire::WireKeys;
 use tokio::time::{Instant, sleep};
 
 use super::azure::PracticeAzure;
@@ -116,6 +117,12 @@ impl Stack {
         worker::sealing_keys(&Config::read(&self.config())?).await
     }
 
+    /// The key that producers seal to.
+    pub(super) fn wire_keys(&self) -> Result<WireKeys, String> {
+        let config = Config::read(&self.config())?;
+        Ok(worker::wire_keys(&config, &worker::keys(&config)?))
+    }
+
     /// The store as workers have it.
     pub(super) async fn store(&self, keys: &SealingKeys) -> Result<Store, String> {
         let config = worker::store_config(&Config::read(&self.config())?, self.redis.url().into());
@@ -207,6 +214,7 @@ async fn first_key(config: &Path) -> Result<(), String> {
     if let Some(id) = settings.key.shared() {
         keys.rotate(id, SystemClock.now()).await.map_err(|e| e.to_string())?;
     }
+    keys.rotate(&settings.wire, SystemClock.now()).await.map_err(|e| e.to_string())?;
     Ok(())
 }
 

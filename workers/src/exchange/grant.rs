@@ -82,7 +82,8 @@ pub(super) fn nonce(request: &ExchangeRequest) -> Result<Option<&SecretString>, 
 }
 
 fn plain<'a>(secret: &'a Secret, field: &str) -> Result<&'a SecretString, Failure> {
-    let sealed = || Failure::reject(Code::NotSupported, format!("{field} is sealed, which this version cannot open"));
+    // whoever runs a step opens what is sealed first
+    let sealed = || Failure::reject(Code::SealedUnreadable, format!("{field} is sealed still"));
     secret.plain().ok_or_else(sealed)
 }
 

@@ -6,13 +6,14 @@ use clap::Args;
 use sealpost_schemas::{Connection, ExchangeRequest, Name, ProviderId, queues};
 use sealpost_shared::broker::Producer;
 use sealpost_shared::config::Config;
+use sealpost_shared::wire::PublicKey;
 use secrecy::SecretString;
 use tokio::time::timeout;
 use webbrowser::{Browser, BrowserOptions};
 
 use super::enqueue::{Asked, show, wait};
 use super::progress::say;
-use super::{Common, open, read};
+use super::{Common, open, read, sealing};
 use crate::connect::{Landing, page_of, request_of};
 use crate::providers::Catalogue;
 use crate::step::FollowUp;
@@ -66,6 +67,7 @@ pub async fn run(args: &Connect) -> Result<(), String> {
     let stopped = || "stopped: nothing was connected".to_owned();
     // what can fail without a consent fails before a person is asked for one
     stop.run_until_cancelled(look_for_workers(&url)).await.ok_or_else(stopped)??;
+    let key = sealing::key(&config).await?;
     let landing = Landing::begin(&provider.oauth).await?;
     invite(&landing, args);
     let arrival = timeout(Duration::from_secs(args.timeout), landing.arrival());
@@ -74,7 +76,7 @@ pub async fn run(args: &Connect) -> Result<(), String> {
     let (brought, visitor) = arrival.map_err(over)??;
     let asked = brought.map_err(|no| no.to_string()).and_then(|code| {
         let request = request_of(args.connection(), code);
-        asked(&ExchangeRequest { replace_subject: args.replace_subject, ..request }, args)
+        asked(&ExchangeRequest { replace_subject: args.replace_subject, ..request }, &key, args)
     });
     let answered = match asked {
         Err(why) => Err(why),
@@ -99,8 +101,8 @@ impl Connect {
     }
 }
 
-fn asked(request: &ExchangeRequest, args: &Connect) -> Result<[Asked; 1], String> {
-    let message = FollowUp::of(request).map_err(|error| error.to_string())?;
+fn asked(request: &ExchangeRequest, key: &PublicKey, args: &Connect) -> Result<[Asked; 1], String> {
+    let message = FollowUp::of(request).map_err(|error| error.to_string())?.sealed::<ExchangeRequest>(key)?;
     Ok([Asked { message, connection: Some(args.connection()) }])
 }
 

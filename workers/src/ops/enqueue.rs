@@ -25,7 +25,7 @@ pub(super) use self::asked::Asked;
 use super::asking::{self, Asking, Ended, News, Said};
 use super::progress::Progress;
 use super::screen::{facts, print, print_json};
-use super::{Common, answer, open, read};
+use super::{Common, answer, open, read, sealing};
 use crate::worker::stop_signal;
 
 /// What is asked for.
@@ -97,6 +97,7 @@ pub async fn run(command: Enqueue) -> Result<(), String> {
         Enqueue::Rotate(args) => (args.asked()?, args.sending),
     };
     let config = Config::read(&sending.common.config)?;
+    let asked = Asked { message: sealing::sealed(&config, asked.message).await?, ..asked };
     if sending.no_wait { send(&config, &asked, sending.json).await } else { ask(&config, asked, &sending).await }
 }
 

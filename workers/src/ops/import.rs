@@ -19,10 +19,11 @@ use sealpost_schemas::{ExchangeResult, ProviderId};
 use sealpost_shared::config::Config;
 
 use self::lines::Line;
+use self::question::Asked;
 use self::report::Report;
 use super::asking::{Asking, Ended, News, Said};
 use super::progress::Progress;
-use super::{open, read, screen};
+use super::{open, read, screen, sealing};
 use crate::providers::Catalogue;
 use crate::worker::stop_signal;
 
@@ -58,12 +59,14 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
     let url = open::broker_url(&config).await?;
     let catalogue = Catalogue::of(&config)?;
     let lines = lines::read(&args.file, args.provider.as_ref(), &|name| catalogue.get(name).is_some())?;
+    let key = sealing::key(&config).await?;
     let report_file = args.report.as_deref().map(|path| created(path, &args.file)).transpose()?;
     let stop = stop_signal()?;
     let (mut progress, mut failed) = (Progress::begin(lines.len(), "answered"), 0);
     let (patience, replies) = (Duration::from_secs(args.patience), config.broker.reply_prefixes.into());
     let named = config.broker.users.is_some();
-    let mut asking = Asking::new(&lines, args.concurrency, patience, replies);
+    let questions: Vec<_> = lines.iter().map(|line| Asked { line, key: &key }).collect();
+    let mut asking = Asking::new(&questions, args.concurrency, patience, replies);
     let mut tell = |news: News<'_, ExchangeResult>| match news {
         News::Said(Said::Answer(result)) => {
             failed += usize::from(result.failure.is_some());

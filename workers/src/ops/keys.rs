@@ -1,11 +1,13 @@
 //! `sealpost keys`: the versions of the key that seals, from their making to their retirement.
 
+mod jwks;
 mod list;
 mod progress;
 pub(crate) mod retire;
 mod rotate;
 mod status;
 mod versions;
+mod wire;
 
 use clap::Subcommand;
 
@@ -30,7 +32,12 @@ pub enum Keys {
     /// (sealpost enqueue rotate) the same command ends the work. It may be interrupted and run again at any time.
     ///
     /// Where the keyring was copied to several machines, copy the changed one too.
+    ///
+    /// A version of the key that producers seal to (keys list --wire) is switched off a day and the time of the ledger after a newer one
+    /// was made: until then a message that waits may need it.
     Retire(retire::Retire),
+    /// Prints the public key that producers seal secrets in messages to, as a JWK Set (RFC 7517).
+    Jwks(jwks::Jwks),
     /// Shows what rotations have left to do, how far those are that run, and when they may be done.
     Status(status::Status),
 }
@@ -44,6 +51,7 @@ pub async fn run(command: Keys) -> Result<(), String> {
         Keys::List(args) => list::run(&args).await,
         Keys::Rotate(args) => rotate::run(&args).await,
         Keys::Retire(args) => retire::run(&args).await,
+        Keys::Jwks(args) => jwks::run(&args).await,
         Keys::Status(args) => status::run(&args).await,
     }
 }

@@ -15,7 +15,7 @@ use sealpost_shared::ids;
 use uuid::Uuid;
 
 use super::emit::Place;
-use super::{Runner, read};
+use super::{Runner, read, secrets};
 use crate::step::{Attempt, Emission, FollowUp, FollowUps, Step, deadline_passed};
 use sealpost_shared::metrics::{self, InFlight, Left};
 
@@ -28,12 +28,14 @@ const AGAIN: Duration = Duration::from_secs(5);
 const DEFECT: &str = "the worker failed in its own code; its log names the line: report it, with the version";
 
 /// Handles one delivery. Whatever happens, the message is acked only once everything that follows is in safe hands.
-pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, delivery: Delivery) {
+pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut delivery: Delivery) {
     let _in_flight = InFlight::begin(S::Input::QUEUE);
     let began = runner.clock.since_boot();
     let read = catch_unwind(AssertUnwindSafe(|| read::input::<S::Input>(&delivery)));
-    let left = match read.unwrap_or_else(|_| Err(Failure::reject(Code::StepPanicked, DEFECT))) {
-        Ok((input, encoding)) => known(runner, step, &delivery, &input, encoding).await,
+    let mut read = read.unwrap_or_else(|_| Err(Failure::reject(Code::StepPanicked, DEFECT)));
+    let plain = if runner.require_sealed { secrets::take_out(read.as_mut().ok(), &mut delivery) } else { None };
+    let left = match read {
+        Ok((input, encoding)) => known(runner, step, &delivery, (input, plain), encoding).await,
         Err(failure) => unread::<S::Input, C>(runner, &delivery, failure).await,
     };
     let left = match left {
@@ -48,19 +50,21 @@ async fn known<S: Step, C: Clock + Clone>(
     runner: &Runner<C>,
     step: &S,
     delivery: &Delivery,
-    input: &S::Input,
+    (mut input, plain): (S::Input, Option<Failure>),
     encoding: Encoding,
 ) -> Option<Left> {
     let (now, id) = (runner.clock.now(), input.id());
     let refusal = runner.broker.allows(&delivery.sender, input.tenant()).err();
-    let refusal = refusal.or_else(|| runner.replies.refusal(delivery.reply_to.as_deref()?));
+    let refusal = refusal.or_else(|| runner.replies.refusal(delivery.reply_to.as_deref()?)).or(plain);
     let result = if let Some(refusal) = refusal {
         Err(refusal)
     } else if !S::JUDGES_DEADLINE && input.deadline().is_some_and(|deadline| deadline < now) {
-        Ok(too_late(input))
+        Ok(too_late(&input))
+    } else if let Err(failure) = runner.wire.open(&mut input, || encoding.tree(&delivery.body)).await {
+        Err(failure)
     } else {
         let at = Attempt { number: delivery.attempt, now, redelivered: delivery.redelivered };
-        match attempt(step, input, at).await {
+        match attempt(step, &input, at).await {
             Ok(emission) => match runner.follow_ups(delivery, &emission).await {
                 Ok(()) => Ok(emission),
                 // what happened is told all the same, and a job that is done does not fail for want of attempts
@@ -100,8 +104,8 @@ async fn known<S: Step, C: Clock + Clone>(
         }
         Verdict::Retry { .. } | Verdict::Reject => {
             let report = last_word(&failure);
-            let answer = input.failed(result_id(input, report.code), report.clone());
-            put_aside(runner, delivery, Some(encoding), Aside { input: Some(input), id: Some(id), report, answer })
+            let answer = input.failed(result_id(&input, report.code), report.clone());
+            put_aside(runner, delivery, Some(encoding), Aside { input: Some(&input), id: Some(id), report, answer })
                 .await
         }
     }

@@ -95,6 +95,7 @@ async fn keyring(config: &Config, keys: Result<Keys, String>) -> (Vec<Finding>, 
     let index_key = keys.index_key().await.map_err(|error| error.to_string());
     let mut found = vec![Finding::of(what, &index_key, |_| reached(config, &keys))];
     let index_key = index_key.ok();
+    found.extend(wire(config, &keys).await);
     let Some(id) = config.keys.key.shared() else {
         found.push(Finding::good("sealing keys", format!("{}: one for each tenant", config.keys.key)));
         return (found, index_key);
@@ -120,6 +121,21 @@ async fn keyring(config: &Config, keys: Result<Keys, String>) -> (Vec<Finding>, 
         Err(error) => found.push(Finding::wrong("sealing key", error.to_string())),
     }
     (found, index_key)
+}
+
+/// The key that producers seal to, and whether they must.
+async fn wire(config: &Config, keys: &Keys) -> Vec<Finding> {
+    let (what, id, required) = ("secrets in messages", &config.keys.wire, config.wire.require_sealed);
+    let off = "they need not be sealed (wire.require_sealed = false), and lie in the broker's files as they come";
+    let found = match keys.latest(id).await {
+        Ok((version, _)) => Finding::good(what, format!("are sealed to {id}, version {version}")),
+        Err(error @ KeyError::Missing { .. }) => {
+            let says = format!("{error}; sealpost keys rotate --wire makes the key that producers seal to");
+            if required { Finding::wrong(what, says) } else { Finding::warning(what, says) }
+        }
+        Err(error) => Finding::wrong(what, error.to_string()),
+    };
+    [found].into_iter().chain((!required).then(|| Finding::warning(what, off))).collect()
 }
 
 /// What a key source is that was reached.

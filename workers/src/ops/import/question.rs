@@ -1,19 +1,26 @@
 //! A line as something that is asked.
 
 use sealpost_schemas::codec::{Encoding, decode};
-use sealpost_schemas::{ExchangeResult, Message, queues};
+use sealpost_schemas::{ExchangeRequest, ExchangeResult, Message, queues};
 use sealpost_shared::broker::Heard;
+use sealpost_shared::wire::PublicKey;
 use uuid::Uuid;
 
 use super::lines::Line;
 use crate::ops::asking::{Question, Said};
 use crate::step::FollowUp;
 
-impl Question for Line {
+/// A line, and the key that its token is sealed to.
+pub(super) struct Asked<'a> {
+    pub(super) line: &'a Line,
+    pub(super) key: &'a PublicKey,
+}
+
+impl Question for Asked<'_> {
     type Answer = ExchangeResult;
 
     fn id(&self) -> Uuid {
-        Line::id(self)
+        self.line.id()
     }
 
     fn queue(&self) -> (&'static str, &'static str) {
@@ -25,7 +32,7 @@ impl Question for Line {
     }
 
     fn message(&self) -> Result<FollowUp, String> {
-        FollowUp::of(&self.request()).map_err(|error| error.to_string())
+        FollowUp::of(&self.line.request()).map_err(|error| error.to_string())?.sealed::<ExchangeRequest>(self.key)
     }
 
     fn read(heard: &Heard) -> Option<(Uuid, Said<ExchangeResult>)> {
@@ -37,6 +44,6 @@ impl Question for Line {
     }
 
     fn is_answered_by(&self, result: &ExchangeResult) -> bool {
-        result.connection.as_ref().is_none_or(|connection| *connection == self.connection)
+        result.connection.as_ref().is_none_or(|connection| *connection == self.line.connection)
     }
 }

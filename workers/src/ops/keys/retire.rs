@@ -10,6 +10,7 @@ use sealpost_shared::records::Store;
 use sealpost_shared::seal::{KeyId, KeyRef, KeyVersion};
 use serde_json::json;
 
+use super::wire::WireVersions;
 use crate::ops::{Common, open, screen};
 
 /// Which version is retired.
@@ -23,6 +24,9 @@ pub struct Retire {
     /// Takes it back: the version is switched on again, and may be sealed under.
     #[arg(long)]
     undo: bool,
+    /// Switches a version off that producers sealed to, although messages may need it, which nobody can read then.
+    #[arg(long, conflicts_with = "undo")]
+    even_if_messages_need_it: bool,
     /// Prints one JSON object: key, version, retired, held (how much is sealed under it).
     #[arg(long)]
     json: bool,
@@ -32,6 +36,18 @@ pub struct Retire {
 
 pub(super) async fn run(args: &Retire) -> Result<(), String> {
     let config = Config::read(&args.common.config)?;
+    let wire = WireVersions::read(&config).await?;
+    if let Some((key, _, used)) = wire.find(&args.version)
+        && args.key.as_ref().is_none_or(|id| *id == key.id)
+    {
+        wire.retire(key, *used, (args.undo, args.even_if_messages_need_it)).await?;
+        let became =
+            if args.undo { "is switched on again" } else { "is switched off: what is sealed to it cannot be read" };
+        return told(args, key, (!args.undo, 0), became);
+    }
+    if args.even_if_messages_need_it {
+        return Err(format!("{} has no version {}; see sealpost keys list --wire", config.keys.wire, args.version));
+    }
     let (store, keys) = open::store(&config).await?;
     let id = key_of(args, &store, &keys).await?;
     let source = keys.source();

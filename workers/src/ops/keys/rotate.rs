@@ -19,6 +19,9 @@ pub struct Rotate {
     /// Where each tenant has a key of its own: every key that something is sealed under.
     #[arg(long, conflicts_with = "tenant")]
     all: bool,
+    /// The key that producers seal secrets in messages to, instead of those that seal records.
+    #[arg(long, conflicts_with_all = ["tenant", "all"])]
+    wire: bool,
     /// Prints one JSON object a key: key, version, keyring.
     #[arg(long)]
     json: bool,
@@ -52,6 +55,12 @@ pub(super) async fn run(args: &Rotate) -> Result<(), String> {
     if args.json {
         return Ok(());
     }
+    if args.wire {
+        return screen::print(
+            "Producers seal to it once they ask for it again (sealpost keys jwks, or /jwks of a worker's operations port), at least \
+             once a day. What is sealed to older versions opens as before: sealpost keys list --wire",
+        );
+    }
     let (when, keep) = match &keys {
         Keys::Local(keys) => {
             let file = keys.path().display();
@@ -67,6 +76,9 @@ pub(super) async fn run(args: &Rotate) -> Result<(), String> {
 
 /// The keys that are to have a new version.
 async fn wanted(args: &Rotate, config: &Config, keys: &Keys) -> Result<Vec<KeyId>, String> {
+    if args.wire {
+        return Ok(vec![config.keys.wire.clone()]);
+    }
     let template = &config.keys.key;
     match template.shared() {
         Some(id) if args.tenant.is_empty() => return Ok(vec![id.clone()]),
