@@ -13,6 +13,7 @@ mod console;
 mod contract;
 mod delivery;
 mod dev;
+mod device;
 mod flows;
 mod identity;
 mod import;

@@ -236,7 +236,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
     let (notice_ledger, notice_secrets) = (ledger(notify::LEDGER), secrets.clone());
     let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock), secrets };
-    let keeper = Arc::new(TokenKeeper::new(store.clone(), keys, calls));
+    let keeper = Arc::new(TokenKeeper::new(store.clone(), keys, calls).parking_for(config.device.parked()));
     let running = TaskTracker::new();
     if StepName::Exchange.chosen(steps) {
         let step = Exchange {
@@ -246,6 +246,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
             http: http.clone(),
         };
         running.spawn(runner.clone().work(step));
+        running.spawn(exchange::sweep(keeper.clone(), broker.clone(), stop.clone()));
     }
     if StepName::Publish.chosen(steps) {
         running.spawn(runner.clone().work(Publish {
