@@ -41,7 +41,7 @@ impl ReplyPrefixes {
 /// What kind of address it is.
 pub(super) fn kind(address: Option<&str>) -> ReplyTo {
     match address {
-        None => ReplyTo::Nobody,
+        None | Some("") => ReplyTo::Nobody,
         Some(address) if address.starts_with(DIRECT_REPLY) => ReplyTo::Direct,
         Some(_) => ReplyTo::Queue,
     }
