@@ -8,7 +8,6 @@ mod doubt;
 mod grant;
 mod import;
 mod keep;
-mod parks;
 mod reply_tokens;
 mod results;
 
@@ -26,7 +25,6 @@ use serde_json::Value;
 
 use self::act::TokenCall;
 pub use self::device::Exchanged;
-pub use self::parks::sweep;
 use self::device::{is_pickup, wants_tokens};
 pub(crate) use self::grant::problem_of as problem_of_scopes;
 use self::grant::{Spent, from_another_issuer, no_pickup, nonce, of_another_owner, spent, takes_assertions};

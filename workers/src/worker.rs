@@ -30,7 +30,7 @@ use crate::providers::Catalogue;
 use crate::publish::{self, Publish};
 use crate::query::Query;
 use crate::revoke::{self, Revoke, RevokeShard};
-use crate::rotate::{Rotate, RotateShard};
+use crate::rotate::{self, Rotate, RotateShard};
 use crate::runner::Runner;
 use crate::{schedule, telemetry};
 
@@ -246,7 +246,6 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
             http: http.clone(),
         };
         running.spawn(runner.clone().work(step));
-        running.spawn(exchange::sweep(keeper.clone(), broker.clone(), stop.clone()));
     }
     if StepName::Publish.chosen(steps) {
         running.spawn(runner.clone().work(Publish {
@@ -262,6 +261,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     }
     if StepName::Rotate.chosen(steps) {
         running.spawn(runner.clone().work(Rotate { keeper: keeper.clone() }));
+        running.spawn(rotate::sweep_parks(keeper.clone(), broker.clone(), stop.clone()));
     }
     if StepName::RotateShard.chosen(steps) {
         running.spawn(runner.clone().work(RotateShard { keeper: keeper.clone(), catalogue: catalogue.clone() }));

@@ -4,7 +4,7 @@ use reqwest::Method;
 use sealpost_schemas::Code;
 use sealpost_shared::records::State;
 use sealpost_tests::Pipeline;
-use sealpost_tests::pipeline::{attempt, properties};
+use sealpost_tests::pipeline::{attempt, properties, text_of};
 use serde_json::{Value, json};
 
 use super::world::{
@@ -21,7 +21,7 @@ async fn good_tokens_are_used_as_they_are() {
     assert_eq!((&answer["outcome"], &answer["tokens_refreshed"]), (&json!("published"), &json!(false)), "{answer}");
     assert_eq!(calls(&pipeline, "refresh_token").await, Value::Null);
     let posts = pipeline.sandbox.posts().await;
-    assert_eq!((posts.len(), &posts[0]["user"]), (1, &json!("ada")), "{posts:?}");
+    assert_eq!((posts.len(), &posts[0]["author"]), (1, &json!("ada")), "{posts:?}");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn a_refresh_token_that_is_no_good_any_more_ends_the_connection_and_is_tol
     let standing = record(&pipeline, "ada").await.unwrap().metadata.standing;
     assert_eq!((standing.state, standing.code), (State::NeedsConsent, Some(Code::InvalidGrant)));
     assert_eq!(pipeline.events("connection.needs-consent").await.len(), 1);
-    assert_eq!(calls(&pipeline, "refresh_token").await, json!({"dead": 1}));
+    assert_eq!(calls(&pipeline, "refresh_token").await, json!({"invalid_grant": 1}));
 }
 
 #[tokio::test]
@@ -165,19 +165,25 @@ async fn a_post_that_fails_after_a_refresh_reports_the_refresh_all_the_same() {
     let answer = publish(&pipeline, &refused).await;
     assert_eq!((code(&answer), &answer["tokens_refreshed"]), ("provider-rejected", &json!(true)), "{answer}");
     assert_eq!(publish(&pipeline, &refused).await, answer, "told again");
-    // put aside after the last attempt
-    let held = expired(&pipeline, "bob").await;
-    pipeline.sandbox.fault(json!({"path": "/api/posts", "kind": "status", "status": 429, "n": 1})).await;
-    pipeline.sandbox.fault(json!({"path": "/api/posts", "kind": "status", "status": 503,
-                                  "headers": {"retry-after": "1"}, "n": 1})).await;
-    let last = job("bob", "never", &held);
+}
+
+#[tokio::test]
+async fn a_job_that_is_put_aside_after_a_refresh_reports_it_too() {
+    let pipeline = Pipeline::start().await;
+    // an API that is not there, at a platform that is
+    let catalogue = text_of(&pipeline.rig.folder().join("providers.toml"));
+    let api = format!("url = '{}/api/posts'", pipeline.sandbox.issuer());
+    assert!(catalogue.contains(&api));
+    pipeline.write("providers.toml", &catalogue.replace(&api, "url = 'http://127.0.0.1:1/api/posts'"));
+    let _worker = pipeline.worker().await;
+    let held = expired(&pipeline, "ada").await;
+    let last = job("ada", "never", &held);
     let properties = properties("publish-job.v1", last["id"].as_str().unwrap()).with_headers(attempt(12));
-    let bytes = serde_json::to_vec(&last).unwrap();
-    // the first is deferred, the second is the twelfth attempt still
-    let correlation = pipeline.send_raw("publish-job.v1", &bytes, properties).await;
+    let correlation = pipeline.send_raw("publish-job.v1", &serde_json::to_vec(&last).unwrap(), properties).await;
     let answer = pipeline.answer(&correlation).await.json();
     assert_eq!((code(&answer), &answer["tokens_refreshed"]), ("attempts-exhausted", &json!(true)), "{answer}");
-    assert_eq!(calls(&pipeline, "refresh_token").await, json!({"ok": 2}));
+    assert!(answer["failure"].get("tokens_refreshed").is_none(), "{answer}");
+    assert_eq!(calls(&pipeline, "refresh_token").await, json!({"ok": 1}));
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use redis::Commands;
 use reqwest::Method;
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::records::{Park, Record};
-use sealpost_tests::Pipeline;
-use sealpost_tests::pipeline::{connection, exchange_request, publish_job};
+use sealpost_tests::pipeline::{SOON, connection, exchange_request, publish_job};
+use sealpost_tests::{Pipeline, until};
 use serde_json::{Value, json};
 
 /// A request to exchange a consent of this user for tokens that rest with the user.
@@ -33,9 +34,11 @@ pub(super) async fn connected(pipeline: &Pipeline, user: &str) -> Value {
 
 /// The same, with an access token that has expired.
 pub(super) async fn expired(pipeline: &Pipeline, user: &str) -> Value {
-    life(pipeline, 0).await;
+    life(pipeline, 1).await;
     let tokens = connected(pipeline, user).await;
     life(pipeline, 3600).await;
+    let expires = record(pipeline, user).await.unwrap().metadata.access_expires_at.unwrap();
+    until("the access token expires", SOON, async || SystemClock.now() > expires).await;
     tokens
 }
 
@@ -81,10 +84,7 @@ pub(super) async fn park(pipeline: &Pipeline, user: &str) -> Option<Park> {
 
 /// Waits until nothing waits for the user's device: that comes after the answer.
 pub(super) async fn unparked(pipeline: &Pipeline, user: &str) {
-    sealpost_tests::until("the park ends", sealpost_tests::pipeline::SOON, async || {
-        park(pipeline, user).await.is_none()
-    })
-    .await;
+    until("the park ends", SOON, async || park(pipeline, user).await.is_none()).await;
 }
 
 /// The code of a failed result.

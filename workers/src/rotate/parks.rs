@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Sweeps until `stop`.
-pub async fn sweep(keeper: Arc<TokenKeeper>, broker: Broker, stop: CancellationToken) {
+pub async fn sweep_parks(keeper: Arc<TokenKeeper>, broker: Broker, stop: CancellationToken) {
     let once = async || {
         let told = match keeper.expire_parks(SystemClock.now()).await {
             Ok(told) => told,
