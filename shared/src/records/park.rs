@@ -112,7 +112,7 @@ impl Park {
     }
 }
 
-const NAMES: [&str; 11] = [
+pub(super) const NAMES: [&str; 11] = [
     "format",
     "owner",
     "tenant",
@@ -155,6 +155,27 @@ pub(super) fn read(record: RecordId, (values, now): Looked) -> Result<Option<Par
     whole().map(Some).ok_or(RecordError::Malformed("park"))
 }
 
+/// Its fields, but for those that the script writes.
+pub(super) fn fields(
+    generation: Uuid,
+    Tags { owner, tenant, provider }: &Tags,
+    exchange: bool,
+    key: &KeyRef,
+    sealed: Vec<u8>,
+) -> Vec<(&'static str, Vec<u8>)> {
+    vec![
+        ("format", FORMAT.into()),
+        ("owner", owner.to_string().into()),
+        ("tenant", tenant.to_string().into()),
+        ("provider", provider.to_string().into()),
+        ("generation", generation.to_string().into()),
+        ("exchange", if exchange { "1" } else { "" }.into()),
+        ("key_id", key.id.as_str().into()),
+        ("key_version", key.version.as_str().into()),
+        ("sealed", sealed),
+    ]
+}
+
 impl Store {
     /// A record as of [`Self::draft`] whose tokens rest with the user, and the tokens, which wait for the user's device: both
     /// are saved in one write, and every later write of the record without tokens that ends their generation ends the park.
@@ -171,18 +192,7 @@ impl Store {
         let generation = metadata.generation;
         let draft = self.draft(content, metadata, name, key)?;
         let bytes = seal::seal(key, name, &place(&draft.id), &content.to_bytes()?)?;
-        let Tags { owner, tenant, provider } = draft.tags;
-        let fields = vec![
-            ("format", FORMAT.into()),
-            ("owner", owner.to_string().into()),
-            ("tenant", tenant.to_string().into()),
-            ("provider", provider.to_string().into()),
-            ("generation", generation.to_string().into()),
-            ("exchange", if parking.exchange { "1" } else { "" }.into()),
-            ("key_id", name.id.as_str().into()),
-            ("key_version", name.version.as_str().into()),
-            ("sealed", bytes),
-        ];
+        let fields = fields(generation, &draft.tags, parking.exchange, name, bytes);
         Ok(Draft { park: Some(Parked { parking, fields }), ..draft })
     }
 

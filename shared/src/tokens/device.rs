@@ -56,16 +56,17 @@ impl TokenKeeper {
             return Ok(Err(not_its_own()));
         }
         let park = self.park_of(record).await?;
-        if known.last() == Some(&access) {
-            if let Some(park) = &park {
+        let is_current = holds.is_some() && holds == record.token;
+        // an access token alone says less: a provider may give the same one twice
+        if known.last() == Some(&access) && (is_current || holds.is_none()) {
+            if let Some(park) = park.filter(|_| holds == record.token) {
                 // the device has them: the answer that they were in arrived, although nobody could know that
                 self.store.end_park(&record.id, park.generation).await?;
             }
-            let refresh_token = job.refresh.clone().filter(|_| holds == record.token);
+            let refresh_token = job.refresh.clone().filter(|_| is_current);
             let tokens = TokenSet { access_token: Some(job.access.clone()), refresh_token, ..TokenSet::default() };
             return Ok(Ok((Content { tokens, ..content }, false)));
         }
-        let is_current = holds.is_some() && holds == record.token;
         match park {
             Some(park) if is_current || holds.is_some_and(|hash| park.from.contains(&hash)) => {
                 if park.is_over() {
