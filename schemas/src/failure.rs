@@ -17,12 +17,16 @@ pub struct FailureReport {
     /// What the provider said, bounded and scrubbed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_error: Option<Box<ProviderError>>,
+    /// For the result that it goes into: whether newer tokens than a job brought wait for its user's device. Not on the wire.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub tokens_refreshed: bool,
 }
 
 impl FailureReport {
     /// A report without a provider's words.
     pub fn new(code: Code, message: impl Into<String>, retryable: bool) -> Self {
-        Self { code, message: message.into(), retryable, provider_error: None }
+        Self { code, message: message.into(), retryable, provider_error: None, tokens_refreshed: false }
     }
 
     /// What of it everybody may hear: without `claims`, which are for the client alone.

@@ -223,12 +223,14 @@ impl Queued for PublishJob {
         [("/device_tokens/access_token", access_token)].into_iter().chain(refresh_token).collect()
     }
     fn failed(&self, id: Uuid, failure: FailureReport) -> Option<Answer> {
-        let result = PublishResult { failure: Some(failure), ..self.result(id, PublishOutcome::Failed) };
-        Answer::of(result).ok()
+        let tokens_refreshed = failure.tokens_refreshed;
+        let result = self.result(id, PublishOutcome::Failed);
+        Answer::of(PublishResult { failure: Some(failure), tokens_refreshed, ..result }).ok()
     }
     fn notice(&self, failure: &FailureReport) -> Option<Notice> {
         let result = self.result(Uuid::nil(), PublishOutcome::Failed);
-        Notice::of(self, &PublishResult { failure: Some(failure.clone()), ..result })
+        let tokens_refreshed = failure.tokens_refreshed;
+        Notice::of(self, &PublishResult { failure: Some(failure.clone()), tokens_refreshed, ..result })
     }
     fn unread(id: Uuid, job: Uuid, failure: FailureReport) -> Option<Answer> {
         let result = PublishResult::new(id, job, PublishOutcome::Failed);

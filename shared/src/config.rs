@@ -5,7 +5,7 @@ mod words;
 
 use std::fs;
 use std::net::SocketAddr;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub use self::words::read_toml;
 use crate::broker::Users;
 use crate::http;
 use crate::seal::KeyId;
+use crate::tokens::PARKED_FOR;
 
 /// `sealpost.toml`. Paths in it are relative to its folder.
 #[derive(Clone, Debug, Deserialize)]
@@ -45,6 +46,9 @@ pub struct Config {
     /// Secrets in messages.
     #[serde(default)]
     pub wire: Wire,
+    /// Tokens that rest with the user.
+    #[serde(default)]
+    pub device: Device,
     /// Text messages about how jobs ended; without this nobody is sent any, and a job that asks for one is refused.
     pub notify: Option<Notify>,
 }
@@ -98,6 +102,23 @@ impl Http {
     /// In words, if the file of `ca` is no good, or this machine's certificates cannot be read.
     pub fn client(&self, limit: Duration) -> Result<reqwest::Client, String> {
         http::client_trusting(limit, self.ca.as_deref())
+    }
+}
+
+/// Tokens that rest with the user.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// How many seconds tokens wait for the user's device that an exchange or a refresh brought; 604800, a week, if it is not
+    /// said. After that the user must give consent again.
+    pub parked_seconds: Option<NonZeroU32>,
+}
+
+impl Device {
+    /// How long tokens wait for the user's device.
+    #[must_use]
+    pub fn parked(&self) -> Duration {
+        self.parked_seconds.map_or(PARKED_FOR, |seconds| Duration::from_secs(seconds.get().into()))
     }
 }
 

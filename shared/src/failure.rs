@@ -35,6 +35,8 @@ pub struct Failure {
     pub events: Vec<Answer>,
     /// Whether it is about one key or secret, so that what needs others is not kept waiting.
     pub of_one: bool,
+    /// Whether newer tokens than a job brought wait for its user's device: told also where the job fails.
+    pub tokens_refreshed: bool,
 }
 
 impl Failure {
@@ -55,7 +57,7 @@ impl Failure {
 
     /// With this verdict.
     pub fn new(verdict: Verdict, code: Code, message: impl Into<String>) -> Self {
-        Self { verdict, code, message: message.into(), events: Vec::new(), of_one: false }
+        Self { verdict, code, message: message.into(), events: Vec::new(), of_one: false, tokens_refreshed: false }
     }
 
     /// Tells what happened before.
@@ -68,7 +70,8 @@ impl Failure {
     /// What the producer is told when the message will not be tried again.
     #[must_use]
     pub fn report(&self) -> FailureReport {
-        FailureReport::new(self.code, &self.message, !matches!(self.verdict, Verdict::Reject))
+        let report = FailureReport::new(self.code, &self.message, !matches!(self.verdict, Verdict::Reject));
+        FailureReport { tokens_refreshed: self.tokens_refreshed, ..report }
     }
 }
 

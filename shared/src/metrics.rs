@@ -23,6 +23,9 @@ const RACES_ADOPTED: &str = "sealpost_refresh_races_adopted_total";
 const REVOCATIONS: &str = "sealpost_revocations_total";
 const TOMBSTONES: &str = "sealpost_tombstones";
 
+const PARKS: &str = "sealpost_parks";
+const PARKS_EXPIRED: &str = "sealpost_parks_expired_total";
+
 const KEY_FETCHES: &str = "sealpost_key_fetches_total";
 const VAULT_FETCHES: &str = "sealpost_vault_fetches_total";
 const UNKNOWN_OUTCOMES: &str = "sealpost_unknown_outcomes_total";
@@ -61,6 +64,9 @@ pub fn describe() {
     counter!(COALESCED).increment(0);
     counter!(RACES_ADOPTED).increment(0);
     describe_counter!(REVOCATIONS, "Token sets of ended connections, by what became of them at the provider.");
+    describe_gauge!(PARKS, "Token sets that wait for their users' devices.");
+    describe_counter!(PARKS_EXPIRED, "Token sets that were not picked up in time.");
+    counter!(PARKS_EXPIRED).increment(0);
     describe_gauge!(TOMBSTONES, "Token sets that wait to be revoked.");
     for word in RevokedAtProvider::ALL {
         counter!(REVOCATIONS, "outcome" => word.as_str()).increment(0);
@@ -230,6 +236,17 @@ pub fn revoked(word: RevokedAtProvider) {
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a double, which counts exactly to 2^53")]
 pub fn tombstones(waiting: u64) {
     gauge!(TOMBSTONES).set(waiting as f64);
+}
+
+/// So many token sets wait for their users' devices.
+#[expect(clippy::cast_precision_loss, reason = "a gauge is a double, which counts exactly to 2^53")]
+pub fn parks(waiting: u64) {
+    gauge!(PARKS).set(waiting as f64);
+}
+
+/// A token set was not picked up in time, so that its connection needs consent again.
+pub fn park_expired() {
+    counter!(PARKS_EXPIRED).increment(1);
 }
 
 /// A record was put into quarantine.

@@ -25,6 +25,7 @@ mod link;
 mod listing;
 mod locate;
 mod meta;
+mod park;
 mod record;
 mod reseal;
 mod retired;
@@ -36,7 +37,7 @@ mod trouble;
 mod walk;
 
 pub use config::{StoreConfig, StoreMode};
-pub use content::{Content, ContentError, Subject, TokenSet};
+pub use content::{Content, ContentError, Device, Subject, TokenSet};
 pub use due::Due;
 pub use durability::Risk;
 pub use error::StoreError;
@@ -51,6 +52,7 @@ pub use ledger::{
 pub use link::{Inspection, inspect};
 pub use locate::{RecordId, Tag, Tags};
 pub use meta::Mismatch;
+pub use park::{Park, Parking};
 pub use record::{Custody, Draft, Marker, Metadata, Record, Revision, Sealed, Standing, State};
 pub use retired::Holding;
 pub use revocation::{Buried, Revocation, Stored};

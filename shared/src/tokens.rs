@@ -3,6 +3,7 @@
 
 mod access;
 mod consent;
+mod device;
 mod ending;
 mod flights;
 mod import;
@@ -23,7 +24,8 @@ use sealpost_schemas::Code;
 use tokio::sync::Semaphore;
 
 pub use access::{Access, Usable};
-pub use consent::{Consented, Prepared};
+pub use consent::{Consented, OnDevice, Prepared};
+pub use device::{Handed, HandedOver, JobTokens, Owed, PickUp};
 pub use ending::{Ended, Ending};
 pub use import::Brought;
 pub use outcome::meaning;
@@ -50,7 +52,12 @@ pub struct TokenKeeper {
     id_tokens: IdTokens,
     /// The right to seal a batch of records anew.
     batches: Semaphore,
+    /// How long tokens wait for their user's device.
+    parked_for: Duration,
 }
+
+/// How long tokens wait for their user's device, where nothing else is configured.
+pub const PARKED_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// What token calls are made with.
 pub struct TokenCalls {
@@ -70,7 +77,13 @@ impl TokenKeeper {
     pub fn new(store: Store, keys: SealingKeys, calls: TokenCalls) -> Self {
         let id_tokens = IdTokens::new(calls.http.clone(), calls.clock.clone());
         let batches = Semaphore::new(sweep::BATCHES);
-        Self { store, keys, calls, flights: Flights::default(), id_tokens, batches }
+        Self { store, keys, calls, flights: Flights::default(), id_tokens, batches, parked_for: PARKED_FOR }
+    }
+
+    /// The same, with tokens waiting this long for their user's device.
+    #[must_use]
+    pub fn parking_for(self, parked_for: Duration) -> Self {
+        Self { parked_for, ..self }
     }
 
     /// What ID tokens are checked with, those of exchanges and those of refreshes.

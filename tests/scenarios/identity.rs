@@ -27,7 +27,7 @@ pub(crate) async fn pipeline() -> Pipeline {
 }
 
 /// A request of this user, to whose consent an account of the platform said yes.
-async fn request(pipeline: &Pipeline, user: &str, account: &str) -> Value {
+pub(crate) async fn request(pipeline: &Pipeline, user: &str, account: &str) -> Value {
     request_for(pipeline, user, account, SCOPE, Some("the nonce")).await
 }
 

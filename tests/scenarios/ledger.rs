@@ -1,7 +1,7 @@
 //! At most one post, and never a guess: the publish ledger on real servers, with real workers.
 
 mod answers;
-mod crashes;
+pub(crate) mod crashes;
 mod doubts;
 mod exchanges;
 mod quirks;

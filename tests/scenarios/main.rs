@@ -15,6 +15,7 @@ mod console;
 mod contract;
 mod delivery;
 mod dev;
+mod device;
 mod flows;
 mod identity;
 mod import;

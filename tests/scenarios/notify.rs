@@ -14,7 +14,7 @@ use sealpost_tests::{Pipeline, Setup, Worker, until};
 use serde_json::{Value, json};
 
 /// Whom they go to.
-const PHONE: &str = "+237650000000";
+pub(crate) const PHONE: &str = "+237650000000";
 
 /// Where the practice gateway takes them.
 const GATEWAY: &str = "/sms/messages";
@@ -29,7 +29,7 @@ const SOON: Duration = sealpost_tests::pipeline::SOON;
 const KEYS: &str = "idempotency_header = 'Idempotency-Key'\nidempotency_window = 86400\n";
 
 /// A pipeline whose notices the practice platform's gateway sends, with more in its entry.
-async fn pipeline(more: &str) -> Pipeline {
+pub(crate) async fn pipeline(more: &str) -> Pipeline {
     with(Setup { http_limit: LIMIT, ..Setup::default() }, more).await
 }
 
@@ -79,7 +79,7 @@ async fn noticed(worker: &Worker, outcome: &str, least: u64) {
 }
 
 /// The texts on the phone, oldest first, once there are so many.
-async fn texts(pipeline: &Pipeline, count: usize) -> Vec<String> {
+pub(crate) async fn texts(pipeline: &Pipeline, count: usize) -> Vec<String> {
     let messages = until(&format!("{count} text messages"), SOON, async || {
         let messages = pipeline.sandbox.messages().await;
         assert!(messages.len() <= count, "{messages:?}");

@@ -10,6 +10,7 @@ mod indexes;
 mod ledger;
 mod lost_answers;
 mod names;
+mod parks;
 mod refreshes;
 mod retired;
 mod risks;

@@ -3,27 +3,32 @@
 //! The authorization code (or assertion) is spent last: everything that can fail without it fails first.
 
 mod act;
+mod device;
 mod doubt;
 mod grant;
 mod import;
 mod keep;
+mod reply_tokens;
 mod results;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use reqwest::Client;
-use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
+use sealpost_schemas::{Answer, Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::{Credential, JwksError, OAuthProvider};
-use sealpost_shared::tokens::{Prepared, TokenKeeper};
+use sealpost_shared::tokens::{HandedOver, Prepared, TokenKeeper};
 use serde_json::Value;
 
 use self::act::TokenCall;
+pub use self::device::Exchanged;
+use self::device::{is_pickup, wants_tokens};
 pub(crate) use self::grant::problem_of as problem_of_scopes;
-use self::grant::{Spent, from_another_issuer, nonce, of_another_owner, spent, takes_assertions};
+use self::grant::{Spent, from_another_issuer, no_pickup, nonce, of_another_owner, spent, takes_assertions};
+use self::reply_tokens::{no_key, problem_of_key};
 use self::results::{answer, busy, failed};
 use crate::providers::{Catalogue, Provider};
 use crate::step::{Attempt, Step, deadline_passed};
@@ -41,14 +46,36 @@ pub struct Exchange {
     pub catalogue: Arc<Catalogue>,
     /// The HTTP client.
     pub http: Client,
+    /// Whether tokens in answers must be sealed to the client's key.
+    pub require_sealed: bool,
 }
 
 impl Step for Exchange {
     type Input = ExchangeRequest;
-    type Output = ExchangeResult;
+    type Output = Exchanged;
     const JUDGES_DEADLINE: bool = true;
 
-    async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<ExchangeResult, Failure> {
+    async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<Exchanged, Failure> {
+        let mut events = Vec::new();
+        match self.turn(request, at, &mut events).await {
+            Ok(result) => self.with_tokens(request, result, events).await,
+            Err(failure) => Err(failure.with_events(events)),
+        }
+    }
+
+    async fn handed_over(&self, which: &HandedOver) -> Result<(), Failure> {
+        self.keeper.handed_over(which).await
+    }
+}
+
+impl Exchange {
+    /// What this delivery has to do. The result is without tokens.
+    async fn turn(
+        &self,
+        request: &ExchangeRequest,
+        at: Attempt,
+        events: &mut Vec<Answer>,
+    ) -> Result<ExchangeResult, Failure> {
         // what was sent before counts, also where the catalogue does not take it any more
         match (self.ledger.begin(&request.owner, request.id, &decoded(request)).await?, self.sent(request)) {
             // a refusal like that of an assertion which names another: not put aside, where its secrets would lie
@@ -61,6 +88,7 @@ impl Step for Exchange {
             }
             (Turn::Act(claim), Ok((oauth, spent))) => match self.refusal(request, at) {
                 Some(refusal) => self.declined(request, &claim, refusal).await,
+                None if is_pickup(request) => self.pick_up(request, &claim, events).await,
                 None => self.begin(request, (&oauth, spent), &claim, at).await,
             },
             (Turn::Settled(standing), _) => answer(request, standing),
@@ -72,9 +100,7 @@ impl Step for Exchange {
             }
         }
     }
-}
 
-impl Exchange {
     /// Spends what the request brings, if everything that can fail without it works.
     async fn begin(
         &self,
@@ -92,6 +118,10 @@ impl Exchange {
         match (prepared.await, spent) {
             (Ok((_, epoch)), _) if epoch != claim.epoch => self.declined(request, claim, revoked()).await,
             (Ok((call, _)), Spent::Code(_) | Spent::Assertion(_)) => self.act(request, call, claim, at).await,
+            (Ok(_), Spent::Nothing) => {
+                self.ledger.give_up(claim).await;
+                Err(no_pickup())
+            }
             (Ok((call, _)), Spent::Token(token)) => self.import(request, (call, token), claim, at).await,
             (Err(failure), _) => {
                 self.ledger.give_up(claim).await;
@@ -149,6 +179,16 @@ impl Exchange {
         let is_late = request.deadline.is_some_and(|deadline| deadline < at.now);
         let provider = self.catalogue.get(&request.provider)?;
         let another = || of_another_owner(request);
+        if wants_tokens(request) && !at.reply.is_confirmed() {
+            return Some(nowhere_to_answer());
+        }
+        // the connection's own key may serve for a pickup
+        if request.store_on_device && self.require_sealed && request.reply_key.is_none() {
+            return Some(no_key());
+        }
+        if let Some(problem) = problem_of_key(request) {
+            return Some(problem);
+        }
         from_another_issuer(request, provider).or_else(another).or_else(|| is_late.then(deadline_passed))
     }
 
@@ -156,6 +196,13 @@ impl Exchange {
         let unknown = || format!("provider {} is not in the catalogue; add its entry, then replay", request.provider);
         self.catalogue.get(&request.provider).ok_or_else(|| Failure::reject(Code::UnknownProvider, unknown()))
     }
+}
+
+/// Nothing was sent: the tokens would have gone nowhere.
+fn nowhere_to_answer() -> FailureReport {
+    let message = "the answer carries tokens, and needs a reply_to that names a queue: a Direct Reply-to may lose them. Nothing was \
+                   sent; ask again with one, under a new id";
+    FailureReport::new(Code::ReplyToRequired, message, false)
 }
 
 /// What such a consent brings would not be stored, so that nothing is asked of the provider.

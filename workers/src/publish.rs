@@ -15,11 +15,11 @@ use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
 use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::OAuthProvider;
-use sealpost_shared::tokens::TokenKeeper;
+use sealpost_shared::tokens::{JobTokens, TokenKeeper};
 
 use self::doubt::again;
 use self::results::{answer, busy, failed};
-use self::tokens::Tokens;
+use self::tokens::{Tokens, job_tokens};
 use crate::providers::{Catalogue, Request, RequestError};
 use crate::step::{Attempt, Step, Told, deadline_passed};
 
@@ -48,8 +48,16 @@ impl Step for Publish {
     async fn run(&self, job: &PublishJob, at: Attempt) -> Result<Self::Output, Failure> {
         let mut events = Vec::new();
         match self.turn(job, at, &mut events).await {
-            Ok(result) => Ok(Told { notice: Notice::of(job, &result), result, events }),
-            Err(failure) => Err(failure.with_events(events)),
+            Ok(mut result) => {
+                if matches!(result.outcome, PublishOutcome::Unknown | PublishOutcome::Conflict) {
+                    result.tokens_refreshed = self.newer_wait(job).await;
+                }
+                Ok(Told { notice: Notice::of(job, &result), result, events })
+            }
+            Err(failure) => {
+                let tokens_refreshed = self.newer_wait(job).await;
+                Err(Failure { tokens_refreshed, ..failure.with_events(events) })
+            }
         }
     }
 }
@@ -60,7 +68,7 @@ impl Publish {
         let (job_as_known, request) = (decoded(job), self.request(job));
         let late = job.deadline.is_some_and(|deadline| deadline < at.now);
         let usable = match &request {
-            Ok((_, oauth)) if !late => self.keeper.usable_if(&job.connection(), oauth),
+            Ok((_, oauth)) if !late && job.device_tokens.is_none() => self.keeper.usable_if(&job.connection(), oauth),
             _ => None,
         };
         let begun = match (usable, &request) {
@@ -91,7 +99,7 @@ impl Publish {
                 Err(failure)
             }
             (Turn::Act(claim), Ok(_)) if late => {
-                answer(job, self.ledger.decline(&claim, &failed(job, deadline_passed())).await?)
+                answer(job, self.ledger.decline(&claim, &failed(job, deadline_passed(), false)).await?)
             }
             // what is rare does not make every job larger
             (Turn::Act(claim), Ok((request, oauth))) => {
@@ -111,6 +119,19 @@ impl Publish {
         self.told(job, before, result, events).await
     }
 
+    /// Whether the tokens that a job brings were replaced, by it or another one, and the newer ones wait for the device: told of a
+    /// job whose worker may have died, where it is known.
+    async fn newer_wait(&self, job: &PublishJob) -> bool {
+        let Ok(Some(JobTokens { refresh: Some(token), .. })) = job_tokens(job) else { return false };
+        match self.keeper.newer_wait(&job.connection(), &token).await {
+            Ok(newer_wait) => newer_wait,
+            Err(failure) => {
+                tracing::warn!(job.id = %job.id, reason = failure.message, "whether tokens wait for the device is not told");
+                false
+            }
+        }
+    }
+
     /// The result of a job, which somebody else may have had `before`.
     async fn told(
         &self,
@@ -127,9 +148,7 @@ impl Publish {
     }
 
     fn request(&self, job: &PublishJob) -> Result<(Request<'_>, &OAuthProvider), Failure> {
-        if job.device_tokens.is_some() {
-            return Err(Failure::reject(Code::NotSupported, "device_tokens are not done by this version"));
-        }
+        job_tokens(job)?;
         if job.notify.is_some() && !self.notices {
             let message = "notify: this worker's configuration has no [notify]; add it with a gateway, then replay";
             return Err(Failure::reject(Code::NotSupported, message));

@@ -1,5 +1,6 @@
 //! `rotation-ticks` fan out into `rotation-shards`, one message a shard.
 
+mod parks;
 mod shard;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use sealpost_shared::tokens::TokenKeeper;
 
 use crate::step::{Attempt, Emission, FollowUp, FollowUps, Step};
 
+pub use self::parks::sweep_parks;
 pub use shard::RotateShard;
 
 /// The step of the tick.

@@ -6,6 +6,7 @@ use sealpost_schemas::{Announced, Answer, Code, FailureReport, Message, Notice, 
 use sealpost_shared::broker::Outgoing;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
+use sealpost_shared::tokens::HandedOver;
 use sealpost_shared::wire::{PublicKey, seal_body};
 use uuid::Uuid;
 
@@ -21,6 +22,11 @@ pub trait Step: Send + Sync + 'static {
 
     /// Does the work. It must be safe to run twice.
     fn run(&self, input: &Self::Input, at: Attempt) -> impl Future<Output = Result<Self::Output, Failure>> + Send;
+
+    /// The answer that carried these tokens is in a queue of who asked. On a failure the message comes again.
+    fn handed_over(&self, _which: &HandedOver) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 /// Which try this is.
@@ -32,6 +38,27 @@ pub struct Attempt {
     pub now: Timestamp,
     /// Whether the message was delivered before, to a worker that may have died with it.
     pub redelivered: bool,
+    /// Where the answer goes.
+    pub reply: ReplyTo,
+}
+
+/// Where an answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyTo {
+    /// Nowhere.
+    Nobody,
+    /// To who waits for it, if anybody does: that it arrives is not known.
+    Direct,
+    /// To a queue. The broker says whether it is there, and when it has it.
+    Queue,
+}
+
+impl ReplyTo {
+    /// Whether it becomes known that the answer arrived.
+    #[must_use]
+    pub fn is_confirmed(self) -> bool {
+        self == Self::Queue
+    }
 }
 
 /// What a step returns, in the general form that the runner publishes.
@@ -50,6 +77,8 @@ pub struct Emission {
     pub answer: Option<Answer>,
     /// Events beside the result.
     pub events: Vec<Answer>,
+    /// The tokens that the answer carries, which are ours no more once it arrived.
+    pub hands_over: Option<HandedOver>,
     /// How the job ended, as a metric label.
     pub outcome: &'static str,
 }
@@ -123,12 +152,6 @@ impl Emission {
     pub fn answer<M: Announced>(result: M) -> Result<Self, serde_json::Error> {
         let answer = Answer::of(result)?;
         Ok(Self { outcome: answer.topic, answer: Some(answer), ..Self::default() })
-    }
-}
-
-impl FollowUps for sealpost_schemas::ExchangeResult {
-    fn emission(self) -> Result<Emission, serde_json::Error> {
-        Emission::answer(self)
     }
 }
 

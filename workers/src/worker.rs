@@ -32,7 +32,7 @@ use crate::providers::Catalogue;
 use crate::publish::{self, Publish};
 use crate::query::Query;
 use crate::revoke::{self, Revoke, RevokeShard};
-use crate::rotate::{Rotate, RotateShard};
+use crate::rotate::{self, Rotate, RotateShard};
 use crate::runner::Runner;
 use crate::{schedule, telemetry};
 
@@ -254,7 +254,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
     let (notice_ledger, notice_secrets) = (ledger(notify::LEDGER), secrets.clone());
     let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock), secrets };
-    let keeper = Arc::new(TokenKeeper::new(store.clone(), keys, calls));
+    let keeper = Arc::new(TokenKeeper::new(store.clone(), keys, calls).parking_for(config.device.parked()));
     let running = TaskTracker::new();
     if StepName::Exchange.chosen(steps) {
         let step = Exchange {
@@ -262,6 +262,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
             ledger: exchange_ledger,
             catalogue: catalogue.clone(),
             http: http.clone(),
+            require_sealed: config.wire.require_sealed,
         };
         running.spawn(runner.clone().work(step));
     }
@@ -279,6 +280,7 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     }
     if StepName::Rotate.chosen(steps) {
         running.spawn(runner.clone().work(Rotate { keeper: keeper.clone() }));
+        running.spawn(rotate::sweep_parks(keeper.clone(), broker.clone(), stop.clone()));
     }
     if StepName::RotateShard.chosen(steps) {
         running.spawn(runner.clone().work(RotateShard { keeper: keeper.clone(), catalogue: catalogue.clone() }));

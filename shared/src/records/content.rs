@@ -5,6 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::fields::read_hash;
 use crate::failure::Failure;
 use crate::seal::{OpenError, SealError};
 use crate::wiped;
@@ -18,6 +19,17 @@ pub struct Content {
     pub subject: Option<Subject>,
     /// The tokens; none where they rest with the user.
     pub tokens: TokenSet,
+    /// What is known of tokens that rest with the user.
+    pub device: Device,
+}
+
+/// What a record knows of tokens that rest with the user, beside what is in clear. No token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Device {
+    /// The public key (JWK, as JSON) that the client gave at the exchange.
+    pub reply_key: Option<String>,
+    /// Keyed hashes of the access tokens that the connection had and, last, has.
+    pub access: Vec<[u8; 32]>,
 }
 
 /// The provider's account.
@@ -101,9 +113,18 @@ struct Form<'a> {
     token_type: Option<String>,
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     id_token: Option<&'a str>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reply_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    access_hashes: Vec<String>,
 }
 
 impl Content {
+    /// The same where the tokens rest with the user.
+    pub(super) fn without_tokens(&self) -> Self {
+        Self { tokens: TokenSet::default(), ..self.clone() }
+    }
+
     /// As MessagePack, in memory that is wiped and never grew.
     pub(super) fn to_bytes(&self) -> Result<Zeroizing<Vec<u8>>, ContentError> {
         let connection = self.connection.clone();
@@ -117,12 +138,15 @@ impl Content {
             refresh_token: self.tokens.refresh_token.as_ref().map(ExposeSecret::expose_secret),
             token_type: self.tokens.token_type.clone(),
             id_token: self.tokens.id_token.as_ref().map(ExposeSecret::expose_secret),
+            reply_key: self.device.reply_key.clone(),
+            access_hashes: self.device.access.iter().map(hex::encode).collect(),
         };
         wiped::to_bytes(&form).map_err(|_| ContentError::Form)
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, ContentError> {
         let form: Form<'_> = rmp_serde::from_slice(bytes).map_err(|_| ContentError::Form)?;
+        let access = form.access_hashes.iter().map(|text| read_hash(text)).collect::<Option<_>>();
         Ok(Self {
             connection: Connection { tenant: form.tenant, user: form.user, provider: form.provider, label: form.label },
             subject: form.subject,
@@ -132,6 +156,7 @@ impl Content {
                 token_type: form.token_type,
                 id_token: form.id_token.map(SecretString::from),
             },
+            device: Device { reply_key: form.reply_key, access: access.ok_or(ContentError::Form)? },
         })
     }
 }
@@ -147,6 +172,7 @@ mod tests {
             connection: Connection { tenant: name("acme"), user: name("u-42"), provider, label: name("default") },
             subject: None,
             tokens: TokenSet { access_token: Some(token.into()), ..TokenSet::default() },
+            device: Device::default(),
         }
     }
 

@@ -222,11 +222,11 @@ fn read_millis(text: &str) -> Option<Timestamp> {
     Timestamp::from_millisecond(text.parse().ok()?).ok()
 }
 
-fn read_hashes(text: &str) -> Option<Vec<[u8; 32]>> {
+pub(super) fn read_hashes(text: &str) -> Option<Vec<[u8; 32]>> {
     text.split_ascii_whitespace().map(read_hash).collect()
 }
 
-fn read_hash(text: &str) -> Option<[u8; 32]> {
+pub(super) fn read_hash(text: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)
 }

@@ -11,11 +11,11 @@ use sealpost_schemas::{Code, Connection, Name, ProviderId};
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use super::locate::Locator;
+use super::locate::{Locator, RecordId};
 use super::record::{Custody, Draft, Record, State};
-use super::{RecordError, fields};
+use super::{RecordError, fields, park};
 use crate::keys::IndexKey;
-use crate::seal::Key;
+use crate::seal::{Key, RecordKey};
 
 #[derive(Deserialize)]
 pub(super) struct Golden {
@@ -99,7 +99,7 @@ fn format_1_knew_no_hash_of_its_refresh_token() {
 fn what_is_written_now_is_format_2() {
     let stored = hash(&newest());
     let Record { id, tags, metadata, token, sealed, .. } = read(&newest());
-    let draft = Draft { id, tags, metadata, token, sealed, epoch: None };
+    let draft = Draft { id, tags, metadata, token, sealed, epoch: None, park: None };
     let mut written: HashMap<_, _> =
         fields::of_draft(&draft).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     // The script writes these.
@@ -107,6 +107,43 @@ fn what_is_written_now_is_format_2() {
         written.insert(name.into(), stored[name].clone());
     }
     assert_eq!(written, stored);
+}
+
+#[test]
+fn a_park_of_every_format_is_read_and_opens_in_its_place_alone() {
+    let golden: Golden = serde_json::from_str(include_str!("golden/park-1.json")).unwrap();
+    let (id, stored) = (locator().locate(&connection()), hash(&golden));
+    assert_eq!(id.to_string(), golden.record);
+    let values = |stored: &HashMap<String, Vec<u8>>| park::NAMES.iter().map(|&name| stored.get(name).cloned()).collect();
+    let park = park::read(id, (values(&stored), 1_760_000_000_000)).unwrap().unwrap();
+    assert_eq!((park.tags, park.exchange), (locator().tags(&connection()), true));
+    assert_eq!(park.generation.to_string(), "01a20539-d082-749f-9b08-f6d6517e9aa5");
+    assert_eq!(park.from, [[1; 32], [2; 32]]);
+    assert_eq!((park.until.as_millisecond(), park.is_over()), (1_760_604_800_000, false));
+    let content = park.open(&key()).unwrap();
+    assert_eq!(content.connection, connection());
+    assert_eq!(content.tokens.access_token.unwrap().expose_secret(), "access-1");
+    assert_eq!(content.tokens.refresh_token.unwrap().expose_secret(), "refresh-1");
+    assert_eq!(content.tokens.id_token.unwrap().expose_secret(), "id-1");
+    assert_eq!(content.device.access, [[3; 32]]);
+    assert_eq!(content.device.reply_key.as_deref(), Some("{}"));
+    // what is written now is that too
+    let written: HashMap<_, _> =
+        park::fields(park.generation, &park.tags, true, park.key(), stored["sealed"].clone()).into_iter().collect();
+    assert!(written.iter().all(|(name, value)| stored[*name] == *value), "{written:?}");
+    assert_eq!(written.len() + 2, stored.len(), "the script writes the others");
+    // and elsewhere it is nothing
+    let other = RecordId { key: RecordKey::from_bytes([9; 32]), ..id };
+    let moved = park::read(other, (values(&stored), 0)).unwrap().unwrap();
+    assert_eq!(moved.open(&key()).unwrap_err().code(), Code::Quarantined);
+    let mut newer = stored.clone();
+    newer.insert("format".into(), b"2".to_vec());
+    assert_eq!(park::read(id, (values(&newer), 0)).unwrap_err(), RecordError::UnknownFormat(2));
+    newer.remove("format");
+    assert!(park::read(id, (values(&newer), 0)).unwrap().is_none());
+    newer.insert("format".into(), b"1".to_vec());
+    newer.remove("from");
+    assert_eq!(park::read(id, (values(&newer), 0)).unwrap_err(), RecordError::Malformed("park"));
 }
 
 #[test]

@@ -9,8 +9,8 @@
 //! {sp:017}:owner:<tag>                          set: the owner's records
 //! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
 //! {sp:017}:retired                              set: <key id>:<key version> under which nothing is sealed here any more
-//! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>", "ledger:<entry>" and
-//!                                               "tombstone:<record>:<generation>"
+//! {sp:017}:held:<key id>:<key version>          set: what is sealed under it, "record:<record>", "ledger:<entry>",
+//!                                               "tombstone:<record>:<generation>" and "park:<record>"
 //! {sp:017}:ledger:<entry>                       hash: what became of one job or request
 //! {sp:017}:forget                               sorted set: ledger entries by the time they may be forgotten, in ms
 //! {sp:017}:epoch:<tag>                          counts the revocations of an owner, or those of a tenant
@@ -19,6 +19,8 @@
 //! {sp:017}:tombstone:<record>:<generation>      hash: a token set that is to be revoked, and belongs to no record any more
 //! {sp:017}:tombstones                           sorted set: "<record>:<generation>" by the time of the next look, in ms
 //! {sp:017}:tombstones:<record>                  set: the generations of a connection's tombstones
+//! {sp:017}:park:<record>                        hash: a token set that waits for its user's device
+//! {sp:017}:parks                                sorted set: records with a park by the time it ends, in ms by the clock of Redis
 //! {sp:revocation:<hash>}                        hash: the shards that finished a tenant's revocation
 //! {sp:017}:lease:<record>                       string: who may refresh it now, until it expires
 //! {sp:017}:probe                               nothing, for a minute: whether the shard takes writes
@@ -47,6 +49,8 @@ pub(super) const TICKS: &str = "{sp:ticks}";
 const RECORD: &str = "record:";
 const LEDGER: &str = "ledger:";
 const TOMBSTONE: &str = "tombstone:";
+/// `write.lua`, `bury.lua` and `park_end.lua` make it too.
+const PARK: &str = "park:";
 
 pub(super) fn record(id: &RecordId) -> String {
     format!("{{sp:{:03}}}:record:{}", id.shard, id.key)
@@ -124,6 +128,19 @@ pub(super) fn tombstone_member(id: &TombstoneId) -> String {
     format!("{TOMBSTONE}{}", tombstone_name(id))
 }
 
+pub(super) fn park(id: &RecordId) -> String {
+    format!("{{sp:{:03}}}:park:{}", id.shard, id.key)
+}
+
+pub(super) fn parks(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:parks")
+}
+
+/// A park as a held set names it.
+pub(super) fn park_member(id: &RecordId) -> String {
+    format!("{PARK}{}", id.key)
+}
+
 pub(super) fn versions(shard: u16) -> String {
     format!("{{sp:{shard:03}}}:versions")
 }
@@ -177,10 +194,17 @@ pub(super) fn member(id: &RecordId) -> String {
 
 /// What a held set names, `None` for a kind of thing that this version does not know.
 pub(super) fn read_member(shard: u16, member: &str) -> Option<Held> {
-    match (member.strip_prefix(RECORD), member.strip_prefix(LEDGER)) {
-        (Some(record), _) => read_key(record).map(|key| Held::Record(RecordId { shard, key })),
-        (_, Some(entry)) => read_key(entry).map(|key| Held::Entry(EntryId { shard, key })),
-        _ => read_tombstone(shard, member.strip_prefix(TOMBSTONE)?).map(Held::Tombstone),
+    let of = |kind| member.strip_prefix(kind);
+    let record = |name| read_key(name).map(|key| RecordId { shard, key });
+    if let Some(name) = of(RECORD) {
+        return record(name).map(Held::Record);
+    }
+    if let Some(entry) = of(LEDGER) {
+        return read_key(entry).map(|key| Held::Entry(EntryId { shard, key }));
+    }
+    match of(PARK) {
+        Some(name) => record(name).map(Held::Park),
+        None => read_tombstone(shard, of(TOMBSTONE)?).map(Held::Tombstone),
     }
 }
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::content::{Content, ContentError};
 use super::locate::{RecordId, Tags};
+use super::park::Parked;
 use crate::seal::{self, Key, KeyRef, Place, Purpose};
 
 /// Counts the writes of one record, from a random start, so that a record that was deleted and made anew is not taken
@@ -145,6 +146,8 @@ pub struct Draft {
     pub(super) sealed: Sealed,
     /// The owner's epoch that it belongs to; `None`: any.
     pub(super) epoch: Option<u64>,
+    /// The tokens, where they rest with the user and wait for the user's device.
+    pub(super) park: Option<Parked>,
 }
 
 impl Draft {
@@ -161,7 +164,7 @@ impl Draft {
         (name, key): (&KeyRef, &Key),
     ) -> Result<Self, ContentError> {
         let sealed = Sealed::seal(&id, name, key, &content.to_bytes()?)?;
-        Ok(Self { id, tags, metadata, token, sealed, epoch: None })
+        Ok(Self { id, tags, metadata, token, sealed, epoch: None, park: None })
     }
 
     /// Where it will lie.

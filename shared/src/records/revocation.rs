@@ -160,6 +160,8 @@ impl Store {
             layout::tombstones(shard),
             layout::tombstones_of(id),
             receipts.clone().unwrap_or(versions),
+            layout::park(id),
+            layout::parks(shard),
         ];
         let first_look = now.as_millisecond().saturating_add(i64::try_from(FIRST_LOOK.as_millis()).unwrap_or(0));
         let text = |text: Option<String>| text.unwrap_or_default().into_bytes();

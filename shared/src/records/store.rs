@@ -16,7 +16,8 @@ use super::layout;
 use super::link::{Link, Script};
 use super::locate::{Locator, RecordId, Tag, Tags};
 use super::meta::Mismatch;
-use super::record::{Draft, Metadata, Record, Revision, Standing};
+use super::park::Parked;
+use super::record::{Custody, Draft, Metadata, Record, Revision, Standing};
 use super::trouble::Trouble;
 use crate::ids;
 use crate::keys::IndexKey;
@@ -50,6 +51,15 @@ pub enum Expected {
     /// The record, with the token set of this generation, whatever else moved: a refreshed token asks only that its
     /// parent is still stored.
     Generation(Uuid),
+}
+
+/// What a write looks at and does beside its record.
+#[derive(Default)]
+struct Also<'a> {
+    /// The owner's epoch that it belongs to; `None`: any.
+    epoch: Option<u64>,
+    /// The tokens that it parks.
+    park: Option<&'a Parked>,
 }
 
 /// How a conditional write ended.
@@ -113,13 +123,20 @@ impl Store {
         self.inner.locator.locate(connection)
     }
 
+    /// The keyed hash by which an access token is known that rests with the user.
+    #[must_use]
+    pub fn hash_of_access(&self, access_token: &SecretString) -> [u8; 32] {
+        self.inner.locator.hash("sealpost access token", &[access_token.expose_secret().as_bytes()])
+    }
+
     /// The keyed hash by which a refresh token is known where it is not sealed.
     #[must_use]
     pub fn hash_of(&self, refresh_token: &SecretString) -> [u8; 32] {
         self.inner.locator.refresh_token(refresh_token.expose_secret().as_bytes())
     }
 
-    /// A record for the content's connection, sealed for its place under `key`, which was found as `name`.
+    /// A record for the content's connection, sealed for its place under `key`, which was found as `name`. Where the tokens
+    /// rest with the user no token is sealed in it; see [`Self::draft_parking`].
     pub fn draft(
         &self,
         content: &Content,
@@ -129,7 +146,10 @@ impl Store {
     ) -> Result<Draft, ContentError> {
         let place = (self.locate(&content.connection), self.inner.locator.tags(&content.connection));
         let token = content.tokens.refresh_token.as_ref().map(|token| self.hash_of(token));
-        Draft::seal(place, (metadata, token), content, (name, key))
+        match metadata.custody {
+            Custody::Vault => Draft::seal(place, (metadata, token), content, (name, key)),
+            Custody::Device => Draft::seal(place, (metadata, token), &content.without_tokens(), (name, key)),
+        }
     }
 
     /// Reads a record; `None` if there is none.
@@ -144,7 +164,8 @@ impl Store {
     pub async fn save(&self, draft: &Draft, expected: Expected) -> Result<Saved, StoreError> {
         let (doing, epoch) = (format!("save record {}", draft.id), draft.epoch);
         let (tags, key) = (&draft.tags, &draft.sealed.key);
-        self.write_in(epoch, doing, (&draft.id, tags, key), expected, fields::of_draft(draft)).await
+        let also = Also { epoch, park: draft.park.as_ref() };
+        self.write_in(also, doing, (&draft.id, tags, key), expected, fields::of_draft(draft)).await
     }
 
     /// Writes a standing in which nothing is due any more, if the record is unmoved.
@@ -163,12 +184,12 @@ impl Store {
         expected: Expected,
         fields: Fields,
     ) -> Result<Saved, StoreError> {
-        self.write_in(None, doing, (id, tags, key), expected, fields).await
+        self.write_in(Also::default(), doing, (id, tags, key), expected, fields).await
     }
 
     async fn write_in(
         &self,
-        epoch: Option<u64>,
+        Also { epoch, park }: Also<'_>,
         doing: String,
         (id, tags, key): (&RecordId, &Tags, &KeyRef),
         expected: Expected,
@@ -184,6 +205,8 @@ impl Store {
             layout::tokens(id.shard),
             layout::retired(id.shard),
             layout::epoch(id.shard, &tags.tenant),
+            layout::park(id),
+            layout::parks(id.shard),
         ];
         // a write that leaves the ciphertext alone leaves its version alone too
         let seals = fields.iter().any(|(name, _)| *name == "sealed");
@@ -203,6 +226,7 @@ impl Store {
             epoch.map(|epoch| epoch.to_string()).unwrap_or_default().into(),
             if seals { layout::version(key).into() } else { Vec::new() },
         ];
+        args.extend(Parked::args(park));
         args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
 
         let Inner { link, write, .. } = &*self.inner;

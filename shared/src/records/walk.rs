@@ -21,6 +21,8 @@ pub enum Held {
     Entry(EntryId),
     /// A token set that is to be revoked.
     Tombstone(TombstoneId),
+    /// The token set that waits for the device of this record's user.
+    Park(RecordId),
 }
 
 /// Where a walk goes on.

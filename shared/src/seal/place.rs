@@ -14,6 +14,8 @@ pub enum Purpose {
     Ledger,
     /// A token set that is to be revoked, and belongs to no record any more.
     Tombstone,
+    /// A token set that waits for its user's device.
+    Park,
 }
 
 impl Purpose {
@@ -24,6 +26,7 @@ impl Purpose {
             Self::Record => "record",
             Self::Ledger => "ledger",
             Self::Tombstone => "tombstone",
+            Self::Park => "park",
         }
     }
 }
@@ -122,5 +125,6 @@ mod tests {
         assert_eq!(Purpose::Record.wire_name(), "record");
         assert_eq!(Purpose::Ledger.wire_name(), "ledger");
         assert_eq!(Purpose::Tombstone.wire_name(), "tombstone");
+        assert_eq!(Purpose::Park.wire_name(), "park");
     }
 }

@@ -111,6 +111,7 @@ fn made() -> Vec<Vector> {
         ledger.spoilt("a ledger's result as a record", "tag-mismatch", |v| v.purpose = "record".to_owned()),
         good.spoilt("a record as a ledger's result", "tag-mismatch", |v| v.purpose = "ledger".to_owned()),
         good.spoilt("a record as a tombstone", "tag-mismatch", |v| v.purpose = "tombstone".to_owned()),
+        good.spoilt("a record as a park", "tag-mismatch", |v| v.purpose = "park".to_owned()),
         good.spoilt("another record", "tag-mismatch", |v| v.record = hex::encode(bytes("another record"))),
         good.spoilt("another purpose", "tag-mismatch", |v| v.purpose = "another".to_owned()),
         good.spoilt("no purpose", "tag-mismatch", |v| v.purpose.clear()),

@@ -8,6 +8,7 @@ use sealpost_schemas::{Answer, Code, Connection, FailureReport, ProviderError};
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::device::{self, JobTokens};
 use super::TokenKeeper;
 use crate::failure::Failure;
 use crate::metrics;
@@ -35,6 +36,8 @@ pub enum Access {
         generation: Uuid,
         /// The request whose consent it comes from: another one may be of another account.
         consent: Option<Uuid>,
+        /// Whether it is of a newer token set than the job's own, which waits for the user's device.
+        newer: bool,
         /// What happened.
         events: Vec<Answer>,
     },
@@ -54,13 +57,20 @@ pub(super) struct Wanted {
     pub(super) provider: OAuthProvider,
     /// The token set whose access token the platform does not take.
     pub(super) refused: Option<Uuid>,
+    /// The tokens that the job brings, where they rest with the user.
+    pub(super) device: Option<JobTokens>,
 }
 
 impl Wanted {
-    fn new(connection: &Connection, provider: &OAuthProvider, refused: Option<Uuid>) -> Result<Self, Failure> {
+    pub(super) fn new(
+        connection: &Connection,
+        provider: &OAuthProvider,
+        refused: Option<Uuid>,
+        device: Option<JobTokens>,
+    ) -> Result<Self, Failure> {
         let provider = provider.of_tenant(&connection.tenant);
         let provider = provider.map_err(|why| Failure::reject(Code::OwnerMismatch, why))?.into_owned();
-        Ok(Self { connection: connection.clone(), provider, refused })
+        Ok(Self { connection: connection.clone(), provider, refused, device })
     }
 }
 
@@ -90,7 +100,28 @@ impl TokenKeeper {
         connection: &Connection,
         provider: &OAuthProvider,
     ) -> Result<Access, Failure> {
-        let wanted = Wanted::new(connection, provider, None)?;
+        self.access(connection, provider, None, None).await
+    }
+
+    /// The same of a connection whose tokens rest with the user, with those that the job brings: with newer ones, where they were
+    /// replaced and those wait for the device. `refused`: the token set whose access token the platform did not take.
+    pub async fn device_access(
+        self: &Arc<Self>,
+        connection: &Connection,
+        provider: &OAuthProvider,
+        (tokens, refused): (&JobTokens, Option<Uuid>),
+    ) -> Result<Access, Failure> {
+        self.access(connection, provider, refused, Some(tokens.clone())).await
+    }
+
+    async fn access(
+        self: &Arc<Self>,
+        connection: &Connection,
+        provider: &OAuthProvider,
+        refused: Option<Uuid>,
+        device: Option<JobTokens>,
+    ) -> Result<Access, Failure> {
+        let wanted = Wanted::new(connection, provider, refused, device)?;
         let found = self.look(&wanted).await?;
         self.obtain(wanted, found).await
     }
@@ -119,9 +150,7 @@ impl TokenKeeper {
         connection: &Connection,
         provider: &OAuthProvider,
     ) -> Result<Access, Failure> {
-        let wanted = Wanted::new(connection, provider, Some(refused))?;
-        let found = self.look(&wanted).await?;
-        self.obtain(wanted, found).await
+        self.access(connection, provider, Some(refused), None).await
     }
 
     async fn obtain(self: &Arc<Self>, wanted: Wanted, found: Found) -> Result<Access, Failure> {
@@ -148,6 +177,9 @@ impl TokenKeeper {
     pub(super) async fn look(&self, wanted: &Wanted) -> Result<Found, Failure> {
         let record = self.store.load(&self.store.locate(&wanted.connection)).await?;
         let Some(record) = record else { return Ok(Found::Settled(no_connection())) };
+        if let Some(refused) = device::of_another_custody(wanted, &record) {
+            return Ok(Found::Settled(refused));
+        }
         match record.metadata.standing.state {
             State::Active => {}
             State::NeedsConsent => return Ok(Found::Settled(needs_consent(&record.metadata.standing))),
@@ -158,17 +190,31 @@ impl TokenKeeper {
         }
         let now = self.calls.clock.now();
         let content = self.open(&record, Some(&wanted.connection), now).await?;
+        let (content, newer) = match &wanted.device {
+            None => (content, false),
+            Some(device) => match self.in_use(&record, content, device).await? {
+                Ok(found) => found,
+                Err(refused) => return Ok(Found::Settled(refused)),
+            },
+        };
         if let Some(ended) = self.judge_subject(wanted, &content, &record.metadata).await? {
             return Ok(Found::Settled(ended));
         }
-        let kept = content.tokens.access_token.clone().filter(|_| wanted.provider.keep_access_token);
+        let keeps = wanted.provider.keep_access_token || wanted.device.is_some();
+        let kept = content.tokens.access_token.clone().filter(|_| keeps);
+        let told = wanted.device.as_ref().and_then(|device| device.expires_at).filter(|_| !newer);
         let generation = record.metadata.generation;
         Ok(match (kept, &content.tokens.refresh_token) {
-            (Some(token), _) if Some(generation) != wanted.refused && is_fresh(&record.metadata, now) => {
+            (Some(token), _) if Some(generation) != wanted.refused && is_fresh(&record.metadata, told, now) => {
                 let request = record.metadata.request;
-                Found::Settled(Access::Granted { token, generation, consent: request, events: Vec::new() })
+                Found::Settled(Access::Granted { token, generation, consent: request, newer, events: Vec::new() })
             }
             (_, Some(_)) => Found::Stale(Box::new((record, content))),
+            (_, None) if wanted.device.is_some() => {
+                let message = "its access token is no good any more, and the job brings no refresh token: send that too, or ask for \
+                               consent again";
+                Found::Settled(refused(Code::NeedsConsent, message))
+            }
             (_, None) => {
                 let message =
                     "its access token is no good any more, and it has no refresh token; ask for consent again";
@@ -211,9 +257,9 @@ impl TokenKeeper {
     }
 }
 
-/// As `ledger_begin.lua` has it.
-fn is_fresh(metadata: &Metadata, now: Timestamp) -> bool {
-    let Some(expires_at) = metadata.access_expires_at else { return true };
+/// As `ledger_begin.lua` has it. `told`: what a job says of its own token, where the provider said nothing.
+fn is_fresh(metadata: &Metadata, told: Option<Timestamp>, now: Timestamp) -> bool {
+    let Some(expires_at) = metadata.access_expires_at.or(told) else { return true };
     let life = expires_at.duration_since(metadata.refreshed_at);
     expires_at.duration_since(now) > SKEW.min(life / 4)
 }
@@ -223,7 +269,7 @@ pub(super) fn no_connection() -> Access {
 }
 
 /// A refusal that says as exactly as the record why consent is needed.
-fn needs_consent(standing: &Standing) -> Access {
+pub(super) fn needs_consent(standing: &Standing) -> Access {
     match standing.code {
         Some(code @ Code::RefreshOutcomeLost) => {
             refused(code, "the answer to a refresh was lost, and its token is spent; ask for consent again")
@@ -233,6 +279,9 @@ fn needs_consent(standing: &Standing) -> Access {
         }
         Some(code @ Code::SubjectChanged) => {
             refused(code, "the provider answered a refresh with the tokens of another account; ask for consent again")
+        }
+        Some(code @ Code::PickupExpired) => {
+            refused(code, "its newest tokens waited for the user's device, and were not picked up in time; ask for consent again")
         }
         _ => refused(Code::NeedsConsent, "the provider no longer takes its tokens; ask for consent again"),
     }
@@ -248,6 +297,6 @@ pub(super) fn ended(standing: &Standing, said: Option<ProviderError>, events: Ve
     }
 }
 
-fn refused(code: Code, message: &str) -> Access {
+pub(super) fn refused(code: Code, message: &str) -> Access {
     Access::Refused { report: FailureReport::new(code, message, false), events: Vec::new() }
 }

@@ -13,7 +13,9 @@ use crate::failure::Failure;
 use crate::ids;
 use crate::keys::KeyError;
 use crate::oauth::{Account, TokenAnswer};
-use crate::records::{Content, Custody, Expected, Metadata, Record, Saved, Standing, State, Subject, TokenSet};
+use crate::records::{
+    Content, Custody, Device, Expected, Metadata, Parking, Record, Saved, Standing, State, Subject, TokenSet,
+};
 use crate::seal::{Key, KeyRef};
 
 /// How often a save looks again when the record moved under it.
@@ -48,15 +50,24 @@ pub struct Consented<'a> {
     pub spent: Option<&'a SecretString>,
     /// Whether they may be another account's than the stored ones.
     pub replace_subject: bool,
+    /// Where the tokens rest with the user: what that needs.
+    pub on_device: Option<OnDevice>,
     /// When they came.
     pub now: Timestamp,
+}
+
+/// Tokens that rest with the user.
+#[derive(Clone, Debug)]
+pub struct OnDevice {
+    /// The public key (JWK, as JSON) that answers to the client are sealed to.
+    pub reply_key: Option<String>,
 }
 
 impl<'a> Consented<'a> {
     /// Of an account that nobody told, which replaces none.
     #[must_use]
     pub fn new(request: Uuid, tokens: &'a TokenAnswer, scopes: &'a [String], now: Timestamp) -> Self {
-        Self { request, tokens, scopes, account: None, spent: None, replace_subject: false, now }
+        Self { request, tokens, scopes, account: None, spent: None, replace_subject: false, on_device: None, now }
     }
 }
 
@@ -99,11 +110,24 @@ impl TokenKeeper {
         metadata.superseded = self.superseded_by(prepared.current.as_ref(), consented);
         let mut revision = prepared.current.as_ref().map(|record| record.revision);
         let mut known = prepared.subject.clone();
+        let mut from_device = is_on_device(prepared.current.as_ref());
         for _ in 0..SAVES {
-            let content = content(prepared, consented, known.as_ref())?;
+            let mut content = content(prepared, consented, known.as_ref())?;
             let newest = self.keys.newest_of(&prepared.connection.tenant).await;
             let (name, key) = newest.unwrap_or_else(|_| prepared.key.clone());
-            let draft = self.store.draft(&content, metadata.clone(), &name, &key)?.in_epoch(prepared.epoch);
+            let draft = match &consented.on_device {
+                None => self.store.draft(&content, metadata.clone(), &name, &key)?,
+                Some(on_device) => {
+                    let access = vec![self.store.hash_of_access(&consented.tokens.access_token)];
+                    content.device = Device { reply_key: on_device.reply_key.clone(), access };
+                    // who held the tokens of the same account before is the device that waits for these
+                    let same = content.subject.as_ref().is_none_or(|subject| !subject.replaced);
+                    let owed_to_holder = same && !consented.replace_subject && from_device;
+                    let parking = Parking { lasts: self.parked_for, exchange: true, owed_to_holder };
+                    self.store.draft_parking(&content, metadata.clone(), (&name, &key), parking)?
+                }
+            };
+            let draft = draft.in_epoch(prepared.epoch);
             let expected = revision.map_or(Expected::Absent, Expected::Revision);
             if let Saved::Written(_) = self.noticed(&name, self.store.save(&draft, expected).await)? {
                 return Ok(content.subject);
@@ -120,6 +144,7 @@ impl TokenKeeper {
                 return self.subject_of(current.as_ref()).await;
             }
             revision = current.as_ref().map(|record| record.revision);
+            from_device = is_on_device(current.as_ref());
             metadata.superseded = self.superseded_by(current.as_ref(), consented);
             // what this very consent saved, in an attempt whose answer was lost, is not what it found
             if current.as_ref().is_none_or(|record| record.metadata.request != Some(consented.request)) {
@@ -188,22 +213,34 @@ fn content(prepared: &Prepared, consented: &Consented<'_>, known: Option<&Subjec
     Ok(Content {
         connection: prepared.connection.clone(),
         subject,
+        device: Device::default(),
         tokens: TokenSet {
-            access_token: tokens.kept_access_token(),
+            access_token: match consented.on_device {
+                None => tokens.kept_access_token(),
+                Some(_) => Some(tokens.access_token.clone()),
+            },
             refresh_token: tokens.refresh_token.clone(),
             token_type: tokens.token_type.clone(),
-            id_token: None, // it was judged before
+            // it was judged before; a device gets it all the same
+            id_token: tokens.id_token.clone().filter(|_| consented.on_device.is_some()),
         },
     })
 }
 
-fn metadata(prepared: &Prepared, Consented { request, tokens, scopes, now, .. }: &Consented<'_>) -> Metadata {
+fn is_on_device(record: Option<&Record>) -> bool {
+    record.is_some_and(|record| record.metadata.custody == Custody::Device)
+}
+
+fn metadata(
+    prepared: &Prepared,
+    Consented { request, tokens, scopes, now, on_device, .. }: &Consented<'_>,
+) -> Metadata {
     Metadata {
         generation: ids::fresh(),
         standing: Standing::active(*now),
-        custody: Custody::Vault,
+        custody: if on_device.is_some() { Custody::Device } else { Custody::Vault },
         access_expires_at: tokens.expires_at,
-        next_due: tokens.expires_at,
+        next_due: tokens.expires_at.filter(|_| on_device.is_none()),
         scopes: scopes.to_vec(),
         created_at: prepared.current.as_ref().map_or(*now, |record| record.metadata.created_at),
         refreshed_at: *now,

@@ -31,7 +31,7 @@ struct Landing {
 }
 
 enum End {
-    Granted(SecretString, Uuid, Option<Uuid>),
+    Granted(SecretString, Uuid, Option<Uuid>, bool),
     Refused(FailureReport),
     Failed(Verdict, Code, String, bool),
 }
@@ -82,9 +82,9 @@ impl Flight {
         let landing = self.0.await;
         let events = std::mem::take(&mut *landing.events.lock().unwrap_or_else(PoisonError::into_inner));
         match &landing.end {
-            End::Granted(token, generation, consent) => {
-                let (token, generation, consent) = (token.clone(), *generation, *consent);
-                Ok(Access::Granted { token, generation, consent, events })
+            End::Granted(token, generation, consent, newer) => {
+                let (token, generation, consent, newer) = (token.clone(), *generation, *consent, *newer);
+                Ok(Access::Granted { token, generation, consent, newer, events })
             }
             End::Refused(report) => Ok(Access::Refused { report: report.clone(), events }),
             End::Failed(verdict, code, message, of_one) => {
@@ -98,11 +98,11 @@ impl Flight {
 impl Landing {
     fn of(result: Result<Access, Failure>) -> Self {
         let (end, events) = match result {
-            Ok(Access::Granted { token, generation, consent, events }) => {
-                (End::Granted(token, generation, consent), events)
+            Ok(Access::Granted { token, generation, consent, newer, events }) => {
+                (End::Granted(token, generation, consent, newer), events)
             }
             Ok(Access::Refused { report, events }) => (End::Refused(report), events),
-            Err(Failure { verdict, code, message, events, of_one }) => {
+            Err(Failure { verdict, code, message, events, of_one, .. }) => {
                 (End::Failed(verdict, code, message, of_one), events)
             }
         };

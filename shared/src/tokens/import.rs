@@ -13,7 +13,7 @@ use super::TokenKeeper;
 use crate::failure::Failure;
 use crate::metrics;
 use crate::oauth::{self, Credential, OAuthProvider, RefreshError, TokenAnswer};
-use crate::records::{Metadata, State, Subject, TokenLease};
+use crate::records::{Custody, Metadata, State, Subject, TokenLease};
 
 /// How long a lease of a token lasts: from the look at who has it until it is stored, however slow Redis is meanwhile.
 const LEASE: Duration = Duration::from_mins(10);
@@ -28,6 +28,8 @@ pub enum Brought {
     Held,
     /// This connection had it, and cannot be used any more.
     Spent,
+    /// It is or was this connection's, whose tokens rest with the user.
+    OnDevice,
     /// This connection came of it and works.
     Kept(Box<Metadata>, Option<Subject>),
 }
@@ -61,6 +63,7 @@ impl TokenKeeper {
         let Some(record) = self.store.load(&id).await? else { return Ok(None) };
         let (has, had) = (record.token == Some(*hash), record.metadata.superseded.contains(hash));
         Ok(match record.metadata.standing.state {
+            State::Active if (has || had) && record.metadata.custody == Custody::Device => Some(Brought::OnDevice),
             State::Active if has || had => {
                 let subject = self.subject_of(Some(&record)).await?;
                 Some(Brought::Kept(Box::new(record.metadata), subject))

@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::ids;
 use crate::metrics::{self, Act};
 use crate::oauth::TokenAnswer;
-use crate::records::{Content, Expected, Marker, Metadata, Saved, Standing, State, TokenSet};
+use crate::records::{Content, Custody, Expected, Marker, Metadata, Parking, Saved, Standing, State, TokenSet};
 
 /// How long new tokens that cannot be saved are held on to: the provider has replaced the old ones already.
 const HOLD_ON: Duration = Duration::from_mins(2);
@@ -76,7 +76,8 @@ impl TokenKeeper {
             return Err(Failure::retry(Code::TokenTypeUnsupported, message).with_events(events));
         }
         let (token, generation) = (answer.access_token, metadata.generation);
-        Ok(Access::Granted { token, generation, consent: metadata.request, events })
+        let newer = metadata.custody == Custody::Device;
+        Ok(Access::Granted { token, generation, consent: metadata.request, newer, events })
     }
 
     /// The record with the new tokens.
@@ -84,9 +85,18 @@ impl TokenKeeper {
         let (old, tokens) = (&attempt.record.metadata, &attempt.content.tokens);
         let spent = tokens.refresh_token.as_ref().filter(|_| answer.refresh_token.is_some());
         let superseded = superseded::with(&old.superseded, spent.map(|spent| self.store.hash_of(spent)));
+        let mut device = attempt.content.device.clone();
+        if old.custody == Custody::Device {
+            device.access = superseded::with(&device.access, [self.store.hash_of_access(&answer.access_token)]);
+        }
         let content = Content {
+            device,
             tokens: TokenSet {
-                access_token: answer.kept_access_token(),
+                access_token: match old.custody {
+                    Custody::Vault => answer.kept_access_token(),
+                    // it is owed to the device
+                    Custody::Device => Some(answer.access_token.clone()),
+                },
                 // RFC 6749 §6: an answer without one leaves the old one good
                 refresh_token: answer.refresh_token.clone().or_else(|| tokens.refresh_token.clone()),
                 token_type: answer.token_type.clone().or_else(|| tokens.token_type.clone()),
@@ -97,7 +107,7 @@ impl TokenKeeper {
         let metadata = Metadata {
             generation: ids::fresh(),
             access_expires_at: answer.expires_at,
-            next_due: answer.expires_at,
+            next_due: answer.expires_at.filter(|_| old.custody == Custody::Vault),
             // it may be narrower than what was granted first
             scopes: answer.scopes.clone().unwrap_or_else(|| old.scopes.clone()),
             refreshed_at: attempt.marker.at,
@@ -112,7 +122,13 @@ impl TokenKeeper {
         // the newest as it is now; a key source that went away meanwhile must not cost the tokens
         let (name, key) =
             self.keys.newest_of(&attempt.wanted.connection.tenant).await.unwrap_or_else(|_| attempt.key.clone());
-        let draft = self.store.draft(content, metadata.clone(), &name, &key)?;
+        let draft = match metadata.custody {
+            Custody::Vault => self.store.draft(content, metadata.clone(), &name, &key)?,
+            Custody::Device => {
+                let parking = Parking { lasts: self.parked_for, exchange: false, owed_to_holder: true };
+                self.store.draft_parking(content, metadata.clone(), (&name, &key), parking)?
+            }
+        };
         let parent = Expected::Generation(attempt.record.metadata.generation);
         Ok(self.noticed(&name, self.store.save(&draft, parent).await)?)
     }

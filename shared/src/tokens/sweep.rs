@@ -243,6 +243,7 @@ impl TokenKeeper {
             Held::Entry(id) if walk.scope.is_everything() => Ok((self.reseal_result(&id).await?, Vec::new())),
             Held::Entry(_) => Ok(Default::default()),
             Held::Tombstone(id) => Ok((self.reseal_tombstone(&id, &walk.scope).await?, Vec::new())),
+            Held::Park(record) => Ok((self.reseal_park(&record, &walk.scope).await?, Vec::new())),
         }
     }
 }

@@ -134,7 +134,6 @@ async fn what_this_version_does_not_do_is_said_and_nothing_is_done() {
     };
     let sealed = json!({"sealed": "AAAA", "key": "k1"});
     for (job, code, names) in [
-        (job("device_tokens", json!({"access_token": CANARY})), "not-supported", "device_tokens"),
         (job("notify", json!({"phone": "+237650000000", "language": "fr"})), "not-supported", "notify"),
         (job("content", json!({"type": "email", "text": "x"})), "not-supported", "email"),
         (job("provider", "unheard-of".into()), "unknown-provider", "unheard-of"),

@@ -18,7 +18,7 @@ use self::gate::Gate;
 
 /// Where the worker dies.
 #[derive(Clone, Copy, Debug)]
-enum Point {
+pub(crate) enum Point {
     /// At the n-th command to Redis.
     Redis(u32, Side),
     /// While the provider is asked, before or after it does what it is asked.
@@ -28,7 +28,7 @@ enum Point {
 }
 
 /// A worker that runs up to its point, and no further.
-struct Victim {
+pub(crate) struct Victim {
     worker: Worker,
     point: Point,
     redis: Option<Breakpoint>,
@@ -38,7 +38,7 @@ struct Victim {
 impl Victim {
     /// A worker of this step. Redis must know the scripts by now, so that each is one command; the provider is called
     /// at `path`.
-    async fn of(pipeline: &Pipeline, step: &str, path: &str, point: Point) -> Self {
+    pub(crate) async fn of(pipeline: &Pipeline, step: &str, path: &str, point: Point) -> Self {
         let redis = match point {
             Point::Redis(_, side) => Some(Breakpoint::to_port(pipeline.rig.redis.port(), side, Then::Hold).await),
             _ => None,
@@ -60,7 +60,7 @@ impl Victim {
     }
 
     /// Kills it at its point; also what it told until then.
-    async fn dies(self, pipeline: &Pipeline, correlation: &str) -> Vec<Value> {
+    pub(crate) async fn dies(self, pipeline: &Pipeline, correlation: &str) -> Vec<Value> {
         let mut told = Vec::new();
         match (self.point, &self.redis) {
             (_, Some(redis)) => redis.reached().await,
@@ -79,7 +79,7 @@ impl Victim {
 }
 
 /// Ends a worker that is to leave nothing for the next one: what it did is acked.
-async fn finish(worker: &Worker) {
+pub(crate) async fn finish(worker: &Worker) {
     worker.terminate();
     assert!(worker.ended().await.success());
 }
@@ -88,7 +88,7 @@ fn keys(pipeline: &Pipeline, pattern: &str) -> Vec<String> {
     redis::Client::open(pipeline.rig.redis_url()).unwrap().get_connection().unwrap().keys(pattern).unwrap()
 }
 
-fn entries(pipeline: &Pipeline) -> Vec<String> {
+pub(crate) fn entries(pipeline: &Pipeline) -> Vec<String> {
     keys(pipeline, "*:ledger:*")
 }
 
@@ -97,7 +97,7 @@ fn records(pipeline: &Pipeline) -> Vec<String> {
 }
 
 /// How the entry stands that is not one of these.
-fn state_of_another(pipeline: &Pipeline, known: &[String]) -> String {
+pub(crate) fn state_of_another(pipeline: &Pipeline, known: &[String]) -> String {
     let entry = entries(pipeline).into_iter().find(|key| !known.contains(key));
     entry.map_or_else(|| "nothing".into(), |key| field(pipeline, &key, "state"))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use sealpost::providers::Catalogue;
 use sealpost::publish::Publish;
-use sealpost::step::{Attempt, Step};
+use sealpost::step::{Attempt, ReplyTo, Step};
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::http;
 use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
@@ -161,7 +161,7 @@ async fn a_deadline_that_was_told_as_passed_stays_so_when_the_clock_goes_back() 
     job["deadline"] = deadline.to_string().into();
     let job = serde_json::from_value(job).unwrap();
     for now in [deadline + second, deadline - second] {
-        let at = Attempt { number: 1, now, redelivered: false };
+        let at = Attempt { number: 1, now, redelivered: false, reply: ReplyTo::Queue };
         let told = step.run(&job, at).await.map_err(|failure| failure.message).unwrap();
         assert_eq!(told.result.failure.unwrap().code.as_str(), "deadline-passed", "{now}");
     }

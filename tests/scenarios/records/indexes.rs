@@ -71,7 +71,7 @@ async fn a_walk_meets_every_record_of_a_shard_once(world: World) {
         let (records, next) = world.store.walk_held(shard, &world.old.name, from, 20).await.unwrap();
         met.extend(records.into_iter().filter_map(|held| match held {
             Held::Record(id) => Some(id),
-            Held::Entry(_) | Held::Tombstone(_) => None,
+            Held::Entry(_) | Held::Tombstone(_) | Held::Park(_) => None,
         }));
         // As it travels in a message.
         at = next.map(|cursor| cursor.to_string().parse().unwrap());
@@ -85,8 +85,8 @@ async fn a_walk_meets_every_record_of_a_shard_once(world: World) {
 async fn a_walk_passes_over_what_is_not_a_record(world: World) {
     let record = world.saved("ada").await;
     let held = format!("{{sp:{:03}}}:held:{}:{}", record.id.shard, world.old.name.id, world.old.name.version);
-    let park = format!("park:{}", world.draft("grace").id().key);
-    world.raw.tell(&["SADD", &held, &park]).await;
+    let other = format!("other:{}", world.draft("grace").id().key);
+    world.raw.tell(&["SADD", &held, &other]).await;
     let (records, _) = world.store.walk_held(record.id.shard, &world.old.name, Cursor::default(), 10).await.unwrap();
     assert_eq!(records, [Held::Record(record.id)]);
     assert_eq!(world.store.count_held(record.id.shard, &world.old.name).await.unwrap(), 2, "but it is held");

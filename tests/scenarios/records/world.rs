@@ -17,7 +17,7 @@ use sealpost_shared::{
     keys::IndexKey,
     records::{
         Content, Custody, Draft, Expected, Marker, Metadata, ReadyIf, Record, RecordId, Saved, Standing, Store,
-        StoreConfig, StoreMode, Subject, TokenSet,
+        StoreConfig, StoreMode, Subject, TokenSet, Device,
     },
     seal::{Key, KeyRef},
 };
@@ -172,6 +172,7 @@ impl World {
                 token_type: Some("Bearer".into()),
                 id_token: None,
             },
+            device: Device::default(),
         }
     }
 

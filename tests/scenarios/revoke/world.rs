@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sealpost::providers::Catalogue;
 use sealpost::revoke::{Revoke, Revoked};
-use sealpost::step::{Attempt, Step};
+use sealpost::step::{Attempt, ReplyTo, Step};
 use sealpost_schemas::{RevocationRequest, RevocationResult};
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::failure::Failure;
@@ -134,7 +134,7 @@ pub(super) async fn step(pipeline: &Pipeline) -> Revoke {
 /// One attempt at a request.
 pub(super) async fn attempt(step: &Revoke, request: &Value, number: u32) -> Result<RevocationResult, Failure> {
     let request: RevocationRequest = serde_json::from_value(request.clone()).unwrap();
-    let at = Attempt { number, now: SystemClock.now(), redelivered: number > 1 };
+    let at = Attempt { number, now: SystemClock.now(), redelivered: number > 1, reply: ReplyTo::Queue };
     match step.run(&request, at).await? {
         Revoked::Receipt(result) => Ok(*result),
         Revoked::Shards(_) => panic!("of one shard"),

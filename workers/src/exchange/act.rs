@@ -10,7 +10,7 @@ use sealpost_shared::tokens::{ConsentTurn, Prepared, meaning};
 use secrecy::SecretString;
 
 use super::Exchange;
-use super::grant::Spent;
+use super::grant::{Spent, no_pickup};
 use super::results::{LOOK_AGAIN, answer, busy, failed, stored_as};
 use crate::step::Attempt;
 
@@ -60,6 +60,7 @@ impl Exchange {
         let answer = match call.spent {
             Spent::Code(grant) => exchange_code(&self.http, oauth, credential, &grant, times).await,
             Spent::Assertion(token) => on_behalf_of(&self.http, oauth, credential, (token, asked), times).await,
+            Spent::Nothing => return Err(no_pickup()),
             Spent::Token(token) => match self.keeper.spend(&request.provider, oauth, (credential, token)).await {
                 Ok(tokens) => Ok(tokens),
                 Err(error) => {

@@ -56,7 +56,7 @@ impl Exchange {
     }
 }
 
-fn patient(failure: Failure) -> Failure {
+pub(super) fn patient(failure: Failure) -> Failure {
     match failure.verdict {
         Verdict::Retry { after } => Failure { verdict: Verdict::Defer { after: after.unwrap_or(LATER) }, ..failure },
         Verdict::Defer { .. } | Verdict::Reject => failure,

@@ -20,6 +20,8 @@ pub(super) enum Spent<'a> {
     Assertion(&'a SecretString),
     /// A refresh token that another system held.
     Token(&'a SecretString),
+    /// Nothing: parked tokens are picked up.
+    Nothing,
 }
 
 impl Spent<'_> {
@@ -29,6 +31,7 @@ impl Spent<'_> {
             Self::Code(_) => "code",
             Self::Assertion(_) => "assertion",
             Self::Token(_) => "refresh token",
+            Self::Nothing => "pickup",
         }
     }
 
@@ -37,7 +40,7 @@ impl Spent<'_> {
         match self {
             Self::Code(_) => Some("authorization_code"),
             Self::Assertion(_) => Some("on_behalf_of"),
-            Self::Token(_) => None,
+            Self::Token(_) | Self::Nothing => None,
         }
     }
 }
@@ -56,10 +59,6 @@ pub(crate) fn problem_of(scopes: Option<&[String]>) -> Option<String> {
 }
 
 pub(super) fn spent(request: &ExchangeRequest) -> Result<Spent<'_>, Failure> {
-    let not_supported = |what: &str| Failure::reject(Code::NotSupported, format!("{what} is not done by this version"));
-    if request.store_on_device {
-        return Err(not_supported("store_on_device"));
-    }
     if let Some(problem) = problem_of(request.scopes.as_deref()) {
         return Err(Failure::reject(Code::MalformedMessage, problem));
     }
@@ -71,7 +70,7 @@ pub(super) fn spent(request: &ExchangeRequest) -> Result<Spent<'_>, Failure> {
         })),
         Grant::RefreshToken(held) => plain(&held.refresh_token, "grant.refresh_token").map(Spent::Token),
         Grant::OnBehalfOf(grant) => plain(&grant.assertion, "grant.assertion").map(Spent::Assertion),
-        Grant::Pickup(_) => Err(not_supported("grant pickup")),
+        Grant::Pickup(held) => plain(&held.refresh_token, "grant.refresh_token").map(|_| Spent::Nothing),
     }
 }
 
@@ -81,7 +80,12 @@ pub(super) fn nonce(request: &ExchangeRequest) -> Result<Option<&SecretString>, 
     grant.nonce.as_ref().map(|nonce| plain(nonce, "grant.nonce")).transpose()
 }
 
-fn plain<'a>(secret: &'a Secret, field: &str) -> Result<&'a SecretString, Failure> {
+/// A pickup where none can be.
+pub(super) fn no_pickup() -> Failure {
+    Failure::reject(Code::StepPanicked, "a pickup and another grant were mistaken for each other; that is a defect")
+}
+
+pub(super) fn plain<'a>(secret: &'a Secret, field: &str) -> Result<&'a SecretString, Failure> {
     // whoever runs a step opens what is sealed first
     let sealed = || Failure::reject(Code::SealedUnreadable, format!("{field} is sealed still"));
     secret.plain().ok_or_else(sealed)

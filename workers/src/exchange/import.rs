@@ -43,6 +43,12 @@ impl Exchange {
                 return result;
             }
             Ok(Brought::Busy) => busy(request, WAIT),
+            Ok(Brought::OnDevice) => {
+                return self.declined(request, claim, held("is this connection's, whose tokens rest with the user")).await;
+            }
+            Ok(Brought::Kept(..)) if request.store_on_device => {
+                return self.declined(request, claim, held("is this connection's, whose tokens rest here")).await;
+            }
             Ok(Brought::Kept(kept, subject)) => {
                 let result = stored_as(request, kept.scopes, kept.access_expires_at, subject.as_ref());
                 return answer(request, self.ledger.kept(claim, &result).await?);

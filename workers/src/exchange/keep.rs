@@ -6,7 +6,7 @@ use sealpost_schemas::{Code, ExchangeRequest, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::oauth::{Account, IdTokenError, TokenAnswer, account_of};
 use sealpost_shared::records::Subject;
-use sealpost_shared::tokens::{Consented, Prepared};
+use sealpost_shared::tokens::{Consented, OnDevice, Prepared};
 
 use super::Exchange;
 use super::act::TokenCall;
@@ -34,13 +34,16 @@ impl Exchange {
             Err(report) => return Ok(Err(report)),
         };
         let spent = match call.spent {
-            Spent::Code(_) | Spent::Assertion(_) => None,
+            Spent::Code(_) | Spent::Assertion(_) | Spent::Nothing => None,
             Spent::Token(token) => Some(token),
         };
         let consented = Consented {
             account,
             spent,
             replace_subject: request.replace_subject,
+            on_device: request
+                .store_on_device
+                .then(|| OnDevice { reply_key: request.reply_key.as_ref().map(ToString::to_string) }),
             ..Consented::new(request.id, tokens, scopes, at.now)
         };
         match self.save(&call.place, &consented).await {
@@ -77,7 +80,7 @@ impl Exchange {
                 usable.map_err(|why| not_usable(doing, &why))?;
                 &needs_id_token
             }
-            (Spent::Token(_), usable) => {
+            (Spent::Token(_) | Spent::Nothing, usable) => {
                 // the refresh token that came of it is the only good one: kept, and the access token is not
                 if let Err(why) = usable {
                     tracing::error!(request.id = %request.id, why, "a connection is stored that cannot be used yet");

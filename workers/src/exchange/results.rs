@@ -9,6 +9,7 @@ use sealpost_shared::ids;
 use sealpost_shared::ledger::Standing;
 use sealpost_shared::metrics::{self, Act};
 use sealpost_shared::records;
+use sealpost_shared::tokens::Handed;
 
 /// How long a request waits that may be under way elsewhere.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -26,16 +27,30 @@ pub(super) fn busy(request: &ExchangeRequest, after: Duration) -> Failure {
     Failure::defer(after, Code::UnderWay, message)
 }
 
+/// It is stored, or only that it is: the tokens that a device gets are added where it is told.
 pub(super) fn stored_as(
     request: &ExchangeRequest,
     scopes: Vec<String>,
     expires_at: Option<Timestamp>,
-    subject: Option<&records::Subject>,
+    whose: Option<&records::Subject>,
 ) -> ExchangeResult {
-    let result = request.result(result_id(request, "stored"), ExchangeOutcome::Stored);
-    let subject =
-        subject.cloned().map(|records::Subject { id, name, replaced }| Subject { id, name, changed: replaced });
-    ExchangeResult { subject, scopes: Some(scopes), expires_at, ..result }
+    let (name, outcome) = match request.store_on_device {
+        true => ("on-device", ExchangeOutcome::OnDevice),
+        false => ("stored", ExchangeOutcome::Stored),
+    };
+    let result = request.result(result_id(request, name), outcome);
+    ExchangeResult { subject: subject(whose), scopes: Some(scopes), expires_at, ..result }
+}
+
+/// The tokens are added where it is told.
+pub(super) fn picked_up_as(request: &ExchangeRequest, handed: &Handed) -> ExchangeResult {
+    let result = request.result(result_id(request, "picked-up"), ExchangeOutcome::PickedUp);
+    let (scopes, expires_at) = (Some(handed.metadata.scopes.clone()), handed.metadata.access_expires_at);
+    ExchangeResult { subject: subject(handed.subject.as_ref()), scopes, expires_at, ..result }
+}
+
+fn subject(known: Option<&records::Subject>) -> Option<Subject> {
+    known.cloned().map(|records::Subject { id, name, replaced }| Subject { id, name, changed: replaced })
 }
 
 pub(super) fn failed(request: &ExchangeRequest, failure: FailureReport) -> ExchangeResult {

@@ -30,7 +30,7 @@ impl Publish {
         tokens: &mut Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
         let token = tokens.token().await;
-        match self.marked(job, claim.under(tokens.consent), token).await? {
+        match self.marked(job, claim.under(tokens.consent), (token, tokens.refreshed)).await? {
             Continue(marked) => self.send(job, request, marked, tokens).await,
             Break(result) => Ok(result),
         }
@@ -68,18 +68,18 @@ impl Publish {
                 return Err(busy(job, LOOK_AGAIN));
             }
             match publish(&self.http, request, &token).await {
-                Ok(post) => return self.published(job, post, &sending).await,
+                Ok(post) => return self.published(job, (post, tokens.refreshed), &sending).await,
                 Err(PublishError::TokenRefused { .. }) if !refused => {
                     refused = true;
                     let taken_back = self.ledger.take_back(&sending).await?;
                     let claim = taken_back.ok_or_else(|| busy(job, LOOK_AGAIN))?;
                     let newer = Box::pin(tokens.newer()).await;
-                    match self.marked(job, claim.under(tokens.consent), newer).await? {
+                    match self.marked(job, claim.under(tokens.consent), (newer, tokens.refreshed)).await? {
                         Continue(marked) => (sending, token) = marked,
                         Break(result) => return Ok(result),
                     }
                 }
-                Err(error) => return Box::pin(self.not_published(job, request, &sending, &error)).await,
+                Err(error) => return Box::pin(self.not_published(job, request, (&sending, tokens.refreshed), &error)).await,
             }
         }
     }
@@ -89,14 +89,14 @@ impl Publish {
         &self,
         job: &PublishJob,
         claim: Claim,
-        token: Result<Result<SecretString, FailureReport>, Failure>,
+        (token, refreshed): (Result<Result<SecretString, FailureReport>, Failure>, bool),
     ) -> Result<ControlFlow<PublishResult, (Sending, SecretString)>, Failure> {
         match token {
             Ok(Ok(token)) => {
                 let sending = self.ledger.sending(&claim).await?;
                 sending.map(|sending| Continue((sending, token))).ok_or_else(|| busy(job, LOOK_AGAIN))
             }
-            Ok(Err(report)) => self.declined(job, report, &claim).await.map(Break),
+            Ok(Err(report)) => self.declined(job, (report, refreshed), &claim).await.map(Break),
             Err(failure) => {
                 self.ledger.give_up(&claim).await;
                 Err(failure)
@@ -106,22 +106,27 @@ impl Publish {
 
     /// There is no token to send it with. What is told now is told again, also when consent was given meanwhile: the
     /// producer may have acted on it. What was sent before may have been posted.
-    async fn declined(&self, job: &PublishJob, report: FailureReport, claim: &Claim) -> Result<PublishResult, Failure> {
+    async fn declined(
+        &self,
+        job: &PublishJob,
+        (report, refreshed): (FailureReport, bool),
+        claim: &Claim,
+    ) -> Result<PublishResult, Failure> {
         if claim.doubtful {
             self.ledger.give_up(claim).await;
             return Ok(unknown(job, &report.message));
         }
-        answer(job, self.ledger.decline(claim, &failed(job, report)).await?)
+        answer(job, self.ledger.decline(claim, &failed(job, report, refreshed)).await?)
     }
 
     /// That the post exists is told, also when it could not be written down.
     async fn published(
         &self,
         job: &PublishJob,
-        post: Publication,
+        (post, refreshed): (Publication, bool),
         sending: &Sending,
     ) -> Result<PublishResult, Failure> {
-        let result = published(job, post);
+        let result = published(job, post, refreshed);
         match self.ledger.settle(sending, Outcome::Happened, &result).await {
             Ok(standing) => answer(job, standing),
             Err(failure) => {
@@ -136,7 +141,7 @@ impl Publish {
         &self,
         job: &PublishJob,
         request: &Request<'_>,
-        sending: &Sending,
+        (sending, refreshed): (&Sending, bool),
         error: &PublishError,
     ) -> Result<PublishResult, Failure> {
         let message = format!("publishing at {}: {error}", job.provider);
@@ -144,7 +149,7 @@ impl Publish {
             PublishError::Rejected(said) => {
                 let report = FailureReport::new(Code::ProviderRejected, message, false);
                 let report = FailureReport { provider_error: Some(Box::new(said.clone())), ..report };
-                answer(job, self.ledger.settle(sending, Outcome::Refused, &failed(job, report)).await?)
+                answer(job, self.ledger.settle(sending, Outcome::Refused, &failed(job, report, refreshed)).await?)
             }
             PublishError::Unknown(_) => {
                 self.ledger.lost(sending).await?;
@@ -169,7 +174,7 @@ impl Publish {
             PublishError::TokenRefused { .. } => {
                 let message = format!("{message}; consent must be given again");
                 let report = FailureReport::new(Code::NeedsConsent, message, false);
-                answer(job, self.ledger.settle(sending, Outcome::Refused, &failed(job, report)).await?)
+                answer(job, self.ledger.settle(sending, Outcome::Refused, &failed(job, report, refreshed)).await?)
             }
         }
     }

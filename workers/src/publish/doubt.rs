@@ -50,7 +50,7 @@ impl Publish {
             }
             match find(&self.http, request, &token).await {
                 Some(Found::Post(post)) => {
-                    let standing = self.ledger.found(doubt, &published(job, post)).await;
+                    let standing = self.ledger.found(doubt, &published(job, post, tokens.refreshed)).await;
                     return standing.map_or_else(|failure| again(job, failure), |standing| answer(job, standing));
                 }
                 Some(Found::Nothing) => break false,

@@ -28,8 +28,9 @@ pub(super) fn answer(job: &PublishJob, standing: Standing<PublishResult>) -> Res
     }
 }
 
-pub(super) fn published(job: &PublishJob, post: Publication) -> PublishResult {
-    PublishResult { remote: Some(post.0), ..result(job, PublishOutcome::Published, "published") }
+/// `refreshed`: newer tokens than the job brings were used, and wait for the device.
+pub(super) fn published(job: &PublishJob, post: Publication, refreshed: bool) -> PublishResult {
+    PublishResult { remote: Some(post.0), tokens_refreshed: refreshed, ..result(job, PublishOutcome::Published, "published") }
 }
 
 pub(super) fn unknown(job: &PublishJob, message: &str) -> PublishResult {
@@ -39,9 +40,9 @@ pub(super) fn unknown(job: &PublishJob, message: &str) -> PublishResult {
     PublishResult { failure: Some(report), ..result(job, PublishOutcome::Unknown, Code::OutcomeUnknown.as_str()) }
 }
 
-pub(super) fn failed(job: &PublishJob, failure: FailureReport) -> PublishResult {
+pub(super) fn failed(job: &PublishJob, failure: FailureReport, refreshed: bool) -> PublishResult {
     let result = result(job, PublishOutcome::Failed, failure.code.as_str());
-    PublishResult { failure: Some(failure), ..result }
+    PublishResult { failure: Some(failure), tokens_refreshed: refreshed, ..result }
 }
 
 /// Somebody is at the job, or was until now.

@@ -154,7 +154,7 @@ fn of(stored: &[Stored], tenant: Tag, revocation: &Revocation) -> Vec<Stored> {
 fn record(held: Held) -> Option<RecordId> {
     match held {
         Held::Record(id) => Some(id),
-        Held::Entry(_) | Held::Tombstone(_) => None,
+        Held::Entry(_) | Held::Tombstone(_) | Held::Park(_) => None,
     }
 }
 
@@ -164,6 +164,6 @@ impl FollowUps for Ended {
         let messages: Vec<_> = continuation.collect::<Result<_, _>>()?;
         let outcome = if messages.is_empty() { "shard-done" } else { "continued" };
         let answer = self.whole.map(Answer::of).transpose()?;
-        Ok(Emission { messages, answer, events: self.told.into_iter().collect(), outcome })
+        Ok(Emission { messages, answer, events: self.told.into_iter().collect(), outcome, ..Emission::default() })
     }
 }

@@ -10,7 +10,7 @@ use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::Failure;
 
 use super::Runner;
-use super::reply_to::DIRECT_REPLY;
+use super::reply_to::{self, DIRECT_REPLY};
 use crate::step::{Emission, FollowUp};
 use sealpost_shared::metrics::published;
 
@@ -90,7 +90,7 @@ impl<C: Clock> Runner<C> {
         events: impl Iterator<Item = &'a Answer>,
     ) -> Option<()> {
         for answer in answers {
-            self.answer(delivery, encoding, answer).await?;
+            let _arrived = self.answer(delivery, encoding, answer).await?;
             self.event(answer, delivery).await?;
         }
         for event in events {
@@ -99,19 +99,19 @@ impl<C: Clock> Runner<C> {
         Some(())
     }
 
-    /// Sends the answer to whoever asked, and tells nobody else.
-    pub(super) async fn answer(&self, delivery: &Delivery, encoding: Encoding, answer: &Answer) -> Option<()> {
+    /// Sends the answer to whoever asked, and tells nobody else. Whether it is known to have arrived.
+    pub(super) async fn answer(&self, delivery: &Delivery, encoding: Encoding, answer: &Answer) -> Option<bool> {
         let reply_to = delivery.reply_to.as_ref().filter(|address| self.replies.refusal(address).is_none());
         // the messages of the contract all encode
         match reply_to.map(|reply_to| (reply_to, answer.reply(encoding))) {
             Some((reply_to, Ok(body))) => {
                 self.reply(delivery, reply_to, &outgoing(answer, encoding, body, delivery)).await
             }
-            _ => Some(()),
+            _ => Some(false),
         }
     }
 
-    async fn reply(&self, delivery: &Delivery, to: &str, outgoing: &Outgoing) -> Option<()> {
+    async fn reply(&self, delivery: &Delivery, to: &str, outgoing: &Outgoing) -> Option<bool> {
         let (began, mut tries) = (self.clock.since_boot(), 0);
         loop {
             let sent = self.broker.reply(to, outgoing).await;
@@ -127,15 +127,15 @@ impl<C: Clock> Runner<C> {
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a reply is given up; the event tells the same");
-                    return Some(());
+                    return Some(false);
                 }
-                Ok(()) => return Some(()),
+                Ok(()) => return Some(reply_to::kind(Some(to)).is_confirmed()),
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn event(&self, event: &Answer, delivery: &Delivery) -> Option<()> {
+    pub(super) async fn event(&self, event: &Answer, delivery: &Delivery) -> Option<()> {
         let outgoing = outgoing(event, Encoding::Json, event.event.clone(), delivery);
         let (began, mut tries) = (self.clock.since_boot(), 0);
         loop {

@@ -15,7 +15,7 @@ use sealpost_shared::ids;
 use uuid::Uuid;
 
 use super::emit::Place;
-use super::{Runner, read, secrets};
+use super::{Runner, read, reply_to, secrets};
 use crate::step::{Attempt, Emission, FollowUp, FollowUps, Step, deadline_passed};
 use sealpost_shared::metrics::{self, InFlight, Left};
 
@@ -63,7 +63,8 @@ async fn known<S: Step, C: Clock + Clone>(
     } else if let Err(failure) = runner.wire.open(&mut input, || encoding.tree(&delivery.body)).await {
         Err(failure)
     } else {
-        let at = Attempt { number: delivery.attempt, now, redelivered: delivery.redelivered };
+        let reply = reply_to::kind(delivery.reply_to.as_deref());
+        let at = Attempt { number: delivery.attempt, now, redelivered: delivery.redelivered, reply };
         match attempt(step, &input, at).await {
             Ok(emission) => match runner.follow_ups(delivery, &emission).await {
                 Ok(()) => Ok(emission),
@@ -79,8 +80,23 @@ async fn known<S: Step, C: Clock + Clone>(
     let failure = match result {
         Ok(emission) => {
             tracing::info!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, outcome = emission.outcome, "done");
-            runner.tell(delivery, encoding, emission.answer.iter(), emission.events.iter()).await?;
-            return Some(Left::Done(emission.outcome));
+            let Some(handed) = &emission.hands_over else {
+                runner.tell(delivery, encoding, emission.answer.iter(), emission.events.iter()).await?;
+                return Some(Left::Done(emission.outcome));
+            };
+            // the answer first: what it carries is ours until it arrived
+            let arrived = match &emission.answer {
+                Some(answer) => runner.answer(delivery, encoding, answer).await?,
+                None => false,
+            };
+            let ended = if arrived { step.handed_over(handed).await } else { Ok(()) };
+            for event in emission.answer.iter().chain(&emission.events) {
+                runner.event(event, delivery).await?;
+            }
+            match ended {
+                Ok(()) => return Some(Left::Done(emission.outcome)),
+                Err(failure) => Failure { verdict: later(failure.verdict), ..failure },
+            }
         }
         Err(failure) => failure,
     };
@@ -199,7 +215,8 @@ fn last_word(failure: &Failure) -> FailureReport {
         Verdict::Retry { .. } | Verdict::Defer { .. } => {
             let (code, message) = (failure.code.as_str(), &failure.message);
             let message = format!("{MAX_ATTEMPTS} attempts failed; the last with {code}: {message}");
-            FailureReport::new(Code::AttemptsExhausted, message, true)
+            let report = FailureReport::new(Code::AttemptsExhausted, message, true);
+            FailureReport { tokens_refreshed: failure.tokens_refreshed, ..report }
         }
     }
 }

@@ -6,6 +6,8 @@ use sealpost_schemas::Code;
 use sealpost_shared::broker::is_own_queue;
 use sealpost_shared::failure::Failure;
 
+use crate::step::ReplyTo;
+
 /// Addresses of Direct Reply-to begin with this: each leads to the one who asked, at most once and by the broker's design.
 pub(super) const DIRECT_REPLY: &str = "amq.rabbitmq.reply-to.";
 
@@ -33,6 +35,15 @@ impl ReplyPrefixes {
         refused(
             "reply_to begins with none of the prefixes that broker.reply_prefixes allows; use a queue of yours that does",
         )
+    }
+}
+
+/// What kind of address it is.
+pub(super) fn kind(address: Option<&str>) -> ReplyTo {
+    match address {
+        None | Some("") => ReplyTo::Nobody,
+        Some(address) if address.starts_with(DIRECT_REPLY) => ReplyTo::Direct,
+        Some(_) => ReplyTo::Queue,
     }
 }
 

@@ -1,7 +1,8 @@
 -- Takes a record out of its shard, and puts its token set, sealed for that, into a tombstone; or puts one there that came
--- late; or only takes the record away, where nothing in it can be opened.
+-- late; or only takes the record away, where nothing in it can be opened. A park of the record goes with it.
 -- KEYS: record, owner's index, versions, due, the hashes of refresh tokens, the retired versions, held set of the tombstone's
--- key version, the tombstone, tombstones by their next look, the record's tombstones, the revocation's receipts.
+-- key version, the tombstone, tombstones by their next look, the record's tombstones, the revocation's receipts, the record's
+-- park, parks by their end.
 -- ARGV: 1 where the record goes (0: the tokens came late), the revision that was read (empty: any), the epoch that the
 -- revocation began, the start of the names of held sets, the record's name there, its name elsewhere; the key version of the
 -- tombstone (empty: there is none), its name in held sets, its name elsewhere, its generation, the time of the next look in ms;
@@ -26,19 +27,25 @@ if buries and redis.call('SISMEMBER', KEYS[6], version) == 1 then return redis.e
 
 if goes then
   local before = stored[2] and stored[3] and stored[2] .. ':' .. stored[3]
+  local parked = redis.call('HMGET', KEYS[12], 'key_id', 'key_version')
+  local parked_under = parked[1] and parked[2] and parked[1] .. ':' .. parked[2]
   -- The old held set cannot be among KEYS. Reading it first makes Redis Cluster refuse the script before any write, should
   -- it have moved to another node. (The others it checks itself.)
   if before then redis.call('EXISTS', held_prefix .. before) end
-  redis.call('DEL', record)
+  if parked_under then redis.call('EXISTS', held_prefix .. parked_under) end
+  redis.call('DEL', record, KEYS[12])
+  redis.call('ZREM', KEYS[13], name)
   redis.call('SREM', owner, name)
   redis.call('ZREM', due, name)
   for hash in string.gmatch((stored[5] or '') .. ' ' .. (stored[6] or ''), '%x+') do
     if redis.call('HGET', tokens, hash) == name then redis.call('HDEL', tokens, hash) end
   end
-  if before then
-    redis.call('SREM', held_prefix .. before, member)
-    if redis.call('EXISTS', held_prefix .. before) == 0 then redis.call('SREM', versions, before) end
+  local function leaves(key, what)
+    redis.call('SREM', held_prefix .. key, what)
+    if redis.call('EXISTS', held_prefix .. key) == 0 then redis.call('SREM', versions, key) end
   end
+  if before then leaves(before, member) end
+  if parked_under then leaves(parked_under, 'park:' .. name) end
 end
 if buries then
   redis.call('HSET', KEYS[8], unpack(ARGV, FIELDS))

@@ -1,15 +1,20 @@
 -- Writes fields of one record, if its condition holds, and moves the record between the shard's indexes.
 -- KEYS: record, owner's index, versions, held set of the record's key version from now on, due, owner's epoch, the
--- hashes of refresh tokens, the retired versions, the tenant's epoch.
+-- hashes of refresh tokens, the retired versions, the tenant's epoch, the record's park, parks by their end.
 -- ARGV: condition (absent, revision, generation), what it wants, random id of this write, revision of a new record, the start of
 -- the names of held sets, the record's name there, the record's name elsewhere, the owner's epoch that it
--- belongs to (empty: any), the key version of the new ciphertext (empty: there is none), then fields and values in turn.
+-- belongs to (empty: any), the key version of the new ciphertext (empty: there is none), how long the tokens are parked that
+-- come with it in ms (empty: none do), whether they are owed to who holds what the record knew before (1, or 0), how many fields
+-- and values of the park follow, these, then fields and values of the record in turn.
+-- A park is of the record's generation and ends with it, and where the record cannot be used or its tokens rest here.
 -- Returns {1, revision} when it is written, {0} when the condition does not hold; an error when the version is retired.
 local record, owner, versions, held, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local condition, wanted, write, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held_prefix, member, name = ARGV[5], ARGV[6], ARGV[7]
 local in_epoch, tokens = ARGV[8], KEYS[7]
-local FIELDS = 10
+local park, parks, park_member = KEYS[10], KEYS[11], 'park:' .. name
+local lasts, owed, PARK = ARGV[10], ARGV[11], 13
+local FIELDS = PARK + tonumber(ARGV[12])
 
 local stored = redis.call('HMGET', record, 'revision', 'write', 'key_id', 'key_version', 'generation', 'token', 'superseded')
 local revision = stored[1]
@@ -42,6 +47,9 @@ local before = stored[3] and stored[4] and stored[3] .. ':' .. stored[4]
 -- The old held set cannot be among KEYS. Reading it first makes Redis Cluster refuse the script before any write, should
 -- it have moved to another node. (The others it checks itself.)
 if before then redis.call('EXISTS', held_prefix .. before) end
+local parked = redis.call('HMGET', park, 'generation', 'key_id', 'key_version', 'from')
+local parked_under = parked[1] and parked[2] .. ':' .. parked[3]
+if parked_under then redis.call('EXISTS', held_prefix .. parked_under) end
 
 redis.call('HSET', record, 'write', write, unpack(ARGV, FIELDS))
 if revision then
@@ -57,11 +65,34 @@ elseif condition == 'absent' then
   redis.call('HSET', record, 'epoch', epoch())
 end
 
-local now = redis.call('HMGET', record, 'key_id', 'key_version', 'next_due', 'token', 'superseded')
+local now = redis.call('HMGET', record, 'key_id', 'key_version', 'next_due', 'token', 'superseded', 'generation', 'standing',
+  'custody')
 local after = now[1] .. ':' .. now[2]
 if before and before ~= after then
   redis.call('SREM', held_prefix .. before, member)
   if redis.call('EXISTS', held_prefix .. before) == 0 then redis.call('SREM', versions, before) end
+end
+
+-- The refresh tokens that a device may hold which was given none since: the newest last, as many as a record remembers.
+local function holders()
+  if owed ~= '1' then return '' end
+  local known, last = parked[1] == stored[5] and parked[4] or '', {}
+  for hash in string.gmatch(known .. ' ' .. (stored[6] or ''), '%x+') do last[#last + 1] = hash end
+  return table.concat(last, ' ', math.max(1, #last - 7))
+end
+local ends = now[6] ~= parked[1] or now[7] == 'needs-consent' or now[8] ~= 'device'
+if parked_under and (lasts ~= '' or ends) then
+  redis.call('DEL', park)
+  redis.call('ZREM', parks, name)
+  redis.call('SREM', held_prefix .. parked_under, park_member)
+  if redis.call('EXISTS', held_prefix .. parked_under) == 0 then redis.call('SREM', versions, parked_under) end
+end
+if lasts ~= '' then
+  local time = redis.call('TIME')
+  local until_ms = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(lasts)
+  redis.call('HSET', park, 'until', string.format('%.0f', until_ms), 'from', holders(), unpack(ARGV, PARK, FIELDS - 1))
+  redis.call('ZADD', parks, until_ms, name)
+  redis.call('SADD', held, park_member)
 end
 redis.call('SADD', held, member)
 redis.call('SADD', versions, after)

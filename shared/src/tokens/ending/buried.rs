@@ -6,7 +6,7 @@ use super::{Ending, PATIENCE};
 use crate::failure::Failure;
 use crate::keys::KeyError;
 use crate::metrics;
-use crate::records::{Buried, Content, Record, RecordError, StoreError, Stored, Tombstone, Trouble};
+use crate::records::{Buried, Content, Custody, Record, RecordError, StoreError, Stored, Tombstone, Trouble};
 use crate::tokens::TokenKeeper;
 use crate::tokens::outcome::LOOKS;
 
@@ -68,6 +68,10 @@ impl TokenKeeper {
             Ok(content) => content,
             Err(error) if error.code() == Code::Quarantined => return Ok(Inside::Nothing),
             Err(error) => return Err(error.into()),
+        };
+        let content = match record.metadata.custody {
+            Custody::Vault => content,
+            Custody::Device => self.with_parked(record, content, ending.attempt <= PATIENCE).await?,
         };
         let newest = self.keys.newest_of(&content.connection.tenant).await;
         // a key source that went away must not keep what is to be deleted

@@ -58,7 +58,7 @@ impl TokenKeeper {
 fn records(held: Vec<Held>) -> Vec<RecordId> {
     let record = |held| match held {
         Held::Record(id) => Some(id),
-        Held::Entry(_) | Held::Tombstone(_) => None,
+        Held::Entry(_) | Held::Tombstone(_) | Held::Park(_) => None,
     };
     held.into_iter().filter_map(record).collect()
 }

@@ -33,7 +33,7 @@ async fn no_assertion_key_or_token_is_anywhere_but_where_it_belongs() {
     let theirs = world.azure.user_token("grace", json!({})).await;
     pipeline.send("exchange-request.v1", &request(&owner, &theirs)).await;
     let mut wrong = request(&owner, &theirs);
-    wrong["store_on_device"] = true.into();
+    wrong["scopes"] = json!(["no scope"]);
     pipeline.send("exchange-request.v1", &wrong).await;
     worker.measured("sealpost_jobs_total", &["connection.failed"], 2).await;
     until("one is put aside", SOON, async || pipeline.rig.broker.depth("dead-letters").await == 1).await;
@@ -54,7 +54,7 @@ async fn no_assertion_key_or_token_is_anywhere_but_where_it_belongs() {
         ("headers of dead letters", headers(&pipeline.rig.broker.drain("dead-letters").await)),
         ("Redis's files", files(pipeline.rig.redis.folder())),
     ];
-    for ((place, text), known) in places.iter().zip(["TRACE", "on_behalf_of", "[removed]", "not-supported", "record:"])
+    for ((place, text), known) in places.iter().zip(["TRACE", "on_behalf_of", "[removed]", "malformed-message", "record:"])
     {
         assert!(text.contains(known), "{known:?} is not in the {place}");
     }

@@ -125,7 +125,7 @@ impl Listing<'_> {
             let (held, next) = page.map_err(|error| error.to_string())?;
             let records = held.into_iter().filter_map(|held| match held {
                 Held::Record(id) => Some(id),
-                Held::Entry(_) | Held::Tombstone(_) => None,
+                Held::Entry(_) | Held::Tombstone(_) | Held::Park(_) => None,
             });
             let ids: Vec<_> = records.filter(|id| met.insert(*id)).collect();
             self.add(&ids).await?;

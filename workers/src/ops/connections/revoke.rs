@@ -105,7 +105,7 @@ async fn found(store: &Store, scope: &RevocationScope) -> Result<Vec<RecordId>, 
                         let (held, next) = store.walk_held(shard, &version, from, PAGE).await.map_err(words)?;
                         let records = held.into_iter().filter_map(|held| match held {
                             Held::Record(id) => Some(id),
-                            Held::Entry(_) | Held::Tombstone(_) => None,
+                            Held::Entry(_) | Held::Tombstone(_) | Held::Park(_) => None,
                         });
                         let stored = store.stored(&records.collect::<Vec<_>>()).await.map_err(words)?;
                         ids.extend(stored.into_iter().filter(|one| one.tenant == tenant).map(|one| one.id));

@@ -1,0 +1,12 @@
+//! Tokens that rest with the user: exchanged, parked, picked up and published with, whatever happens meanwhile.
+
+mod ends;
+mod exchange;
+mod exchange_crashes;
+mod pickup;
+mod publish;
+mod publish_crashes;
+mod refused;
+mod rotation;
+mod unroutable;
+mod world;
