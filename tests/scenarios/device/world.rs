@@ -121,7 +121,9 @@ pub(super) fn at_rest(pipeline: &Pipeline) -> String {
             _ => Vec::new(),
         };
         all += &key;
-        values.iter().for_each(|value| all += &String::from_utf8_lossy(value));
+        for value in &values {
+            all += &String::from_utf8_lossy(value);
+        }
     }
     all
 }
