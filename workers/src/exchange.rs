@@ -57,7 +57,7 @@ impl Step for Exchange {
 
     async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<Exchanged, Failure> {
         let mut events = Vec::new();
-        match self.turn(request, at, &mut events).await {
+        match Box::pin(self.turn(request, at, &mut events)).await {
             Ok(result) => self.with_tokens(request, result, events).await,
             Err(failure) => Err(failure.with_events(events)),
         }

@@ -114,7 +114,8 @@ fn a_park_of_every_format_is_read_and_opens_in_its_place_alone() {
     let golden: Golden = serde_json::from_str(include_str!("golden/park-1.json")).unwrap();
     let (id, stored) = (locator().locate(&connection()), hash(&golden));
     assert_eq!(id.to_string(), golden.record);
-    let values = |stored: &HashMap<String, Vec<u8>>| park::NAMES.iter().map(|&name| stored.get(name).cloned()).collect();
+    let values =
+        |stored: &HashMap<String, Vec<u8>>| park::NAMES.iter().map(|&name| stored.get(name).cloned()).collect();
     let park = park::read(id, (values(&stored), 1_760_000_000_000)).unwrap().unwrap();
     assert_eq!((park.tags, park.exchange), (locator().tags(&connection()), true));
     assert_eq!(park.generation.to_string(), "01a20539-d082-749f-9b08-f6d6517e9aa5");

@@ -8,8 +8,8 @@ use sealpost_schemas::{Answer, Code, Connection, FailureReport, ProviderError};
 use secrecy::SecretString;
 use uuid::Uuid;
 
-use super::device::{self, JobTokens};
 use super::TokenKeeper;
+use super::device::{self, JobTokens};
 use crate::failure::Failure;
 use crate::metrics;
 use crate::oauth::OAuthProvider;
@@ -280,9 +280,10 @@ pub(super) fn needs_consent(standing: &Standing) -> Access {
         Some(code @ Code::SubjectChanged) => {
             refused(code, "the provider answered a refresh with the tokens of another account; ask for consent again")
         }
-        Some(code @ Code::PickupExpired) => {
-            refused(code, "its newest tokens waited for the user's device, and were not picked up in time; ask for consent again")
-        }
+        Some(code @ Code::PickupExpired) => refused(
+            code,
+            "its newest tokens waited for the user's device, and were not picked up in time; ask for consent again",
+        ),
         _ => refused(Code::NeedsConsent, "the provider no longer takes its tokens; ask for consent again"),
     }
 }

@@ -91,7 +91,8 @@ fn has_or_had(record: &Record, hash: &[u8; 32]) -> bool {
 }
 
 fn not_its_own() -> Access {
-    let message = "the tokens are not known as this connection's; they were not used. Send its own, or ask for consent again";
+    let message =
+        "the tokens are not known as this connection's; they were not used. Send its own, or ask for consent again";
     access::refused(Code::OwnerMismatch, message)
 }
 

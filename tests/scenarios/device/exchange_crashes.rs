@@ -81,16 +81,13 @@ async fn interrupted((_, point, _, expected): Line) -> Became {
         told.push(pipeline.answer(&correlation).await.json());
     }
     let held = told.iter().find(|answer| answer["tokens"].is_object()).map(|answer| answer["tokens"].clone());
-    let works = match held {
-        Some(held) => {
-            unparked(&pipeline, "ada").await;
-            publish(&pipeline, &job("ada", "they work", &held)).await["outcome"] == "published"
-        }
-        None => {
-            assert!(record(&pipeline, "ada").await.is_none() && park(&pipeline, "ada").await.is_none());
-            false
-        }
-    };
+    let mut works = false;
+    if let Some(held) = held {
+        unparked(&pipeline, "ada").await;
+        works = publish(&pipeline, &job("ada", "they work", &held)).await["outcome"] == "published";
+    } else {
+        assert!(record(&pipeline, "ada").await.is_none() && park(&pipeline, "ada").await.is_none());
+    }
     let word = |answer: &Value| {
         let word = answer["failure"]["code"].as_str().or(answer["outcome"].as_str()).unwrap();
         format!("{word}{}", if answer["tokens"].is_object() { "+" } else { "" })
@@ -102,8 +99,8 @@ async fn interrupted((_, point, _, expected): Line) -> Became {
 /// The job's entry came last; the request's is the one that is no job's.
 fn entries_of_jobs(pipeline: &sealpost_tests::Pipeline, known: &[String]) -> Vec<String> {
     let mut redis = redis::Client::open(pipeline.rig.redis_url()).unwrap().get_connection().unwrap();
-    let consent = |key: &String| -> Option<String> { redis::Commands::hget(&mut redis, key, "consent").ok().flatten() };
+    let mut consent =
+        |key: &String| -> Option<String> { redis::Commands::hget(&mut redis, key, "consent").ok().flatten() };
     let new: Vec<_> = entries(pipeline).into_iter().filter(|key| !known.contains(key)).collect();
-    let mut consent = consent;
     new.into_iter().filter(|key| consent(key).is_some_and(|consent| !consent.is_empty())).collect()
 }

@@ -8,7 +8,8 @@ use sealpost_tests::pipeline::properties;
 use serde_json::{Value, json};
 
 use super::world::{
-    calls, code, connected, exchange, expired, job, let_it_end, park, pickup, publish, record, request, tokens, unparked,
+    calls, code, connected, exchange, expired, job, let_it_end, park, pickup, publish, record, request, tokens,
+    unparked,
 };
 
 /// A device with these tokens, for which newer ones wait.
@@ -70,7 +71,8 @@ async fn a_pickup_that_could_not_be_answered_changes_nothing() {
     let _worker = pipeline.worker().await;
     let held = refreshed(&pipeline, "ada").await;
     let lost = pickup("ada", &held);
-    let nowhere = properties("exchange-request.v1", lost["id"].as_str().unwrap()).with_reply_to("nobody.is.here".into());
+    let nowhere =
+        properties("exchange-request.v1", lost["id"].as_str().unwrap()).with_reply_to("nobody.is.here".into());
     pipeline.send_raw("exchange-request.v1", &serde_json::to_vec(&lost).unwrap(), nowhere).await;
     assert_eq!(pipeline.event("connection.on-device").await.json()["outcome"], "picked-up");
     assert!(park(&pipeline, "ada").await.is_some());

@@ -35,11 +35,7 @@ async fn three_jobs_of_somebody_offline_make_one_refresh_and_three_posts() {
     }
     for correlation in &sent {
         let answer = pipeline.answer(correlation).await.json();
-        assert_eq!(
-            (&answer["outcome"], &answer["tokens_refreshed"]),
-            (&json!("published"), &json!(true)),
-            "{answer}"
-        );
+        assert_eq!((&answer["outcome"], &answer["tokens_refreshed"]), (&json!("published"), &json!(true)), "{answer}");
     }
     // one that comes later meets the same
     let answer = publish(&pipeline, &job("ada", "four", &held)).await;

@@ -47,7 +47,8 @@ struct Became {
 async fn wherever_a_worker_dies_one_refresh_and_one_post_are_made_at_most_and_what_is_told_is_true() {
     let became: Vec<Became> = stream::iter(TABLE).map(interrupted).buffered(4).collect().await;
     let (mut table, mut wrong) = (String::new(), Vec::new());
-    for ((name, point, _, (died, end), (refreshed, posts), told, newer, waits), became) in TABLE.into_iter().zip(became) {
+    for ((name, point, _, (died, end), (refreshed, posts), told, newer, waits), became) in TABLE.into_iter().zip(became)
+    {
         // what was told before the crash is told again, and in the same words
         let times = if matches!(point, Point::Ack) { 2 } else { 1 };
         let (died, end, told) = (died.into(), end.into(), vec![(told.into(), newer); times]);

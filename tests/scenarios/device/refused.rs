@@ -39,9 +39,7 @@ async fn a_job_with_another_users_tokens_or_with_one_of_them_is_refused_and_noth
     let (ada, grace) = (connected(&pipeline, "ada").await, connected(&pipeline, "grace").await);
     let unknown = pipeline.sandbox.mint_tokens("ada").await;
     let (known, before) = (record(&pipeline, "ada").await.unwrap(), asked(&pipeline).await);
-    let mixed = |access: &Value, refresh: &Value| {
-        json!({"access_token": access["access_token"], "refresh_token": refresh["refresh_token"]})
-    };
+    let mixed = |access: &Value, refresh: &Value| json!({"access_token": access["access_token"], "refresh_token": refresh["refresh_token"]});
     for brought in [grace.clone(), mixed(&grace, &ada), mixed(&ada, &grace), unknown.clone(), mixed(&ada, &unknown)] {
         assert_eq!(code(&publish(&pipeline, &job("ada", "never", &brought)).await), "owner-mismatch");
     }

@@ -1,5 +1,6 @@
 //! A device: what it asks for, what it holds, and what is to be seen of it here.
 
+use jiff::Timestamp;
 use redis::Commands;
 use reqwest::Method;
 use sealpost_shared::clock::{Clock, SystemClock};
@@ -38,8 +39,13 @@ pub(super) async fn expired(pipeline: &Pipeline, user: &str) -> Value {
     let tokens = connected(pipeline, user).await;
     life(pipeline, 3600).await;
     let expires = record(pipeline, user).await.unwrap().metadata.access_expires_at.unwrap();
-    until("the access token expires", SOON, async || SystemClock.now() > expires).await;
+    past(expires).await;
     tokens
+}
+
+/// Waits until this time is over.
+pub(super) async fn past(expires: Timestamp) {
+    until("the access token expires", SOON, async || SystemClock.now() > expires).await;
 }
 
 /// So long live the access tokens that the platform gives from now on, in seconds.
@@ -121,7 +127,9 @@ pub(super) fn at_rest(pipeline: &Pipeline) -> String {
             _ => Vec::new(),
         };
         all += &key;
-        values.iter().for_each(|value| all += &String::from_utf8_lossy(value));
+        for value in &values {
+            all += &String::from_utf8_lossy(value);
+        }
     }
     all
 }

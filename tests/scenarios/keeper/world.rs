@@ -121,8 +121,7 @@ impl World {
         let place = keeper.prepare(&connection("acme", user)).await.map_err(|failure| words(&failure)).unwrap();
         let scopes = ["posts.read".to_owned(), "posts.write".to_owned()];
         let now = SystemClock.now();
-        keeper
-            .store_consent(&place, &Consented::new(ids::fresh(), tokens, &scopes, now))
+        Box::pin(keeper.store_consent(&place, &Consented::new(ids::fresh(), tokens, &scopes, now)))
             .await
             .map_err(|failure| words(&failure))
             .unwrap();

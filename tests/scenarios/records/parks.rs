@@ -5,7 +5,7 @@ use std::time::Duration;
 use sealpost_schemas::Code;
 use sealpost_shared::{
     ids,
-    records::{Custody, Expected, Held, Metadata, Park, Parking, Record, Saved, Standing},
+    records::{Cursor, Custody, Expected, Held, Metadata, Park, Parking, Record, Saved, Standing},
 };
 
 use super::world::{World, metadata, on_both, time};
@@ -64,7 +64,7 @@ async fn a_park_is_saved_with_its_record_which_holds_no_token(world: World) {
     let tokens = park.open(&world.old.key).unwrap().tokens;
     assert!(tokens.access_token.is_some() && tokens.refresh_token.is_some());
     assert_eq!(held(&world, &record).await, (2, 0));
-    let (met, _) = world.store.walk_held(record.id.shard, &world.old.name, Default::default(), 10).await.unwrap();
+    let (met, _) = world.store.walk_held(record.id.shard, &world.old.name, Cursor::default(), 10).await.unwrap();
     assert!(met.contains(&Held::Park(record.id)) && met.contains(&Held::Record(record.id)), "{met:?}");
     assert!(world.store.count_parks().await.unwrap() >= 1);
     let later = park.until + Duration::from_secs(1);

@@ -16,8 +16,8 @@ use sealpost_shared::{
     ids,
     keys::IndexKey,
     records::{
-        Content, Custody, Draft, Expected, Marker, Metadata, ReadyIf, Record, RecordId, Saved, Standing, Store,
-        StoreConfig, StoreMode, Subject, TokenSet, Device,
+        Content, Custody, Device, Draft, Expected, Marker, Metadata, ReadyIf, Record, RecordId, Saved, Standing, Store,
+        StoreConfig, StoreMode, Subject, TokenSet,
     },
     seal::{Key, KeyRef},
 };

@@ -44,7 +44,9 @@ impl Exchange {
             }
             Ok(Brought::Busy) => busy(request, WAIT),
             Ok(Brought::OnDevice) => {
-                return self.declined(request, claim, held("is this connection's, whose tokens rest with the user")).await;
+                return self
+                    .declined(request, claim, held("is this connection's, whose tokens rest with the user"))
+                    .await;
             }
             Ok(Brought::Kept(..)) if request.store_on_device => {
                 return self.declined(request, claim, held("is this connection's, whose tokens rest here")).await;

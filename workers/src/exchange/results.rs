@@ -34,9 +34,10 @@ pub(super) fn stored_as(
     expires_at: Option<Timestamp>,
     whose: Option<&records::Subject>,
 ) -> ExchangeResult {
-    let (name, outcome) = match request.store_on_device {
-        true => ("on-device", ExchangeOutcome::OnDevice),
-        false => ("stored", ExchangeOutcome::Stored),
+    let (name, outcome) = if request.store_on_device {
+        ("on-device", ExchangeOutcome::OnDevice)
+    } else {
+        ("stored", ExchangeOutcome::Stored)
     };
     let result = request.result(result_id(request, name), outcome);
     ExchangeResult { subject: subject(whose), scopes: Some(scopes), expires_at, ..result }

@@ -79,7 +79,9 @@ impl Publish {
                         Break(result) => return Ok(result),
                     }
                 }
-                Err(error) => return Box::pin(self.not_published(job, request, (&sending, tokens.refreshed), &error)).await,
+                Err(error) => {
+                    return Box::pin(self.not_published(job, request, (&sending, tokens.refreshed), &error)).await;
+                }
             }
         }
     }

@@ -30,7 +30,11 @@ pub(super) fn answer(job: &PublishJob, standing: Standing<PublishResult>) -> Res
 
 /// `refreshed`: newer tokens than the job brings were used, and wait for the device.
 pub(super) fn published(job: &PublishJob, post: Publication, refreshed: bool) -> PublishResult {
-    PublishResult { remote: Some(post.0), tokens_refreshed: refreshed, ..result(job, PublishOutcome::Published, "published") }
+    PublishResult {
+        remote: Some(post.0),
+        tokens_refreshed: refreshed,
+        ..result(job, PublishOutcome::Published, "published")
+    }
 }
 
 pub(super) fn unknown(job: &PublishJob, message: &str) -> PublishResult {

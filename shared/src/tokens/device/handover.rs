@@ -94,8 +94,7 @@ impl TokenKeeper {
                     return self.overdue(&record, connection, &park).await.map(refused);
                 }
                 let handed = self.handed(&record, connection, &park).await?;
-                let (connection, subject, tokens) =
-                    (connection.clone(), handed.subject.clone(), handed.tokens.clone());
+                let (connection, subject, tokens) = (connection.clone(), handed.subject.clone(), handed.tokens.clone());
                 let content = Content { connection, subject, tokens, device: Device::default() };
                 match self.judge_subject(&wanted, &content, &record.metadata).await? {
                     Some(ended) => Ok(refused(ended)),

@@ -54,7 +54,8 @@ async fn no_assertion_key_or_token_is_anywhere_but_where_it_belongs() {
         ("headers of dead letters", headers(&pipeline.rig.broker.drain("dead-letters").await)),
         ("Redis's files", files(pipeline.rig.redis.folder())),
     ];
-    for ((place, text), known) in places.iter().zip(["TRACE", "on_behalf_of", "[removed]", "malformed-message", "record:"])
+    for ((place, text), known) in
+        places.iter().zip(["TRACE", "on_behalf_of", "[removed]", "malformed-message", "record:"])
     {
         assert!(text.contains(known), "{known:?} is not in the {place}");
     }
