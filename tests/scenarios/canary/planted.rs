@@ -55,7 +55,13 @@ async fn a_secret_that_is_planted_in_any_form_is_found_in_a_file_of_each_kind_an
     // and the other scenarios look there
     world.secret("the planted secret", AWKWARD);
     world.told("the metrics", String::from_utf8_lossy(&measures));
-    let places: BTreeSet<_> = world.finds(&[]).await.into_iter().map(|find| find.place).collect();
+    let name = world.hidden("user");
+    let _: () = redis.sadd("planted-names", &name).await.unwrap();
+    rig.broker.publish_raw("answers", name.as_bytes(), properties("publish-job.v1", "a name")).await;
+    let finds = world.finds(&[]).await;
+    let named: Vec<_> = finds.iter().filter(|find| find.secret == "user").map(|find| &find.place).collect();
+    assert!(!named.is_empty() && named.iter().all(|place| place.starts_with(stored.to_str().unwrap())), "{named:?}");
+    let places: BTreeSet<_> = finds.into_iter().map(|find| find.place).collect();
     for place in [stored, queued, &log, "the metrics".as_ref()] {
         let place = place.to_str().unwrap();
         assert!(places.iter().any(|found| found.starts_with(place)), "{place}: {places:?}");

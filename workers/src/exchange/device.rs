@@ -46,15 +46,17 @@ impl Exchange {
         mut events: Vec<Answer>,
     ) -> Result<Exchanged, Failure> {
         let handed = match result.outcome {
-            ExchangeOutcome::OnDevice => match self.keeper.owed(&request.connection(), request.id).await.map_err(patient)? {
-                Owed::Parked(handed) => handed,
-                // who was told before is told the same, and has them
-                Owed::Nothing => return Ok(Exchanged::of(result, events)),
-                Owed::Refused { report, events: more } => {
-                    events.extend(more);
-                    return Ok(Exchanged::of(failed(request, report), events));
+            ExchangeOutcome::OnDevice => {
+                match self.keeper.owed(&request.connection(), request.id).await.map_err(patient)? {
+                    Owed::Parked(handed) => handed,
+                    // who was told before is told the same, and has them
+                    Owed::Nothing => return Ok(Exchanged::of(result, events)),
+                    Owed::Refused { report, events: more } => {
+                        events.extend(more);
+                        return Ok(Exchanged::of(failed(request, report), events));
+                    }
                 }
-            },
+            }
             ExchangeOutcome::PickedUp => match self.look(request).await.map_err(patient)? {
                 PickUp::Parked(handed) => handed,
                 PickUp::Refused { .. } => return Ok(Exchanged::of(result, events)),
@@ -66,7 +68,7 @@ impl Exchange {
         let connection = request.connection();
         let reply_key = request.reply_key.as_ref().or(known.as_ref());
         let must_seal = self.require_sealed;
-        let tokens = tokens(Reply { reply_key, must_seal, request: request.id, connection: &connection }, &set)?;
+        let tokens = tokens(Reply { to: reply_key, must_seal, request: request.id, connection: &connection }, &set)?;
         // newer ones may have come while nobody was answered
         let (scopes, expires_at) = (Some(metadata.scopes), metadata.access_expires_at);
         let result = ExchangeResult { tokens, scopes, expires_at, ..result };

@@ -12,7 +12,7 @@ use uuid::Uuid;
 #[derive(Clone, Copy)]
 pub(super) struct Reply<'a> {
     /// The client's public key (JWK), if it gave one.
-    pub(super) reply_key: Option<&'a Value>,
+    pub(super) to: Option<&'a Value>,
     /// Whether there must be one.
     pub(super) must_seal: bool,
     /// The request's id.
@@ -37,7 +37,7 @@ pub(super) fn no_key() -> FailureReport {
 
 /// The tokens that a device is owed; `None`: there is no access token among them, which is a defect.
 pub(super) fn tokens(reply: Reply<'_>, set: &TokenSet) -> Result<Option<Tokens>, Failure> {
-    let key = reply.reply_key.map(ReplyKey::of).transpose();
+    let key = reply.to.map(ReplyKey::of).transpose();
     let key = key.map_err(|why| Failure::reject(Code::ReplyKeyRefused, format!("reply_key {why}")))?;
     if reply.must_seal && key.is_none() {
         return Err(Failure::reject(Code::ReplyKeyRequired, no_key().message));
