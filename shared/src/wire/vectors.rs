@@ -206,7 +206,7 @@ fn made() -> Vec<Vector> {
         both.with_body("another provider", "mismatch", |body| body["provider"] = json!("github")),
         both.with_body("another reply key", "mismatch", |body| body["reply_key"]["x"] = json!("AAAA")),
         both.with_body("without a reply key", "mismatch", |body| {
-            drop(body.as_object_mut().unwrap().remove("reply_key"))
+            drop(body.as_object_mut().unwrap().remove("reply_key"));
         }),
         both.with_body("another id", "mismatch", |body| body["id"] = json!("0199ab3c-7d00-7000-8000-000000000009")),
         both.with_body("a field more", "mismatch", |body| body["unknown"] = json!(false)),

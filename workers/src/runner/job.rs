@@ -33,7 +33,7 @@ pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: 
     let began = runner.clock.since_boot();
     let read = catch_unwind(AssertUnwindSafe(|| read::input::<S::Input>(&delivery)));
     let mut read = read.unwrap_or_else(|_| Err(Failure::reject(Code::StepPanicked, DEFECT)));
-    let plain = if runner.require_sealed { secrets::take_out(read.as_mut().ok(), &mut delivery) } else { None };
+    let plain = if runner.require_sealed { secrets::take_out(&mut read, &mut delivery) } else { None };
     let left = match read {
         Ok((input, encoding)) => known(runner, step, &delivery, (input, plain), encoding).await,
         Err(failure) => unread::<S::Input, C>(runner, &delivery, failure).await,

@@ -15,8 +15,11 @@ const OPEN: [&str; 4] = ["type", "redirect_uri", "iss", "expires_at"];
 ///
 /// A message that cannot be read may have one where none should be. Of the objects that have secrets every text goes that is not
 /// known to be none; and what is not even JSON or MessagePack goes whole.
-pub(super) fn take_out<M: Queued>(read: Option<&mut (M, Encoding)>, delivery: &mut Delivery) -> Option<Failure> {
-    let Some((message, encoding)) = read else {
+pub(super) fn take_out<M: Queued>(
+    read: &mut Result<(M, Encoding), Failure>,
+    delivery: &mut Delivery,
+) -> Option<Failure> {
+    let Ok((message, encoding)) = read else {
         if !M::SECRETS.is_empty() {
             let encoding = Encoding::of(delivery.content_type.as_deref()).ok();
             match encoding.and_then(|encoding| Some((encoding, encoding.tree(&delivery.body).ok()?))) {
