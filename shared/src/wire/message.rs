@@ -120,7 +120,7 @@ mod tests {
     use serde_json::{Value, json};
     use uuid::Uuid;
 
-    use super::{OpenError, PrivateKey, PublicKey, UnreadError, open_with, seal_body, unsealed};
+    use super::{OpenError, PrivateKey, PublicKey, RequestPlace, UnreadError, open_with, seal_body, unsealed};
     use crate::seal::Key;
 
     fn request() -> Value {
@@ -240,8 +240,11 @@ mod tests {
         let fields: Vec<_> = message.secrets().into_iter().map(|(field, _)| field).collect();
         assert_eq!(fields, PublishJob::SECRETS);
         assert_eq!(read::<PublishJob>(&body, &keys).unwrap(), ["hunter2", "hunter3"]);
-        // the same body as of another queue, in the same fields
-        body["grant"] = json!({"type": "refresh_token", "refresh_token": body["device_tokens"]["refresh_token"]});
-        assert!(read::<ExchangeRequest>(&body, &keys).is_err());
+        // and nothing but the queue is another
+        let place = RequestPlace { queue: PublishJob::QUEUE, id, field: "/x", rest: &[7; 32] };
+        let sealed = key.public("v1").seal(&place.into(), &"hunter2".into()).unwrap().sealed;
+        assert!(key.open(&place.into(), &sealed).is_ok());
+        let other = RequestPlace { queue: ExchangeRequest::QUEUE, ..place };
+        assert_eq!(key.open(&other.into(), &sealed).err(), Some(OpenError::Mismatch));
     }
 }
