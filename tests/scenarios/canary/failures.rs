@@ -163,8 +163,9 @@ async fn notices(world: &World, worker: &Worker) {
 /// Answers how many are put aside.
 async fn messages(world: &World) -> u32 {
     let request = world.consent(&world.person()).await;
-    let text = request.to_string();
     let spent = request["grant"]["code"].as_str().unwrap();
+    let request = world.sealed("exchange-request.v1", &request).await;
+    let text = request.to_string();
     let changed = |at: &str, value: Value| {
         let mut other = request.clone();
         *other.pointer_mut(at).unwrap() = value;

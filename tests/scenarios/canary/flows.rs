@@ -5,9 +5,9 @@ use sealpost_tests::pipeline::{SOON, properties};
 use sealpost_tests::{Worker, until};
 use serde_json::{Value, json};
 
-use super::entra;
 use super::people::Person;
 use super::world::World;
+use super::{devices, entra};
 
 #[tokio::test]
 async fn no_flow_leaves_a_secret_in_a_file_a_log_or_an_answer_or_a_name_in_redis() {
@@ -20,6 +20,8 @@ async fn no_flow_leaves_a_secret_in_a_file_a_log_or_an_answer_or_a_name_in_redis
     entra::exchanges(&world, &azure).await;
     world.look(&[&worker]).await;
     publishes(&world, &worker, &ada).await;
+    world.look(&[&worker]).await;
+    devices::are_served(&world).await;
     world.look(&[&worker]).await;
     imports(&world).await;
     world.look(&[&worker]).await;
@@ -35,7 +37,8 @@ async fn no_flow_leaves_a_secret_in_a_file_a_log_or_an_answer_or_a_name_in_redis
 /// The other encoding.
 async fn in_messagepack(world: &World) {
     let request = world.consent(&world.person()).await;
-    let body = rmp_serde::to_vec_named(&request).unwrap();
+    let sealed = world.sealed("exchange-request.v1", &request).await;
+    let body = rmp_serde::to_vec_named(&sealed).unwrap();
     let properties = properties("exchange-request.v1", request["id"].as_str().unwrap());
     let properties = properties.with_content_type("application/msgpack".into());
     for field in ["code", "code_verifier", "nonce"] {

@@ -1,15 +1,13 @@
 //! Parked tokens, for who shows that the older ones are theirs.
 
 use sealpost_schemas::Code;
-use sealpost_shared::keys::{KeySource, LocalKeys};
 use sealpost_shared::records::State;
 use sealpost_tests::Pipeline;
 use sealpost_tests::pipeline::properties;
 use serde_json::{Value, json};
 
 use super::world::{
-    calls, code, connected, exchange, expired, job, let_it_end, park, pickup, publish, record, request, tokens,
-    unparked,
+    calls, code, connected, exchange, expired, job, let_it_end, park, pickup, publish, record, tokens, unparked,
 };
 
 /// A device with these tokens, for which newer ones wait.
@@ -123,20 +121,4 @@ async fn a_job_that_meets_tokens_which_ended_finds_that_out_itself() {
     assert_eq!(pipeline.event("connection.needs-consent").await.json()["code"], "pickup-expired");
     assert!(park(&pipeline, "ada").await.is_none());
     assert_eq!(calls(&pipeline, "refresh_token").await, json!({"ok": 1}));
-}
-
-#[tokio::test]
-async fn the_key_that_the_client_gave_at_the_exchange_is_known_and_stays() {
-    let pipeline = Pipeline::start().await;
-    let _worker = pipeline.worker().await;
-    super::world::life(&pipeline, 0).await;
-    let mut asked = request(&pipeline, "ada").await;
-    asked["reply_key"] = json!({"kty": "OKP", "crv": "X25519", "x": "hSDwCYkwp1R0i33ctD73Wg2_Og0mOBr066SpjqqbTmo"});
-    let held = tokens(&exchange(&pipeline, &asked).await);
-    super::world::life(&pipeline, 3600).await;
-    publish(&pipeline, &job("ada", "refreshed", &held)).await;
-    let record = record(&pipeline, "ada").await.unwrap();
-    let key = LocalKeys::open(&pipeline.keyring()).unwrap().get(record.key()).await.unwrap();
-    let known: Value = serde_json::from_str(&record.open(&key).unwrap().device.reply_key.unwrap()).unwrap();
-    assert_eq!(known, asked["reply_key"]);
 }
