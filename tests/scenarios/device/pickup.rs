@@ -140,3 +140,22 @@ async fn the_key_that_the_client_gave_at_the_exchange_is_known_and_stays() {
     let known: Value = serde_json::from_str(&record.open(&key).unwrap().device.reply_key.unwrap()).unwrap();
     assert_eq!(known, asked["reply_key"]);
 }
+
+#[tokio::test]
+async fn tokens_that_were_picked_up_since_are_owed_nothing_of_what_comes_later() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker().await;
+    let first = refreshed(&pipeline, "ada").await;
+    let second = tokens(&exchange(&pipeline, &pickup("ada", &first)).await);
+    unparked(&pipeline, "ada").await;
+    pipeline.sandbox.admin(reqwest::Method::POST, "expire", Some(json!({"user": "ada"}))).await;
+    let answer = publish(&pipeline, &job("ada", "refreshed again", &second)).await;
+    assert_eq!((&answer["outcome"], &answer["tokens_refreshed"]), (&json!("published"), &json!(true)), "{answer}");
+    // whoever kept the first ones
+    assert_eq!(code(&exchange(&pipeline, &pickup("ada", &first)).await), "tokens-superseded");
+    assert_eq!(code(&publish(&pipeline, &job("ada", "never", &first)).await), "tokens-superseded");
+    assert!(park(&pipeline, "ada").await.is_some());
+    let third = tokens(&exchange(&pipeline, &pickup("ada", &second)).await);
+    assert_ne!(third["refresh_token"], second["refresh_token"]);
+    assert_eq!(calls(&pipeline, "refresh_token").await, json!({"ok": 2}));
+}
