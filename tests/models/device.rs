@@ -55,6 +55,7 @@ enum At {
     SawItOver(u8),
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "what happened once and for all")]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct World {
     newest: u8,
