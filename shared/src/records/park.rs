@@ -205,12 +205,22 @@ impl Store {
         read(*record, looked).map_err(|error| StoreError::new(doing(), error.into()))
     }
 
-    /// Ends a park whose tokens the device has; `false`: it is gone, or of another token set by now.
-    pub async fn end_park(&self, record: &RecordId, generation: Uuid) -> Result<bool, StoreError> {
+    /// Ends a park whose tokens the device has; `false`: it is gone, or of another token set by now. Of a newer one, who held
+    /// older tokens than the refresh token of this [`Self::hash_of`] is owed nothing any more.
+    pub async fn end_park(
+        &self,
+        record: &RecordId,
+        generation: Uuid,
+        token: Option<&[u8; 32]>,
+    ) -> Result<bool, StoreError> {
         let shard = record.shard;
         let keys = [layout::park(record), layout::parks(shard), layout::versions(shard), layout::record(record)];
-        let args: [Vec<u8>; 3] =
-            [generation.to_string().into(), layout::held_prefix(shard).into(), record.key.to_string().into()];
+        let args: [Vec<u8>; 4] = [
+            generation.to_string().into(),
+            layout::held_prefix(shard).into(),
+            record.key.to_string().into(),
+            token.map(hex::encode).unwrap_or_default().into(),
+        ];
         self.done(&END, &keys, &args, || format!("end the park of record {record}")).await
     }
 

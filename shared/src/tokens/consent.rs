@@ -30,10 +30,19 @@ pub struct Prepared {
     /// The newest key then: one that goes away later must not cost what was consented to.
     key: (KeyRef, Arc<Key>),
     current: Option<Record>,
-    /// The account that the stored connection is of, where it is known.
-    subject: Option<Subject>,
+    /// What is known of the stored connection.
+    known: Known,
     /// The owner's epoch in which the consent was sent; `None`: any.
     epoch: Option<u64>,
+}
+
+/// What is sealed of a stored connection, beside its tokens.
+#[derive(Clone, Default)]
+struct Known {
+    /// The account that it is of, where it is known.
+    subject: Option<Subject>,
+    /// Keyed hashes of the access tokens that its user had and has.
+    access: Vec<[u8; 32]>,
 }
 
 /// What the consent of a request brought.
@@ -82,7 +91,7 @@ impl Prepared {
     #[must_use]
     pub fn stored_by(&self, request: Uuid) -> Option<(&Metadata, Option<&Subject>)> {
         let metadata = &self.current.as_ref()?.metadata;
-        (metadata.request == Some(request)).then_some((metadata, self.subject.as_ref()))
+        (metadata.request == Some(request)).then_some((metadata, self.known.subject.as_ref()))
     }
 }
 
@@ -92,9 +101,9 @@ impl TokenKeeper {
         let key = self.keys.newest_of(&connection.tenant).await?;
         let id = self.store.locate(connection);
         let current = self.store.load(&id).await?;
-        let subject = self.subject_of(current.as_ref()).await?;
+        let known = self.known_of(current.as_ref()).await?;
         self.store.writable(&id).await?;
-        Ok(Prepared { connection: connection.clone(), key, current, subject, epoch: None })
+        Ok(Prepared { connection: connection.clone(), key, current, known, epoch: None })
     }
 
     /// Seals and saves what the consent of a request brought, and returns whose it is, where that is known. The newest
@@ -109,16 +118,17 @@ impl TokenKeeper {
         let mut metadata = metadata(prepared, consented);
         metadata.superseded = self.superseded_by(prepared.current.as_ref(), consented);
         let mut revision = prepared.current.as_ref().map(|record| record.revision);
-        let mut known = prepared.subject.clone();
+        let mut known = prepared.known.clone();
         let mut from_device = is_on_device(prepared.current.as_ref());
         for _ in 0..SAVES {
-            let mut content = content(prepared, consented, known.as_ref())?;
+            let mut content = content(prepared, consented, known.subject.as_ref())?;
             let newest = self.keys.newest_of(&prepared.connection.tenant).await;
             let (name, key) = newest.unwrap_or_else(|_| prepared.key.clone());
             let draft = match &consented.on_device {
                 None => self.store.draft(&content, metadata.clone(), &name, &key)?,
                 Some(on_device) => {
-                    let access = vec![self.store.hash_of_access(&consented.tokens.access_token)];
+                    let newest = self.store.hash_of_access(&consented.tokens.access_token);
+                    let access = superseded::with(&known.access, [newest]);
                     content.device = Device { reply_key: on_device.reply_key.clone(), access };
                     // who held the tokens of the same account before is the device that waits for these
                     let same = content.subject.as_ref().is_none_or(|subject| !subject.replaced);
@@ -148,7 +158,7 @@ impl TokenKeeper {
             metadata.superseded = self.superseded_by(current.as_ref(), consented);
             // what this very consent saved, in an attempt whose answer was lost, is not what it found
             if current.as_ref().is_none_or(|record| record.metadata.request != Some(consented.request)) {
-                known = self.subject_of(current.as_ref()).await?;
+                known = self.known_of(current.as_ref()).await?;
             }
         }
         let id = self.store.locate(&prepared.connection);
@@ -174,16 +184,22 @@ impl TokenKeeper {
 
     /// The account that a record is of. One that will never open has none that is known, so that consent heals it.
     pub(super) async fn subject_of(&self, record: Option<&Record>) -> Result<Option<Subject>, Failure> {
+        Ok(self.known_of(record).await?.subject)
+    }
+
+    async fn known_of(&self, record: Option<&Record>) -> Result<Known, Failure> {
         let Some(record) = record.filter(|record| record.metadata.standing.state != State::Quarantined) else {
-            return Ok(None);
+            return Ok(Known::default());
         };
         let key = match self.keys.get(record.key()).await {
-            Err(KeyError::Missing { .. }) => return Ok(None),
+            Err(KeyError::Missing { .. }) => return Ok(Known::default()),
             key => key?,
         };
         match record.open(&key) {
-            Err(error) if error.code() == Code::Quarantined => Ok(None),
-            content => Ok(content?.subject),
+            Err(error) if error.code() == Code::Quarantined => Ok(Known::default()),
+            content => content
+                .map(|Content { subject, device, .. }| Known { subject, access: device.access })
+                .map_err(Failure::from),
         }
     }
 }

@@ -61,7 +61,7 @@ impl TokenKeeper {
         if known.last() == Some(&access) && (is_current || holds.is_none()) {
             if let Some(park) = park.filter(|_| holds == record.token) {
                 // the device has them: the answer that they were in arrived, although nobody could know that
-                self.store.end_park(&record.id, park.generation).await?;
+                self.store.end_park(&record.id, park.generation, None).await?;
             }
             let refresh_token = job.refresh.clone().filter(|_| is_current);
             let tokens = TokenSet { access_token: Some(job.access.clone()), refresh_token, ..TokenSet::default() };

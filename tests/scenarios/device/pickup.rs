@@ -122,3 +122,22 @@ async fn a_job_that_meets_tokens_which_ended_finds_that_out_itself() {
     assert!(park(&pipeline, "ada").await.is_none());
     assert_eq!(calls(&pipeline, "refresh_token").await, json!({"ok": 1}));
 }
+
+#[tokio::test]
+async fn tokens_that_were_picked_up_since_are_owed_nothing_of_what_comes_later() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker().await;
+    let first = refreshed(&pipeline, "ada").await;
+    let second = tokens(&exchange(&pipeline, &pickup("ada", &first)).await);
+    unparked(&pipeline, "ada").await;
+    pipeline.sandbox.admin(reqwest::Method::POST, "expire", Some(json!({"user": "ada"}))).await;
+    let answer = publish(&pipeline, &job("ada", "refreshed again", &second)).await;
+    assert_eq!((&answer["outcome"], &answer["tokens_refreshed"]), (&json!("published"), &json!(true)), "{answer}");
+    // whoever kept the first ones
+    assert_eq!(code(&exchange(&pipeline, &pickup("ada", &first)).await), "tokens-superseded");
+    assert_eq!(code(&publish(&pipeline, &job("ada", "never", &first)).await), "tokens-superseded");
+    assert!(park(&pipeline, "ada").await.is_some());
+    let third = tokens(&exchange(&pipeline, &pickup("ada", &second)).await);
+    assert_ne!(third["refresh_token"], second["refresh_token"]);
+    assert_eq!(calls(&pipeline, "refresh_token").await, json!({"ok": 2}));
+}

@@ -27,6 +27,7 @@ async fn wherever_a_worker_dies_the_device_gets_its_tokens() {
         let grace = expired(&pipeline, "grace").await;
         publish(&pipeline, &job("grace", "before", &grace)).await;
         exchange(&pipeline, &pickup("grace", &grace)).await;
+        pipeline.event("connection.on-device").await;
         unparked(&pipeline, "grace").await;
         let held = expired(&pipeline, "ada").await;
         assert_eq!(publish(&pipeline, &job("ada", "refreshed", &held)).await["tokens_refreshed"], true);

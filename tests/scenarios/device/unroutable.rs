@@ -2,7 +2,7 @@
 
 use lapin::types::FieldTable;
 use sealpost_tests::Pipeline;
-use sealpost_tests::pipeline::properties;
+use sealpost_tests::pipeline::{properties, text_of};
 use serde_json::json;
 
 use super::world::{calls, exchange, job, park, pickup, publish, request, tokens, unparked};
@@ -63,4 +63,20 @@ async fn a_device_that_uses_its_tokens_has_them_whatever_became_known_of_the_ans
     let answer = publish(&pipeline, &job("ada", "they arrived", &held)).await;
     assert_eq!((&answer["outcome"], &answer["tokens_refreshed"]), (&json!("published"), &json!(false)), "{answer}");
     assert!(park(&pipeline, "ada").await.is_none());
+}
+
+#[tokio::test]
+async fn they_wait_as_long_as_is_configured() {
+    let pipeline = Pipeline::start().await;
+    let config = text_of(&pipeline.config());
+    pipeline.write("sealpost.toml", &format!("{config}[device]\nparked_seconds = 3600\n"));
+    let _worker = pipeline.worker().await;
+    let request = request(&pipeline, "ada").await;
+    let bytes = serde_json::to_vec(&request).unwrap();
+    let nowhere = properties("exchange-request.v1", request["id"].as_str().unwrap()).with_reply_to("gone".into());
+    pipeline.send_raw("exchange-request.v1", &bytes, nowhere).await;
+    pipeline.event("connection.on-device").await;
+    let waits = park(&pipeline, "ada").await.expect("a park");
+    let left = waits.until.duration_since(waits.now).as_secs();
+    assert!((3000..=3600).contains(&left), "{left} seconds");
 }

@@ -132,9 +132,17 @@ async fn a_park_remembers_who_waits_for_it_since_the_last_handover(world: World)
     assert_eq!(next("refresh-2").await.from, [hash("refresh-1")]);
     let third = next("refresh-3").await;
     assert_eq!((third.exchange, third.from), (false, vec![hash("refresh-1"), hash("refresh-2")]));
-    assert!(world.store.end_park(&record.id, third.generation).await.unwrap());
+    assert!(world.store.end_park(&record.id, third.generation, None).await.unwrap());
     assert_eq!(next("refresh-4").await.from, [hash("refresh-3")], "the device has the third ones");
-    for number in 5..20 {
+    // an answer with older ones arrived, which becomes known now
+    next("refresh-5").await;
+    let sixth = next("refresh-6").await;
+    assert_eq!(sixth.from, [hash("refresh-3"), hash("refresh-4"), hash("refresh-5")]);
+    for (token, left) in [(hash("refresh-9"), 3), (hash("refresh-4"), 2), (hash("refresh-5"), 1)] {
+        assert!(!world.store.end_park(&record.id, third.generation, Some(&token)).await.unwrap());
+        assert_eq!(park(&world, &record).await.unwrap().from, sixth.from[3 - left..]);
+    }
+    for number in 7..20 {
         next(&format!("refresh-{number}")).await;
     }
     let last = park(&world, &record).await.unwrap().from;
@@ -146,10 +154,10 @@ async fn a_park_remembers_who_waits_for_it_since_the_last_handover(world: World)
 
 async fn the_end_of_a_park_is_of_its_own_token_set_and_moves_the_record(world: World) {
     let (record, parked) = first(&world).await;
-    assert!(!world.store.end_park(&record.id, ids::fresh()).await.unwrap());
+    assert!(!world.store.end_park(&record.id, ids::fresh(), None).await.unwrap());
     assert!(park(&world, &record).await.is_some());
-    assert!(world.store.end_park(&record.id, parked.generation).await.unwrap());
-    assert!(!world.store.end_park(&record.id, parked.generation).await.unwrap(), "once");
+    assert!(world.store.end_park(&record.id, parked.generation, None).await.unwrap());
+    assert!(!world.store.end_park(&record.id, parked.generation, None).await.unwrap(), "once");
     assert_eq!((park(&world, &record).await.is_none(), held(&world, &record).await), (true, (1, 0)));
     // who meant to end the connection for want of a pickup looks again
     let standing = Standing::needs_consent(time(9), Code::PickupExpired);
@@ -169,7 +177,7 @@ async fn a_park_moves_between_the_held_sets_when_it_is_sealed_anew(world: World)
     assert_eq!(now.key(), &world.new.name);
     assert!(now.open(&world.new.key).unwrap().tokens.refresh_token.is_some());
     // another one came meanwhile
-    world.store.end_park(&record.id, now.generation).await.unwrap();
+    world.store.end_park(&record.id, now.generation, None).await.unwrap();
     assert!(!world.store.reseal_park(&old, &new).await.unwrap());
     world.store.retire(&world.old.name).await.unwrap();
     let key = (&world.old.name, &world.old.key);

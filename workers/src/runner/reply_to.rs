@@ -51,7 +51,21 @@ pub(super) fn kind(address: Option<&str>) -> ReplyTo {
 mod tests {
     use sealpost_schemas::Code;
 
-    use super::ReplyPrefixes;
+    use super::{ReplyPrefixes, kind};
+    use crate::step::ReplyTo;
+
+    #[test]
+    fn only_of_a_queue_it_becomes_known_that_an_answer_arrived() {
+        for (address, expected) in [
+            (None, ReplyTo::Nobody),
+            (Some(""), ReplyTo::Nobody),
+            (Some("amq.rabbitmq.reply-to.g1h2.x"), ReplyTo::Direct),
+            (Some("answers"), ReplyTo::Queue),
+        ] {
+            assert_eq!(kind(address), expected);
+            assert_eq!(expected.is_confirmed(), expected == ReplyTo::Queue);
+        }
+    }
 
     fn refused(prefixes: &[&str], address: &str) -> bool {
         let prefixes = prefixes.iter().map(|&prefix| prefix.to_owned()).collect::<Vec<_>>();

@@ -1,10 +1,15 @@
--- Ends a park: the device has its tokens. The record's revision moves, so that nobody takes it for one that waits.
+-- Ends a park: the device has its tokens. One of a newer token set is owed to nobody any more who held older ones than these. The record's revision moves, so that nobody takes it for one that waits.
 -- KEYS: park, parks by their end, versions, record.
--- ARGV: the token set that the device has, the start of the names of held sets, the record's name.
+-- ARGV: the token set that the device has, the start of the names of held sets, the record's name, the hash of its refresh token
+-- (may be empty).
 -- Returns 1 when it was there, 0 when it is gone, or of another token set by now.
 local held_prefix, name = ARGV[2], ARGV[3]
-local parked = redis.call('HMGET', KEYS[1], 'generation', 'key_id', 'key_version')
-if parked[1] ~= ARGV[1] then return 0 end
+local parked = redis.call('HMGET', KEYS[1], 'generation', 'key_id', 'key_version', 'from')
+if parked[1] ~= ARGV[1] then
+  local at = parked[1] and ARGV[4] ~= '' and string.find(parked[4], ARGV[4], 1, true)
+  if at then redis.call('HSET', KEYS[1], 'from', string.sub(parked[4], at)) end
+  return 0
+end
 local version = (parked[2] or '') .. ':' .. (parked[3] or '')
 redis.call('EXISTS', held_prefix .. version)
 

@@ -31,6 +31,8 @@ pub struct Handed {
 pub struct HandedOver {
     record: RecordId,
     generation: Uuid,
+    /// The keyed hash of its refresh token, if it has one.
+    token: Option<[u8; 32]>,
 }
 
 /// What a pickup is answered.
@@ -137,9 +139,11 @@ impl TokenKeeper {
 
     async fn handed(&self, record: &Record, connection: &Connection, park: &Park) -> Result<Handed, Failure> {
         let content = self.open(record, Some(connection), self.calls.clock.now()).await?;
+        let tokens = self.parked(park).await?.tokens;
+        let token = tokens.refresh_token.as_ref().map(|token| self.store.hash_of(token));
         Ok(Handed {
-            which: HandedOver { record: record.id, generation: park.generation },
-            tokens: self.parked(park).await?.tokens,
+            which: HandedOver { record: record.id, generation: park.generation, token },
+            tokens,
             metadata: record.metadata.clone(),
             subject: content.subject,
             reply_key: content.device.reply_key,
@@ -151,7 +155,7 @@ impl TokenKeeper {
     /// # Errors
     /// If Redis does not answer: they are to be told again, lest they count as lost one day.
     pub async fn handed_over(&self, which: &HandedOver) -> Result<(), Failure> {
-        self.store.end_park(&which.record, which.generation).await?;
+        self.store.end_park(&which.record, which.generation, which.token.as_ref()).await?;
         Ok(())
     }
 

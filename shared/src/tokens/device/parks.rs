@@ -107,14 +107,14 @@ impl TokenKeeper {
         let (record, park) = (self.store.load(id).await?, self.store.load_park(id).await?);
         let Some(park) = park.filter(|park| park.until + GRACE <= park.now) else { return Ok(Vec::new()) };
         let Some(record) = record.filter(|record| record.metadata.generation == park.generation) else {
-            self.store.end_park(id, park.generation).await?;
+            self.store.end_park(id, park.generation, None).await?;
             return Ok(Vec::new());
         };
         let content = match self.open(&record, None, self.calls.clock.now()).await {
             Ok(content) => content,
             // it stands as quarantined, which says more
             Err(failure) if failure.verdict == Verdict::Reject => {
-                self.store.end_park(id, park.generation).await?;
+                self.store.end_park(id, park.generation, None).await?;
                 return Ok(failure.events);
             }
             Err(failure) => return Err(failure),

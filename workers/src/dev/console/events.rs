@@ -29,7 +29,7 @@ pub(super) async fn listen(mut events: Events, board: Board) {
 fn hear(view: &mut View, heard: &Heard) -> Result<(), String> {
     let topic = heard.topic.as_str();
     match topic {
-        "connection.stored" | "connection.failed" => exchanged(view, topic, &read(heard)?),
+        "connection.stored" | "connection.on-device" | "connection.failed" => exchanged(view, topic, &read(heard)?),
         "connection.refreshed" => refreshed(view, topic, &read(heard)?),
         "connection.needs-consent" => {
             let ConnectionNeedsConsent { connection, code, .. } = read(heard)?;
