@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sealpost_schemas::{Connection, Name, Owner, ProviderId};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
@@ -17,6 +18,7 @@ use super::link::{Link, Script};
 use super::locate::{Locator, RecordId, Tag, Tags};
 use super::meta::Mismatch;
 use super::record::{Draft, Metadata, Record, Revision, Standing};
+use super::tombstone::Replaced;
 use super::trouble::Trouble;
 use crate::ids;
 use crate::keys::IndexKey;
@@ -50,6 +52,15 @@ pub enum Expected {
     /// The record, with the token set of this generation, whatever else moved: a refreshed token asks only that its
     /// parent is still stored.
     Generation(Uuid),
+}
+
+/// What a write looks at and does beside its record.
+#[derive(Default)]
+struct Also<'a> {
+    /// The owner's epoch that it belongs to; `None`: any.
+    epoch: Option<u64>,
+    /// What it takes the place of, and when that wants its first look.
+    replaces: Option<(&'a Replaced, Timestamp)>,
 }
 
 /// How a conditional write ended.
@@ -144,7 +155,9 @@ impl Store {
     pub async fn save(&self, draft: &Draft, expected: Expected) -> Result<Saved, StoreError> {
         let (doing, epoch) = (format!("save record {}", draft.id), draft.epoch);
         let (tags, key) = (&draft.tags, &draft.sealed.key);
-        self.write_in(epoch, doing, (&draft.id, tags, key), expected, fields::of_draft(draft)).await
+        let replaces = draft.replaces.as_deref().map(|replaced| (replaced, draft.metadata.refreshed_at));
+        let also = Also { epoch, replaces };
+        self.write_in(also, doing, (&draft.id, tags, key), expected, fields::of_draft(draft)).await
     }
 
     /// Writes a standing in which nothing is due any more, if the record is unmoved.
@@ -163,18 +176,18 @@ impl Store {
         expected: Expected,
         fields: Fields,
     ) -> Result<Saved, StoreError> {
-        self.write_in(None, doing, (id, tags, key), expected, fields).await
+        self.write_in(Also::default(), doing, (id, tags, key), expected, fields).await
     }
 
     async fn write_in(
         &self,
-        epoch: Option<u64>,
+        Also { epoch, replaces }: Also<'_>,
         doing: String,
         (id, tags, key): (&RecordId, &Tags, &KeyRef),
         expected: Expected,
         fields: Fields,
     ) -> Result<Saved, StoreError> {
-        let keys = [
+        let mut keys = vec![
             layout::record(id),
             layout::owner(id.shard, &tags.owner),
             layout::versions(id.shard),
@@ -184,7 +197,9 @@ impl Store {
             layout::tokens(id.shard),
             layout::retired(id.shard),
             layout::epoch(id.shard, &tags.tenant),
+            layout::tenant(id.shard, &tags.tenant),
         ];
+        keys.extend(replaces.iter().flat_map(|(replaced, _)| replaced.tombstone.keys()));
         // a write that leaves the ciphertext alone leaves its version alone too
         let seals = fields.iter().any(|(name, _)| *name == "sealed");
         let (condition, wanted) = match expected {
@@ -203,6 +218,9 @@ impl Store {
             epoch.map(|epoch| epoch.to_string()).unwrap_or_default().into(),
             if seals { layout::version(key).into() } else { Vec::new() },
         ];
+        let buries = replaces.map(|(replaced, now)| replaced.args(now)).unwrap_or_default();
+        args.push(buries.len().to_string().into());
+        args.extend(buries);
         args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
 
         let Inner { link, write, .. } = &*self.inner;

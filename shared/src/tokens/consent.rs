@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sealpost_schemas::{Code, Connection, Owner};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{TokenKeeper, superseded};
@@ -13,7 +13,9 @@ use crate::failure::Failure;
 use crate::ids;
 use crate::keys::KeyError;
 use crate::oauth::{Account, TokenAnswer};
-use crate::records::{Content, Custody, Expected, Metadata, Record, Saved, Standing, State, Subject, TokenSet};
+use crate::records::{
+    Content, Custody, Expected, Metadata, Record, Replaced, Saved, Standing, State, Subject, TokenSet,
+};
 use crate::seal::{Key, KeyRef};
 
 /// How often a save looks again when the record moved under it.
@@ -28,8 +30,8 @@ pub struct Prepared {
     /// The newest key then: one that goes away later must not cost what was consented to.
     key: (KeyRef, Arc<Key>),
     current: Option<Record>,
-    /// The account that the stored connection is of, where it is known.
-    subject: Option<Subject>,
+    /// What is in it, where that is known.
+    inside: Option<Box<Content>>,
     /// The owner's epoch in which the consent was sent; `None`: any.
     epoch: Option<u64>,
 }
@@ -48,6 +50,9 @@ pub struct Consented<'a> {
     pub spent: Option<&'a SecretString>,
     /// Whether they may be another account's than the stored ones.
     pub replace_subject: bool,
+    /// Whether the tokens whose place they take are to be revoked: that must not end the new ones. Those of a consent from before
+    /// a revocation are in any case.
+    pub ends_replaced: bool,
     /// When they came.
     pub now: Timestamp,
 }
@@ -56,7 +61,7 @@ impl<'a> Consented<'a> {
     /// Of an account that nobody told, which replaces none.
     #[must_use]
     pub fn new(request: Uuid, tokens: &'a TokenAnswer, scopes: &'a [String], now: Timestamp) -> Self {
-        Self { request, tokens, scopes, account: None, spent: None, replace_subject: false, now }
+        Self { request, tokens, scopes, account: None, spent: None, replace_subject: false, ends_replaced: false, now }
     }
 }
 
@@ -71,7 +76,8 @@ impl Prepared {
     #[must_use]
     pub fn stored_by(&self, request: Uuid) -> Option<(&Metadata, Option<&Subject>)> {
         let metadata = &self.current.as_ref()?.metadata;
-        (metadata.request == Some(request)).then_some((metadata, self.subject.as_ref()))
+        let subject = self.inside.as_ref().and_then(|content| content.subject.as_ref());
+        (metadata.request == Some(request)).then_some((metadata, subject))
     }
 }
 
@@ -81,9 +87,9 @@ impl TokenKeeper {
         let key = self.keys.newest_of(&connection.tenant).await?;
         let id = self.store.locate(connection);
         let current = self.store.load(&id).await?;
-        let subject = self.subject_of(current.as_ref()).await?;
+        let inside = self.inside_of(current.as_ref()).await?;
         self.store.writable(&id).await?;
-        Ok(Prepared { connection: connection.clone(), key, current, subject, epoch: None })
+        Ok(Prepared { connection: connection.clone(), key, current, inside, epoch: None })
     }
 
     /// Seals and saves what the consent of a request brought, and returns whose it is, where that is known. The newest
@@ -98,12 +104,15 @@ impl TokenKeeper {
         let mut metadata = metadata(prepared, consented);
         metadata.superseded = self.superseded_by(prepared.current.as_ref(), consented);
         let mut revision = prepared.current.as_ref().map(|record| record.revision);
-        let mut known = prepared.subject.clone();
+        let mut known = prepared.inside.as_ref().and_then(|content| content.subject.clone());
+        let mut replaced = prepared.current.clone().zip(prepared.inside.clone());
         for _ in 0..SAVES {
             let content = content(prepared, consented, known.as_ref())?;
             let newest = self.keys.newest_of(&prepared.connection.tenant).await;
             let (name, key) = newest.unwrap_or_else(|_| prepared.key.clone());
             let draft = self.store.draft(&content, metadata.clone(), &name, &key)?.in_epoch(prepared.epoch);
+            let buried = self.replaced(replaced.as_ref(), consented, (&name, &key))?;
+            let draft = draft.in_place_of(buried);
             let expected = revision.map_or(Expected::Absent, Expected::Revision);
             if let Saved::Written(_) = self.noticed(&name, self.store.save(&draft, expected).await)? {
                 return Ok(content.subject);
@@ -123,11 +132,40 @@ impl TokenKeeper {
             metadata.superseded = self.superseded_by(current.as_ref(), consented);
             // what this very consent saved, in an attempt whose answer was lost, is not what it found
             if current.as_ref().is_none_or(|record| record.metadata.request != Some(consented.request)) {
-                known = self.subject_of(current.as_ref()).await?;
+                let inside = self.inside_of(current.as_ref()).await?;
+                known = inside.as_ref().and_then(|content| content.subject.clone());
+                replaced = current.zip(inside);
+            } else {
+                replaced = None;
             }
         }
         let id = self.store.locate(&prepared.connection);
         Err(Failure::defer(PAUSE, Code::Conflict, format!("saving record {id}: it moved under every attempt")))
+    }
+
+    /// The tombstone of what this consent takes the place of; `None`: nothing is there, or it is the same grant, which must not
+    /// end.
+    fn replaced(
+        &self,
+        replaced: Option<&(Record, Box<Content>)>,
+        consented: &Consented<'_>,
+        key: (&KeyRef, &Key),
+    ) -> Result<Option<Replaced>, Failure> {
+        let Some((record, content)) = replaced else { return Ok(None) };
+        let TokenSet { access_token, refresh_token, .. } = &content.tokens;
+        let mut has = refresh_token.iter().map(|token| self.store.hash_of(token)).collect::<Vec<_>>();
+        has.extend(&record.metadata.superseded);
+        let mut brings =
+            consented.tokens.refresh_token.iter().chain(consented.spent).map(|token| self.store.hash_of(token));
+        // some give the same token with every consent, and one that was brought in is of the grant that it was spent for
+        let is_same_grant = brings.any(|hash| has.contains(&hash))
+            || access_token.as_ref().is_some_and(|token| is_same(token, &consented.tokens.access_token));
+        if is_same_grant || (access_token.is_none() && refresh_token.is_none()) {
+            return Ok(None);
+        }
+        let tombstone = self.store.tombstone(content, record.metadata.generation, key)?;
+        let tombstone = tombstone.expiring(record.metadata.access_expires_at);
+        Ok(Some(Replaced { tombstone, always: consented.ends_replaced }))
     }
 
     /// Whether a record holds what this consent brought, or what a refresh made of it: it was saved in an attempt whose
@@ -149,6 +187,11 @@ impl TokenKeeper {
 
     /// The account that a record is of. One that will never open has none that is known, so that consent heals it.
     pub(super) async fn subject_of(&self, record: Option<&Record>) -> Result<Option<Subject>, Failure> {
+        Ok(self.inside_of(record).await?.and_then(|content| content.subject))
+    }
+
+    /// What is in a record, unless it will never open.
+    async fn inside_of(&self, record: Option<&Record>) -> Result<Option<Box<Content>>, Failure> {
         let Some(record) = record.filter(|record| record.metadata.standing.state != State::Quarantined) else {
             return Ok(None);
         };
@@ -158,9 +201,13 @@ impl TokenKeeper {
         };
         match record.open(&key) {
             Err(error) if error.code() == Code::Quarantined => Ok(None),
-            content => Ok(content?.subject),
+            content => Ok(Some(Box::new(content?))),
         }
     }
+}
+
+fn is_same(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret() == other.expose_secret()
 }
 
 /// What is sealed, if it may take the place of what is known to be there.

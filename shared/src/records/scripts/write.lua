@@ -1,17 +1,24 @@
 -- Writes fields of one record, if its condition holds, and moves the record between the shard's indexes.
 -- KEYS: record, owner's index, versions, held set of the record's key version from now on, due, owner's epoch, the
--- hashes of refresh tokens, the retired versions, the tenant's epoch.
+-- hashes of refresh tokens, the retired versions, the tenant's epoch, the tenant's index; where the record takes another
+-- consent's place, the tombstone of what it replaces, the held set of its key version, tombstones by their next look, the
+-- record's tombstones, the owner's, the tenant's.
 -- ARGV: condition (absent, revision, generation), what it wants, random id of this write, revision of a new record, the start of
 -- the names of held sets, the record's name there, the record's name elsewhere, the owner's epoch that it
--- belongs to (empty: any), the key version of the new ciphertext (empty: there is none), then fields and values in turn.
+-- belongs to (empty: any), the key version of the new ciphertext (empty: there is none), how many arguments are about a
+-- tombstone, these (1 where it is laid in any case, 0: where a revocation began since the replaced consent; its key version, its
+-- name in held sets, its name elsewhere, its generation, the time of its next look in ms, its fields and values), then fields
+-- and values of the record in turn.
 -- Returns {1, revision} when it is written, {0} when the condition does not hold; an error when the version is retired.
 local record, owner, versions, held, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local condition, wanted, write, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local held_prefix, member, name = ARGV[5], ARGV[6], ARGV[7]
 local in_epoch, tokens = ARGV[8], KEYS[7]
-local FIELDS = 10
+local BURIED, buries = 11, tonumber(ARGV[10])
+local FIELDS = BURIED + buries
 
-local stored = redis.call('HMGET', record, 'revision', 'write', 'key_id', 'key_version', 'generation', 'token', 'superseded')
+local stored = redis.call('HMGET', record, 'revision', 'write', 'key_id', 'key_version', 'generation', 'token', 'superseded',
+  'epoch')
 local revision = stored[1]
 if stored[2] == write then return {1, tonumber(revision)} end -- sent again: it was done
 
@@ -43,6 +50,17 @@ local before = stored[3] and stored[4] and stored[3] .. ':' .. stored[4]
 -- it have moved to another node. (The others it checks itself.)
 if before then redis.call('EXISTS', held_prefix .. before) end
 
+local function is_older() return (tonumber(stored[8]) or 0) < (tonumber(in_epoch) or epoch()) end
+if buries > 0 and (ARGV[BURIED] == '1' or is_older()) then
+  redis.call('HSET', KEYS[11], unpack(ARGV, BURIED + 6, FIELDS - 1))
+  redis.call('SADD', KEYS[12], ARGV[BURIED + 2])
+  redis.call('SADD', versions, ARGV[BURIED + 1])
+  redis.call('ZADD', KEYS[13], ARGV[BURIED + 5], ARGV[BURIED + 3])
+  redis.call('SADD', KEYS[14], ARGV[BURIED + 4])
+  redis.call('ZADD', KEYS[15], 0, ARGV[BURIED + 3])
+  redis.call('ZADD', KEYS[16], 0, ARGV[BURIED + 3])
+end
+
 redis.call('HSET', record, 'write', write, unpack(ARGV, FIELDS))
 if revision then
   revision = redis.call('HINCRBY', record, 'revision', 1)
@@ -50,11 +68,10 @@ else
   revision = tonumber(first)
   redis.call('HSET', record, 'revision', first)
 end
--- A revocation ends what was consented to before it began. A refresh is of the same consent.
-if in_epoch ~= '' then
-  redis.call('HSET', record, 'epoch', in_epoch)
-elseif condition == 'absent' then
-  redis.call('HSET', record, 'epoch', epoch())
+-- A revocation ends what was consented to before it began, and each scope of it counts for itself. A refresh is of the same
+-- consent.
+if in_epoch ~= '' or condition == 'absent' then
+  redis.call('HSET', record, 'epoch', epoch(), 'tenant_epoch', tonumber(redis.call('GET', KEYS[9])) or 0)
 end
 
 local now = redis.call('HMGET', record, 'key_id', 'key_version', 'next_due', 'token', 'superseded')
@@ -66,6 +83,7 @@ end
 redis.call('SADD', held, member)
 redis.call('SADD', versions, after)
 redis.call('SADD', owner, name)
+redis.call('ZADD', KEYS[10], 0, name)
 if now[4] then
   local holds = hashes(now[4], now[5] or '')
   for hash in pairs(known) do
