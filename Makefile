@@ -1,7 +1,7 @@
 # What one does with a clone. Everything else is plain cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test soak fuzz bench lint deny generated
+.PHONY: help demo tour test soak fuzz bench contract lint deny generated
 
 # Advisories need a database from the network.
 DENY := check --hide-inclusion-graph bans licenses sources
@@ -47,6 +47,9 @@ fuzz: ## every decoder of outside bytes under spoilt input, a minute each (FUZZ=
 bench: ## the publish path and the re-sealing walk beside bare pipelines; writes bench.json (minutes)
 	@scripts/prerequisites.sh cc
 	cargo bench -p sealpost-tests --bench bench
+
+contract: ## the messages as a page to read, .sealpost/contract/index.html (needs Node with npm)
+	@scripts/contract.sh
 
 lint: ## formatting, clippy, and what cargo-deny says if it is installed
 	@scripts/with-component.sh rustfmt cargo fmt --all --check

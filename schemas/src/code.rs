@@ -48,6 +48,7 @@ codes! {
     ProviderAnswerUnreadable = "provider-answer-unreadable": "The provider's answer was not what its catalogue entry says.",
     RateLimited = "rate-limited": "The provider asked for fewer requests.",
     OutcomeUnknown = "outcome-unknown": "The request may have been carried out; nothing proves it either way.",
+    NotPublished = "not-published": "An operator looked at the provider, and the request was not carried out there.",
     KeyMissing = "key-missing": "The key that sealed the record is not in the key source.",
     KeyDisabled = "key-disabled": "The key that sealed the record is disabled in the key source.",
     KeyRetired = "key-retired": "The key version was retired while something was sealed under it; the newest is used at the next attempt.",

@@ -3,6 +3,7 @@
 //! Owns the types, their JSON and MessagePack forms, and what is generated from them. Refuses to know how a
 //! message travels (the broker) or what is done with it (the steps).
 
+pub mod asyncapi;
 mod code;
 pub mod codec;
 mod connection;

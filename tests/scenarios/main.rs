@@ -1,6 +1,7 @@
 //! Scenarios on real servers.
 #![cfg(test)] // always true here; it tells clippy that helpers of tests are tests
 
+mod asyncapi;
 mod authority;
 mod azure;
 mod azure_keys;

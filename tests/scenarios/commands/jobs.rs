@@ -1,8 +1,8 @@
 //! `sealpost jobs show`.
 
-use sealpost_tests::Pipeline;
 use sealpost_tests::command::{Said, run};
-use sealpost_tests::pipeline::{exchange_request, publish_job};
+use sealpost_tests::pipeline::{SOON, exchange_request, publish_job};
+use sealpost_tests::{Pipeline, until};
 use serde_json::{Value, json};
 
 use crate::ledger::world::{Entry, pipeline};
@@ -95,4 +95,78 @@ async fn a_result_that_does_not_open_is_told_as_that() {
     let said = show(&pipeline, &job, &[]).await;
     assert!(said.good && said.row(&["state", "done"]).is_some(), "{}{}", said.stdout, said.stderr);
     assert!(said.stdout.contains("disabled in the key source"), "{}", said.stdout);
+}
+
+/// A job that was sent, and whose answer was lost; nobody is at it.
+async fn lost(pipeline: &Pipeline) -> Value {
+    pipeline.connect("ada").await;
+    pipeline.sandbox.fault(json!({"path": "/api/posts", "method": "POST", "kind": "drop", "when": "after"})).await;
+    let job = publish_job("acme", "ada", "lost");
+    assert_eq!(pipeline.ask("publish-job.v1", &job).await["outcome"], "unknown");
+    until("nobody is at it", SOON, async || {
+        show(pipeline, &job, &["--json"]).await.json()["ledger"][0]["claimed_for"].is_null()
+    })
+    .await;
+    job
+}
+
+async fn resolve(pipeline: &Pipeline, job: &Value, found: &[&str]) -> Said {
+    let whose = ["--tenant", "acme", "--user", "ada", "--provider", "practice"];
+    run(pipeline, &[&["jobs", "resolve", job["id"].as_str().unwrap()], &whose[..], found].concat()).await
+}
+
+#[tokio::test]
+async fn an_operators_word_on_an_unknown_outcome_is_told_and_answered_from_then_on() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let _worker = pipeline.worker().await;
+    let job = lost(&pipeline).await;
+    let found = ["published", "--remote-id", "991", "--remote-url", "https://practice.example/991"];
+    for time in ["first", "again"] {
+        let said = resolve(&pipeline, &job, &found).await;
+        assert!(said.good && said.row(&["post", "991"]).is_some(), "{time}: {}{}", said.stdout, said.stderr);
+        let event = pipeline.event("publish.published").await.json();
+        assert_eq!((&event["job"], &event["remote"]["id"]), (&job["id"], &json!("991")), "{time}: {event}");
+        assert_eq!(event["connection"]["label"], "default", "{time}: {event}");
+    }
+    let answer = pipeline.ask("publish-job.v1", &job).await;
+    assert_eq!((&answer["outcome"], &answer["remote"]["id"]), (&json!("published"), &json!("991")), "{answer}");
+    assert_eq!(pipeline.sandbox.posts().await.len(), 1, "nobody published it again");
+    let said = show(&pipeline, &job, &[]).await;
+    assert!(said.row(&["state", "told: an operator said how it ended"]).is_some(), "{}", said.stdout);
+    let other = resolve(&pipeline, &job, &["failed"]).await;
+    assert!(!other.good && other.stderr.contains("nothing was changed"), "{}{}", other.stdout, other.stderr);
+    assert_eq!(pipeline.ask("publish-job.v1", &job).await["outcome"], "published");
+}
+
+#[tokio::test]
+async fn a_job_that_was_not_there_when_an_operator_looked_has_failed() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let _worker = pipeline.worker().await;
+    let job = lost(&pipeline).await;
+    let said = resolve(&pipeline, &job, &["failed", "--json"]).await;
+    assert!(said.good, "{}", said.stderr);
+    assert_eq!(said.json()["failure"]["code"], "not-published");
+    assert_eq!(pipeline.event("publish.failed").await.json()["failure"]["code"], "not-published");
+    let answer = pipeline.ask("publish-job.v1", &job).await;
+    assert_eq!((&answer["outcome"], &answer["failure"]["retryable"]), (&json!("failed"), &json!(false)), "{answer}");
+    assert_eq!(pipeline.sandbox.posts().await.len(), 1, "nobody published it again");
+}
+
+#[tokio::test]
+async fn what_is_known_or_not_there_is_not_resolved() {
+    let pipeline = pipeline(Entry::Plain, None).await;
+    let _worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    let mut job = publish_job("acme", "ada", "hello");
+    assert_eq!(pipeline.ask("publish-job.v1", &job).await["outcome"], "published");
+    let published = pipeline.event("publish.published").await.json();
+    let said = resolve(&pipeline, &job, &["failed"]).await;
+    assert!(!said.good && said.stderr.contains("nothing was changed"), "{}{}", said.stdout, said.stderr);
+    assert_eq!(pipeline.ask("publish-job.v1", &job).await["remote"]["id"], published["remote"]["id"]);
+    job["id"] = publish_job("acme", "ada", "another")["id"].clone();
+    let said = resolve(&pipeline, &job, &["published"]).await;
+    assert!(!said.good && said.stderr.contains("nothing was changed"), "{}{}", said.stdout, said.stderr);
+    let said = resolve(&pipeline, &job, &["failed", "--remote-id", "991"]).await;
+    assert!(!said.good && said.stderr.contains("belong to a post that is there"), "{}{}", said.stdout, said.stderr);
+    assert!(pipeline.events("publish.failed").await.is_empty());
 }

@@ -22,8 +22,12 @@ async fn a_worker_says_what_keeps_it_from_working_and_is_ready_again_after() {
     rig.redis.kill9().await;
     let mut pipeline = Pipeline::of(rig, Sandbox::start().await, Setup { amqp_url, ..Setup::default() }).await;
     let worker = pipeline.waiting_worker().await;
-    let reason = readiness(&worker, 503).await;
-    assert!(reason.contains("Redis") || reason.contains("connecting to the broker"), "{reason}");
+    // at first it has not looked at its keys yet
+    until("it says what it waits for", SOON, async || {
+        let reason = readiness(&worker, 503).await;
+        reason.contains("Redis") || reason.contains("connecting to the broker")
+    })
+    .await;
     pipeline.rig.redis.restart().await.unwrap();
     assert_eq!(readiness(&worker, 200).await, "ready\n");
 
