@@ -127,7 +127,8 @@ impl TokenKeeper {
         let mut replaced = prepared.current.clone().zip(prepared.inside.clone());
         let mut from_device = is_on_device(prepared.current.as_ref());
         for _ in 0..SAVES {
-            let mut content = content(prepared, consented, inside.as_ref().and_then(|content| content.subject.as_ref()))?;
+            let mut content =
+                content(prepared, consented, inside.as_ref().and_then(|content| content.subject.as_ref()))?;
             let newest = self.keys.newest_of(&prepared.connection.tenant).await;
             let (name, key) = newest.unwrap_or_else(|_| prepared.key.clone());
             let draft = match &consented.on_device {
