@@ -67,7 +67,7 @@ pub struct Receipt {
     pub record: String,
     /// What became of its tokens at the provider.
     pub provider: RevokedAtProvider,
-    /// Whether no token of it is held here any more in any form.
+    /// Whether no token of the consents that the request is about is held here any more in any form.
     pub deleted: bool,
 }
 

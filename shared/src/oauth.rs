@@ -23,5 +23,5 @@ pub use id_token::{Account, IdTokenError, IdTokens, JwksError};
 pub use on_behalf_of::on_behalf_of;
 pub use provider::{AccountId, ClientAuth, DeadToken, OAuthProvider, RevocationTokens, Revokes, TokenRequest};
 pub use refresh::{RefreshError, refresh};
-pub use revoke::{RevokeError, TokenKind, revoke};
+pub use revoke::{RevokeError, Revoked, TokenKind, revoke};
 pub use token_call::{CodeGrant, TokenAnswer, TokenError, exchange_code};

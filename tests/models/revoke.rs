@@ -1,7 +1,8 @@
 //! Revocation with its tombstone: one connection, at which workers refresh, exchange a code, revoke, and sweep.
 //!
 //! The record of a revoked connection is not deleted but buried: its token moves into a tombstone, and leaves it only when
-//! the provider answered that it is revoked. The provider may get to a refresh, an exchange or a revocation late. Left out,
+//! the provider answered that it is revoked. The provider may get to a refresh, an exchange or a revocation late. The revocation
+//! is the owner's own or its whole tenant's, and each kind had one before, after which the connection was made anew. Left out,
 //! since `refresh` and `ledger` explore them: re-seals, the marker's word on a lost answer, claims of deliveries.
 //!
 //! What the protocol does not promise is excused by name ([`World::excused`]): a worker that stood still, or a request
@@ -33,6 +34,7 @@ enum Rule {
     LookAtTheClockBeforeSending,
     RevocationMovesTheEpoch,
     OneEpochARevocation,
+    CompareWithTheCounterThatMoved,
     SaveInItsEpochOnly,
     SaveOnItsParentOnly,
     CodeIsSentOnce,
@@ -56,6 +58,15 @@ enum Provider {
     EndsTheGrant,
 }
 
+/// Whose revocation it is: what counts it, and what it is compared with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Scope {
+    /// Counted by the owner's counter, compared with that and its tenant's together.
+    Owner,
+    /// Counted by the tenant's counter, compared with that alone.
+    Tenant,
+}
+
 /// How often each kind of fault may strike.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 struct Faults {
@@ -70,6 +81,7 @@ struct Faults {
 struct Protocol {
     workers: usize,
     provider: Provider,
+    scope: Scope,
     faults: Faults,
     left_out: Option<Rule>,
 }
@@ -113,19 +125,29 @@ fn weathers() -> [(&'static str, usize, Faults); 5] {
     ]
 }
 
-const PROVIDERS: [Provider; 2] = [Provider::EndsTheToken, Provider::EndsTheGrant];
+/// Each with each. What differs by scope is in no weather alone.
+const WORLDS: [(Provider, Scope); 4] = [
+    (Provider::EndsTheToken, Scope::Owner),
+    (Provider::EndsTheGrant, Scope::Owner),
+    (Provider::EndsTheToken, Scope::Tenant),
+    (Provider::EndsTheGrant, Scope::Tenant),
+];
 
 #[test]
 fn no_order_of_steps_and_faults_leaves_a_revoked_token_behind() {
     let (mut all, mut seen) = (0, BTreeSet::new());
-    for provider in PROVIDERS {
+    for (provider, scope) in WORLDS {
         for (weather, workers, faults) in weathers() {
-            let checker =
-                Protocol { workers, provider, faults, left_out: None }.checker().threads(2).spawn_bfs().join();
-            println!("{provider:?}, {weather}: {} states", checker.unique_state_count());
+            let model = Protocol { workers, provider, scope, faults, left_out: None };
+            let checker = model.checker().threads(2).spawn_bfs().join();
+            println!("{provider:?}, {scope:?}, {weather}: {} states", checker.unique_state_count());
             all += checker.unique_state_count();
             for (name, path) in checker.discoveries() {
-                assert!(!MUST_HOLD.contains(&name), "{provider:?}, {weather}: {name}: {:?}", path.into_actions());
+                assert!(
+                    !MUST_HOLD.contains(&name),
+                    "{provider:?}, {scope:?}, {weather}: {name}: {:?}",
+                    path.into_actions()
+                );
                 seen.insert(name);
             }
         }
@@ -138,11 +160,11 @@ fn no_order_of_steps_and_faults_leaves_a_revoked_token_behind() {
 fn breaks(rule: Rule, property: &'static str) -> Option<String> {
     let enough = HasDiscoveries::AnyOf([property].into());
     weathers().into_iter().find_map(|(weather, workers, faults)| {
-        PROVIDERS.into_iter().find_map(|provider| {
-            let model = Protocol { workers, provider, faults, left_out: Some(rule) };
+        WORLDS.into_iter().find_map(|(provider, scope)| {
+            let model = Protocol { workers, provider, scope, faults, left_out: Some(rule) };
             let checker = model.checker().finish_when(enough.clone()).threads(2).spawn_bfs().join();
             let path = checker.discovery(property)?;
-            Some(format!("{provider:?}, {weather}: {:?}", path.into_actions()))
+            Some(format!("{provider:?}, {scope:?}, {weather}: {:?}", path.into_actions()))
         })
     })
 }
@@ -157,6 +179,7 @@ fn every_rule_of_revocation_is_needed() {
         (Rule::LookAtTheClockBeforeSending, NEWER),
         (Rule::RevocationMovesTheEpoch, RESURRECTED),
         (Rule::OneEpochARevocation, NEWER),
+        (Rule::CompareWithTheCounterThatMoved, UNACCOUNTED),
         (Rule::SaveInItsEpochOnly, RESURRECTED),
         (Rule::SaveOnItsParentOnly, RESURRECTED),
         (Rule::CodeIsSentOnce, TWICE),

@@ -1,11 +1,16 @@
 //! `connection-queries`: whether a user is connected.
 
+use jiff::SignedDuration;
+use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::ids;
+use sealpost_shared::oauth::TokenAnswer;
 use sealpost_shared::records::Standing;
 use sealpost_tests::command::run;
 use sealpost_tests::pipeline::connection;
 use sealpost_tests::{Pipeline, Setup};
 use serde_json::{Value, json};
+
+use crate::revoke::world::{stored, tokens};
 
 fn query(user: &str, provider: &str) -> Value {
     json!({"id": ids::fresh(), "owner": {"tenant": "acme", "user": user}, "provider": provider})
@@ -76,6 +81,38 @@ async fn who_is_not_connected_is_told_so_and_neither_name_is_taken_for_another()
     let answer = pipeline.ask("connection-query.v1", &bad).await;
     assert_eq!(answer["failure"]["code"], "malformed-message", "{answer}");
     pipeline.dead_letter().await;
+}
+
+#[tokio::test]
+async fn who_has_no_refresh_token_is_connected_until_the_access_token_expires() {
+    let pipeline = small().await;
+    let _worker = pipeline.worker_with(&["query"], &[]).await;
+    let now = SystemClock.now();
+    for (user, refreshes, expires_at, connected) in [
+        ("ada", false, Some(now + SignedDuration::from_hours(1)), true),
+        ("bob", false, None, true),
+        ("eve", false, Some(now), false),
+        ("grace", true, Some(now), true),
+    ] {
+        let minted = pipeline.sandbox.mint_tokens(user).await;
+        let mut tokens = TokenAnswer { expires_at, ..tokens(&minted) };
+        tokens.refresh_token = tokens.refresh_token.filter(|_| refreshes);
+        stored(&pipeline, (user, "default"), &tokens).await;
+        let answer = pipeline.ask("connection-query.v1", &query(user, "practice")).await;
+        assert_eq!(
+            (&answer["standing"], &answer["connected"]),
+            (&json!("active"), &json!(connected)),
+            "{user}: {answer}"
+        );
+    }
+    // a record of format 1 does not say whether it has one
+    let id = pipeline.store().await.locate(&connection("acme", "eve"));
+    let client = redis::Client::open(pipeline.rig.redis_url()).unwrap();
+    let mut redis = client.get_multiplexed_async_connection().await.unwrap();
+    let key = format!("{{sp:{:03}}}:record:{}", id.shard, id.key);
+    let _: () = redis::AsyncCommands::hset(&mut redis, &key, "format", "1").await.unwrap();
+    let answer = pipeline.ask("connection-query.v1", &query("eve", "practice")).await;
+    assert_eq!(answer["connected"], true, "{answer}");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! `revocation-requests`: connections that end, and the receipt. One connection and an owner's are ended here; a tenant's
 //! fan out into `revocation-shards`, one message a shard.
 
+mod position;
 mod receipts;
 mod shard;
 mod sweep;
@@ -106,7 +107,7 @@ impl Revoke {
         let store = self.keeper.store();
         let mut ids = store.owned(owner).await?;
         let stored = store.stored(&ids).await?;
-        // one of a later consent is not looked at; of one that is damaged that is not known
+        // one of a later consent is not looked at
         ids.retain(|id| stored.iter().all(|known| known.id != *id || revocation.is_about(known)));
         let buried = store.tombstones_owned(owner).await?;
         ids.extend(buried.into_iter().filter(|id| !ids.contains(id)).collect::<BTreeSet<_>>());
@@ -127,6 +128,9 @@ impl Revoke {
             tenant: tenant.clone(),
             shard,
             part: 0,
+            tried: 0,
+            left: 0,
+            cursor: None,
         };
         (0..self.keeper.store().shards()).map(shard).collect()
     }

@@ -23,6 +23,15 @@ pub struct RevocationShard {
     /// How many messages of this shard were there before.
     #[serde(default)]
     pub part: u32,
+    /// How often what is left was tried before.
+    #[serde(default)]
+    pub tried: u32,
+    /// How many connections this walk left behind so far, since they could not be ended.
+    #[serde(default)]
+    pub left: u64,
+    /// Where a walk that ran out of its budget goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 impl Message for RevocationShard {

@@ -147,7 +147,7 @@ pub enum RevocationTokens {
     Both,
     /// The refresh token only.
     Refresh,
-    /// The access token only.
+    /// The access token only. Where none is kept that is still good, one is had with the refresh token first.
     Access,
 }
 
@@ -169,7 +169,9 @@ pub struct OAuthProvider {
     /// The revocation endpoint (RFC 7009), where there is one.
     pub revocation_url: Option<Url>,
     /// What ends when a token is revoked: the token (and what came of it), or all that this user ever granted to us. With
-    /// `grant`, an old token is not revoked any more once the user gave a newer consent.
+    /// `grant`, an old token is not revoked any more once the user gave a newer consent for the same connection; another
+    /// connection (another label) of the same account ends with it. With `token`, the tokens that a newer consent replaces
+    /// are revoked.
     #[serde(default)]
     pub revoke: Revokes,
     /// How a request to `revocation_url` is written, where it is not as RFC 7009 says.
@@ -246,6 +248,12 @@ impl OAuthProvider {
             || self.dead_token.iter().any(|dead| dead.is_said_by(said))
     }
 
+    /// Whether a token can be revoked, and ends nothing but what came of its own consent.
+    #[must_use]
+    pub fn revokes_apart(&self) -> bool {
+        self.revocation_url.is_some() && self.revoke == Revokes::Token
+    }
+
     /// Whether this is the issuer that speaks for the provider, or one of the kind that does.
     #[must_use]
     pub fn is_issuer(&self, name: &str) -> bool {
@@ -274,7 +282,14 @@ impl OAuthProvider {
         if self.jwks_url.is_some() && self.issuer.is_none() {
             return Err("oauth.jwks_url needs issuer: an ID token is believed only if it names that one".into());
         }
-        let RevocationRequest { auth, body, .. } = &self.revocation;
+        let RevocationRequest { auth, body, tokens, .. } = &self.revocation;
+        if *auth == RevocationAuth::Bearer && *tokens == RevocationTokens::Both {
+            return Err(
+                "oauth.revocation.auth \"bearer\" needs tokens = \"access\" (or \"refresh\"): a token of the other \
+                        kind would be shown as what it is not"
+                    .into(),
+            );
+        }
         if *auth == RevocationAuth::Client && *body == RevocationBody::None {
             return Err("oauth.revocation.body none needs auth = \"bearer\": the token must be somewhere".into());
         }

@@ -25,6 +25,15 @@ pub enum TokenKind {
     Access,
 }
 
+/// How a token was found that is no good any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoked {
+    /// It was revoked now. An endpoint that follows RFC 7009 §2.2 says so of a token too that it does not know.
+    Now,
+    /// The provider did not know it, or not any more.
+    Before,
+}
+
 /// Why a token may still be good.
 #[derive(Debug, thiserror::Error)]
 pub enum RevokeError {
@@ -53,9 +62,9 @@ pub enum RevokeError {
     Refused(ProviderError),
 }
 
-/// Revokes one token. `times`: how long that may take, answer included, and when it begins. A token that the provider does not
-/// know counts as revoked (RFC 7009 §2.2), also where it says so as an error. `known`: the tokens of the connection, none of which
-/// goes on in the provider's words, also where it was not sent this time.
+/// Revokes one token. `times`: how long that may take, answer included, and when it begins. That the provider does not know the
+/// token (RFC 7009 §2.2), also where it says so as an error, is no failure. `known`: the tokens of the connection, none of which goes on in the provider's words, also
+/// where it was not sent this time.
 ///
 /// # Errors
 /// [`RevokeError`] says whether another try may do better.
@@ -66,7 +75,7 @@ pub async fn revoke(
     (token, kind): (&SecretString, TokenKind),
     known: &[&SecretString],
     times: (Duration, Timestamp),
-) -> Result<(), RevokeError> {
+) -> Result<Revoked, RevokeError> {
     let url = provider.revocation_url.as_ref().ok_or(RevokeError::NoEndpoint)?;
     let write = |credential: &Credential| request(client, (provider, url), credential, (token, kind), times.1);
     let replied = ask_by(provider, credential, times, write).await?;
@@ -76,20 +85,23 @@ pub async fn revoke(
     let failed = body.get("error").is_some_and(|error| !error.is_null() && *error != Value::Bool(false))
         || body.get("ok") == Some(&Value::Bool(false));
     if (200..=299).contains(&answer.status) && !failed {
-        return Ok(());
+        return Ok(Revoked::Now);
     }
     let said = said(answer.status, &body, &replied.sent(known));
     if answer.status == 429 || answer.status >= 500 {
         return Err(RevokeError::Unavailable { said, after: answer.retry_after });
     }
+    let by_bearer = provider.revocation.auth == RevocationAuth::Bearer;
     match said.error.as_deref() {
-        Some("invalid_token" | "token_revoked" | "token_expired") => Ok(()),
-        _ if provider.says_dead(&said) => Ok(()),
+        // said of what is shown, not of what is to be revoked
+        Some("invalid_token") if by_bearer && kind == TokenKind::Refresh => Err(RevokeError::Refused(said)),
+        Some("invalid_token" | "token_revoked" | "token_expired") => Ok(Revoked::Before),
+        _ if provider.says_dead(&said) => Ok(Revoked::Before),
         Some("unsupported_token_type") => Err(RevokeError::UnsupportedKind),
         Some("invalid_client" | "unauthorized_client") => Err(RevokeError::InvalidClient(said)),
-        // the token is what is shown, and it is no good
-        _ if provider.revocation.auth == RevocationAuth::Bearer && answer.status == 401 => Ok(()),
-        _ if answer.status == 401 => Err(RevokeError::InvalidClient(said)),
+        // the token is what is shown: as an access token, which a refresh token never is
+        _ if by_bearer && answer.status == 401 && kind == TokenKind::Access => Ok(Revoked::Before),
+        _ if answer.status == 401 && !by_bearer => Err(RevokeError::InvalidClient(said)),
         _ => Err(RevokeError::Refused(said)),
     }
 }

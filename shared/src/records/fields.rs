@@ -139,7 +139,8 @@ pub(super) fn read(id: RecordId, values: Values) -> Result<Option<Record>, Recor
         return Ok(None);
     }
     let mut fields = Read(values);
-    let token = match fields.parse::<u32>("format")? {
+    let format = fields.parse::<u32>("format")?;
+    let token = match format {
         OLDEST => None,
         FORMAT => fields.optional("token", read_hash)?,
         other => return Err(RecordError::UnknownFormat(other)),
@@ -177,6 +178,7 @@ pub(super) fn read(id: RecordId, values: Values) -> Result<Option<Record>, Recor
             superseded: fields.word("superseded", read_hashes)?,
         },
         token,
+        is_silent_on_token: format == OLDEST,
         sealed: Sealed {
             key: KeyRef { id: fields.parse("key_id")?, version: fields.parse("key_version")? },
             bytes: fields.value("sealed").and_then(Option::take).ok_or(RecordError::Missing("sealed"))?,

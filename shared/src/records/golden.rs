@@ -99,7 +99,7 @@ fn format_1_knew_no_hash_of_its_refresh_token() {
 fn what_is_written_now_is_format_2() {
     let stored = hash(&newest());
     let Record { id, tags, metadata, token, sealed, .. } = read(&newest());
-    let draft = Draft { id, tags, metadata, token, sealed, epoch: None, park: None };
+    let draft = Draft { id, tags, metadata, token, sealed, epoch: None, park: None, replaces: None };
     let mut written: HashMap<_, _> =
         fields::of_draft(&draft).into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     // The script writes these.

@@ -19,6 +19,8 @@
 //! {sp:017}:tombstone:<record>:<generation>      hash: a token set that is to be revoked, and belongs to no record any more
 //! {sp:017}:tombstones                           sorted set: "<record>:<generation>" by the time of the next look, in ms
 //! {sp:017}:tombstones:<record>                  set: the generations of a connection's tombstones
+//! {sp:017}:tombstones-of:<tag>                  sorted set: "<record>:<generation>" of an owner's or a tenant's, by name
+//! {sp:017}:tenant:<tag>                         sorted set: the tenant's records, by name
 //! {sp:017}:park:<record>                        hash: a token set that waits for its user's device
 //! {sp:017}:parks                                sorted set: records with a park by the time it ends, in ms by the clock of Redis
 //! {sp:revocation:<hash>}                        hash: the shards that finished a tenant's revocation
@@ -102,7 +104,12 @@ pub(super) fn revocation_shards(hash: &RecordKey) -> String {
 }
 
 pub(super) fn tombstone(id: &TombstoneId) -> String {
-    format!("{{sp:{:03}}}:tombstone:{}", id.record.shard, tombstone_name(id))
+    tombstone_named(id.record.shard, &tombstone_name(id))
+}
+
+/// The same by its name elsewhere.
+pub(super) fn tombstone_named(shard: u16, name: &str) -> String {
+    format!("{{sp:{shard:03}}}:tombstone:{name}")
 }
 
 pub(super) fn tombstones(shard: u16) -> String {
@@ -111,6 +118,34 @@ pub(super) fn tombstones(shard: u16) -> String {
 
 pub(super) fn tombstones_of(id: &RecordId) -> String {
     format!("{{sp:{:03}}}:tombstones:{}", id.shard, id.key)
+}
+
+/// The start of the names of the indexes of an owner's and of a tenant's tombstones.
+pub(super) fn tombstones_under_prefix(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:tombstones-of:")
+}
+
+pub(super) fn tombstones_under(shard: u16, tag: &Tag) -> String {
+    format!("{}{tag}", tombstones_under_prefix(shard))
+}
+
+/// The start of the names of a record's tombstones.
+pub(super) fn tombstone_prefix(id: &RecordId) -> String {
+    format!("{{sp:{:03}}}:tombstone:{}:", id.shard, id.key)
+}
+
+/// The start of the names of a shard's indexes of tenants.
+pub(super) fn tenants_prefix(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:tenant:")
+}
+
+pub(super) fn tenant(shard: u16, tenant: &Tag) -> String {
+    format!("{}{tenant}", tenants_prefix(shard))
+}
+
+/// The start of the names of a shard's records.
+pub(super) fn records_prefix(shard: u16) -> String {
+    format!("{{sp:{shard:03}}}:record:")
 }
 
 pub(super) fn tombstone_name(id: &TombstoneId) -> String {

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::content::{Content, ContentError};
 use super::locate::{RecordId, Tags};
 use super::park::Parked;
+use super::tombstone::Replaced;
 use crate::seal::{self, Key, KeyRef, Place, Purpose};
 
 /// Counts the writes of one record, from a random start, so that a record that was deleted and made anew is not taken
@@ -148,6 +149,8 @@ pub struct Draft {
     pub(super) epoch: Option<u64>,
     /// The tokens, where they rest with the user and wait for the user's device.
     pub(super) park: Option<Parked>,
+    /// The token set that it takes the place of, where that is not left to itself.
+    pub(super) replaces: Option<Box<Replaced>>,
 }
 
 impl Draft {
@@ -157,6 +160,12 @@ impl Draft {
         Self { epoch, ..self }
     }
 
+    /// To bury with its save what it takes the place of.
+    #[must_use]
+    pub fn in_place_of(self, replaced: Option<Replaced>) -> Self {
+        Self { replaces: replaced.map(Box::new), ..self }
+    }
+
     pub(super) fn seal(
         (id, tags): (RecordId, Tags),
         (metadata, token): (Metadata, Option<[u8; 32]>),
@@ -164,7 +173,7 @@ impl Draft {
         (name, key): (&KeyRef, &Key),
     ) -> Result<Self, ContentError> {
         let sealed = Sealed::seal(&id, name, key, &content.to_bytes()?)?;
-        Ok(Self { id, tags, metadata, token, sealed, epoch: None, park: None })
+        Ok(Self { id, tags, metadata, token, sealed, epoch: None, park: None, replaces: None })
     }
 
     /// Where it will lie.
@@ -187,6 +196,8 @@ pub struct Record {
     pub metadata: Metadata,
     /// The keyed hash of its refresh token; `None` also for a record that was written before there was one.
     pub token: Option<[u8; 32]>,
+    /// Whether it was written before there was one.
+    pub is_silent_on_token: bool,
     /// What is not.
     pub sealed: Sealed,
 }

@@ -24,12 +24,13 @@ impl Store {
             layout::held_prefix(shard).into(),
             key.id.as_str().into(),
             key.version.as_str().into(),
+            layout::tenants_prefix(shard).into(),
         ];
         for (record, sealed) in all {
             let Revision(read) = record.revision;
             keys.push(layout::record(&record.id));
             args.extend([read.to_string().into(), next(read).to_string().into()]);
-            args.extend([layout::member(&record.id).into(), sealed.bytes.clone()]);
+            args.extend([layout::member(&record.id).into(), record.id.key.to_string().into(), sealed.bytes.clone()]);
         }
         let reply = self.settled(&RESEAL, &keys, &args).await.map_err(|trouble| StoreError::new(doing(), trouble))?;
         let malformed = || StoreError::new(doing(), RecordError::Malformed("reply").into());

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use sealpost_schemas::{Name, Owner, RevocationCounts, RevokedAtProvider};
@@ -16,28 +15,47 @@ use super::link::Script;
 use super::locate::{RecordId, Tag};
 use super::record::Revision;
 use super::store::Store;
-use super::tombstone::{Tombstone, TombstoneId};
+use super::tombstone::{Tombstone, TombstoneId, first_look};
 use crate::seal::RecordKey;
 
 static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/revocation_begin.lua")));
 static BURY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/bury.lua")));
-
-/// How long a tombstone is left to who made it.
-const FIRST_LOOK: Duration = Duration::from_mins(1);
 
 /// A revocation that has begun, in one shard.
 #[derive(Clone, Copy, Debug)]
 pub struct Revocation {
     shard: u16,
     hash: RecordKey,
+    scope: Scope,
     epoch: u64,
+}
+
+/// What counts the revocations that a revocation is one of.
+#[derive(Clone, Copy, Debug)]
+enum Scope {
+    /// An owner's own and its whole tenant's, together.
+    Owner,
+    /// The tenant's alone, which know nothing of those of single owners.
+    Tenant,
 }
 
 impl Revocation {
     /// Whether it is about this record: its consent was given before.
     #[must_use]
     pub const fn is_about(&self, stored: &Stored) -> bool {
-        stored.epoch < self.epoch
+        let epoch = match self.scope {
+            Scope::Owner => stored.epoch,
+            Scope::Tenant => stored.tenant_epoch,
+        };
+        epoch < self.epoch
+    }
+
+    /// The field of a record that says the same.
+    const fn field(&self) -> &'static str {
+        match self.scope {
+            Scope::Owner => "epoch",
+            Scope::Tenant => "tenant_epoch",
+        }
     }
 
     pub(super) fn receipts(&self) -> String {
@@ -50,12 +68,22 @@ impl Revocation {
 pub struct Stored {
     /// Where it lies.
     pub id: RecordId,
-    /// Whose it is.
-    pub owner: Tag,
-    /// The tenant's.
-    pub tenant: Tag,
-    /// The owner's epoch that its consent was given in.
+    /// Whose it is; `None`: that cannot be read.
+    pub owner: Option<Tag>,
+    /// The tenant's; `None`: that cannot be read.
+    pub tenant: Option<Tag>,
+    /// The owner's epoch that its consent was given in; 0 where that cannot be read.
     pub epoch: u64,
+    /// The same of the tenant's.
+    pub tenant_epoch: u64,
+}
+
+impl Stored {
+    /// One that is not there any more, but for its tombstones.
+    #[must_use]
+    pub const fn gone(id: RecordId) -> Self {
+        Self { id, owner: None, tenant: None, epoch: 0, tenant_epoch: 0 }
+    }
 }
 
 /// How a burial ended.
@@ -80,8 +108,8 @@ impl Store {
         let Owner { tenant, user } = owner;
         let shard = self.locator().shard(tenant, user);
         let hash = [b"owner".as_slice(), tenant.as_str().as_bytes(), user.as_str().as_bytes(), id.as_bytes()];
-        let [epoch, of_tenant] = self.epochs_of(owner);
-        self.begin_epoch(shard, self.revocation_hash(&hash), [epoch, of_tenant], fingerprint).await
+        let place = (shard, self.revocation_hash(&hash), Scope::Owner);
+        self.begin_epoch(place, &self.epochs_of(owner), fingerprint).await
     }
 
     /// The same of all of a tenant in one shard.
@@ -92,9 +120,8 @@ impl Store {
         id: Uuid,
         fingerprint: &Fingerprint,
     ) -> Result<Option<Revocation>, StoreError> {
-        let hash = self.tenants_revocation(tenant, id);
-        let epoch = layout::epoch(shard, &self.tenant_tag(tenant));
-        self.begin_epoch(shard, hash, [epoch.clone(), epoch + ":none"], fingerprint).await
+        let place = (shard, self.tenants_revocation(tenant, id), Scope::Tenant);
+        self.begin_epoch(place, &[layout::epoch(shard, &self.tenant_tag(tenant))], fingerprint).await
     }
 
     fn tenants_revocation(&self, tenant: &Name, id: Uuid) -> RecordKey {
@@ -105,18 +132,18 @@ impl Store {
         RecordKey::from_bytes(self.locator().hash("sealpost revocation", parts))
     }
 
+    /// `epochs`: the one that it moves, and what counts beside it.
     async fn begin_epoch(
         &self,
-        shard: u16,
-        hash: RecordKey,
-        [moved, other]: [String; 2],
+        (shard, hash, scope): (u16, RecordKey, Scope),
+        epochs: &[String],
         fingerprint: &Fingerprint,
     ) -> Result<Option<Revocation>, StoreError> {
-        let keys = [layout::revocation(shard, &hash), moved, other];
+        let keys = [&[layout::revocation(shard, &hash)], epochs].concat();
         let args = [fingerprint.to_string().into(), KEPT.as_millis().to_string().into()];
         let doing = "begin a revocation";
         let epoch = self.number_of(&BEGIN, &keys, &args, doing).await?;
-        Ok((epoch > 0).then_some(Revocation { shard, hash, epoch }))
+        Ok((epoch > 0).then_some(Revocation { shard, hash, scope, epoch }))
     }
 
     /// Takes a record out of the store, in favour of a tombstone with its tokens; without one, the receipt says that nothing
@@ -128,45 +155,49 @@ impl Store {
         by: &Revocation,
         now: Timestamp,
     ) -> Result<Buried, StoreError> {
-        let place = Place { id: &stored.id, owner: Some(&stored.owner), revision };
+        let place = Place { id: &stored.id, of: Some(stored), revision };
         self.lay(place, tombstone, Some(by), now).await
     }
 
     /// Puts tokens that came late into a tombstone.
     pub async fn bury_late(&self, tombstone: &Tombstone, now: Timestamp) -> Result<(), StoreError> {
-        let place = Place { id: &tombstone.id.record, owner: None, revision: None };
+        let place = Place { id: &tombstone.id.record, of: None, revision: None };
         self.lay(place, Some(tombstone), None, now).await.map(|_| ())
     }
 
     async fn lay(
         &self,
-        Place { id, owner, revision }: Place<'_>,
+        Place { id, of, revision }: Place<'_>,
         tombstone: Option<&Tombstone>,
         by: Option<&Revocation>,
         now: Timestamp,
     ) -> Result<Buried, StoreError> {
         let (shard, versions) = (id.shard, layout::versions(id.shard));
         let receipts = by.map(Revocation::receipts);
+        // no name of ours is in it: it stands where nothing is looked at
+        let nowhere = || versions.clone();
+        let under = |tag: Tag| layout::tombstones_under(shard, &tag);
         let keys = [
             layout::record(id),
-            // nothing is looked at where no record goes
-            owner.map_or_else(|| versions.clone(), |owner| layout::owner(shard, owner)),
+            of.and_then(|of| of.owner).map_or_else(nowhere, |owner| layout::owner(shard, &owner)),
             versions.clone(),
             layout::due(shard),
             layout::tokens(shard),
             layout::retired(shard),
-            tombstone.map_or_else(|| versions.clone(), |tombstone| layout::held(shard, tombstone.key())),
+            tombstone.map_or_else(nowhere, |tombstone| layout::held(shard, tombstone.key())),
             layout::tombstone(&tombstone.map_or(TombstoneId { record: *id, generation: Uuid::nil() }, |of| of.id)),
             layout::tombstones(shard),
             layout::tombstones_of(id),
-            receipts.clone().unwrap_or(versions),
+            receipts.clone().unwrap_or_else(nowhere),
             layout::park(id),
             layout::parks(shard),
+            of.and_then(|of| of.tenant).map_or_else(|| layout::due(shard), |tenant| layout::tenant(shard, &tenant)),
+            tombstone.map_or_else(nowhere, |tombstone| under(tombstone.tags.owner)),
+            tombstone.map_or_else(nowhere, |tombstone| under(tombstone.tags.tenant)),
         ];
-        let first_look = now.as_millisecond().saturating_add(i64::try_from(FIRST_LOOK.as_millis()).unwrap_or(0));
         let text = |text: Option<String>| text.unwrap_or_default().into_bytes();
         let mut args: Vec<Vec<u8>> = vec![
-            if owner.is_some() { "1" } else { "0" }.into(),
+            if of.is_some() { "1" } else { "0" }.into(),
             text(revision.map(|Revision(revision)| revision.to_string())),
             text(by.map(|by| by.epoch.to_string())),
             layout::held_prefix(shard).into(),
@@ -176,9 +207,10 @@ impl Store {
             text(tombstone.map(|tombstone| layout::tombstone_member(&tombstone.id))),
             text(tombstone.map(|tombstone| layout::tombstone_name(&tombstone.id))),
             text(tombstone.map(|tombstone| tombstone.id.generation.to_string())),
-            first_look.to_string().into(),
+            first_look(now).to_string().into(),
             text(tombstone.is_none().then(|| RevokedAtProvider::GaveUp.as_str().to_owned())),
             KEPT.as_millis().to_string().into(),
+            by.map_or("epoch", Revocation::field).into(),
         ];
         args.extend(tombstone.map(|tombstone| tombstone.fields(receipts.unwrap_or_default())).unwrap_or_default());
         Ok(match self.number_of(&BURY, &keys, &args, &format!("bury record {id}")).await? {
@@ -207,15 +239,30 @@ impl Store {
         Ok(word.and_then(|word| RevokedAtProvider::ALL.into_iter().find(|known| known.as_str() == word)))
     }
 
-    /// Whose records these are, where that can be told; also of those that cannot be read otherwise.
+    /// How the connections ended that a revocation ended so far.
+    pub async fn counted_receipts(&self, of: &Revocation) -> Result<RevocationCounts, StoreError> {
+        let words: Vec<String> =
+            self.query("count a revocation's receipts", redis::cmd("HVALS").arg(of.receipts())).await?;
+        let mut counts = RevocationCounts::default();
+        for word in RevokedAtProvider::ALL {
+            words.iter().filter(|found| *found == word.as_str()).for_each(|_| counts.add(word));
+        }
+        Ok(counts)
+    }
+
+    /// Whose records these are, also of those that cannot be read otherwise; those that are gone are left out.
     pub async fn stored(&self, ids: &[RecordId]) -> Result<Vec<Stored>, StoreError> {
-        let one =
-            |id: &RecordId| redis::cmd("HMGET").arg(layout::record(id)).arg(&["owner", "tenant", "epoch"]).to_owned();
-        let found: Vec<(Option<String>, Option<String>, Option<u64>)> =
+        const NAMES: [&str; 5] = ["revision", "owner", "tenant", "epoch", "tenant_epoch"];
+        let one = |id: &RecordId| redis::cmd("HMGET").arg(layout::record(id)).arg(&NAMES).to_owned();
+        let found: Vec<Vec<Option<Vec<u8>>>> =
             self.each("look whose records these are", ids.iter().map(one).collect()).await?;
-        let tag = |text: Option<String>| Tag::from_hex(text.as_deref()?);
-        let read = |(id, (owner, tenant, epoch)): (&RecordId, (_, _, Option<u64>))| {
-            Some(Stored { id: *id, owner: tag(owner)?, tenant: tag(tenant)?, epoch: epoch.unwrap_or_default() })
+        let read = |(id, values): (&RecordId, Vec<Option<Vec<u8>>>)| {
+            let text = |at: usize| std::str::from_utf8(values.get(at)?.as_deref()?).ok();
+            let number = |at| text(at).and_then(|text| text.parse().ok()).unwrap_or_default();
+            let tag = |at| Tag::from_hex(text(at)?);
+            let there = values.iter().any(Option::is_some);
+            let stored = Stored { id: *id, owner: tag(1), tenant: tag(2), epoch: number(3), tenant_epoch: number(4) };
+            there.then_some(stored)
         };
         Ok(ids.iter().zip(found).filter_map(read).collect())
     }
@@ -224,7 +271,7 @@ impl Store {
     #[must_use]
     pub fn stored_of(&self, owner: &Owner, id: RecordId) -> Stored {
         let (locator, Owner { tenant, user }) = (self.locator(), owner);
-        Stored { id, owner: locator.owner(tenant, user), tenant: locator.tenant(tenant), epoch: 0 }
+        Stored { owner: Some(locator.owner(tenant, user)), tenant: Some(locator.tenant(tenant)), ..Stored::gone(id) }
     }
 
     /// The tenant by its hidden name.
@@ -273,8 +320,8 @@ impl Store {
 /// What is laid where.
 struct Place<'a> {
     id: &'a RecordId,
-    /// Whose record goes; `None`: none does.
-    owner: Option<&'a Tag>,
+    /// The record that goes; `None`: none does.
+    of: Option<&'a Stored>,
     revision: Option<Revision>,
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use sealpost_schemas::{Connection, Name, Owner, ProviderId};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, sleep};
@@ -18,6 +19,7 @@ use super::locate::{Locator, RecordId, Tag, Tags};
 use super::meta::Mismatch;
 use super::park::Parked;
 use super::record::{Custody, Draft, Metadata, Record, Revision, Standing};
+use super::tombstone::Replaced;
 use super::trouble::Trouble;
 use crate::ids;
 use crate::keys::IndexKey;
@@ -60,6 +62,8 @@ struct Also<'a> {
     epoch: Option<u64>,
     /// The tokens that it parks.
     park: Option<&'a Parked>,
+    /// What it takes the place of, and when that wants its first look.
+    replaces: Option<(&'a Replaced, Timestamp)>,
 }
 
 /// How a conditional write ended.
@@ -164,7 +168,8 @@ impl Store {
     pub async fn save(&self, draft: &Draft, expected: Expected) -> Result<Saved, StoreError> {
         let (doing, epoch) = (format!("save record {}", draft.id), draft.epoch);
         let (tags, key) = (&draft.tags, &draft.sealed.key);
-        let also = Also { epoch, park: draft.park.as_ref() };
+        let replaces = draft.replaces.as_deref().map(|replaced| (replaced, draft.metadata.refreshed_at));
+        let also = Also { epoch, park: draft.park.as_ref(), replaces };
         self.write_in(also, doing, (&draft.id, tags, key), expected, fields::of_draft(draft)).await
     }
 
@@ -189,13 +194,13 @@ impl Store {
 
     async fn write_in(
         &self,
-        Also { epoch, park }: Also<'_>,
+        Also { epoch, park, replaces }: Also<'_>,
         doing: String,
         (id, tags, key): (&RecordId, &Tags, &KeyRef),
         expected: Expected,
         fields: Fields,
     ) -> Result<Saved, StoreError> {
-        let keys = [
+        let mut keys = vec![
             layout::record(id),
             layout::owner(id.shard, &tags.owner),
             layout::versions(id.shard),
@@ -207,7 +212,9 @@ impl Store {
             layout::epoch(id.shard, &tags.tenant),
             layout::park(id),
             layout::parks(id.shard),
+            layout::tenant(id.shard, &tags.tenant),
         ];
+        keys.extend(replaces.iter().flat_map(|(replaced, _)| replaced.tombstone.keys()));
         // a write that leaves the ciphertext alone leaves its version alone too
         let seals = fields.iter().any(|(name, _)| *name == "sealed");
         let (condition, wanted) = match expected {
@@ -227,6 +234,9 @@ impl Store {
             if seals { layout::version(key).into() } else { Vec::new() },
         ];
         args.extend(Parked::args(park));
+        let buries = replaces.map(|(replaced, now)| replaced.args(now)).unwrap_or_default();
+        args.push(buries.len().to_string().into());
+        args.extend(buries);
         args.extend(fields.into_iter().flat_map(|(name, value)| [name.into(), value]));
 
         let Inner { link, write, .. } = &*self.inner;

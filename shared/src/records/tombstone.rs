@@ -2,6 +2,7 @@
 //! until the provider answered.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use sealpost_schemas::Owner;
@@ -20,12 +21,19 @@ use super::store::Store;
 use crate::seal::{self, Key, KeyRef, Place, Purpose};
 
 static CLEAR: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/clear.lua")));
+static FOLLOW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/follow.lua")));
 static LATER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/look_later.lua")));
 /// A tombstone holds its ciphertext as a ledger's entry does.
 static RESEAL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/ledger_reseal.lua")));
 
+/// How long a tombstone is left to who made it.
+const FIRST_LOOK: Duration = Duration::from_mins(1);
+
 /// The format that is written.
 const FORMAT: &str = "1";
+
+/// About how many are read at once.
+const PAGE: usize = 256;
 
 /// Which token set of which connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +53,42 @@ pub struct Tombstone {
     pub tags: Tags,
     /// How often the provider said no, or the key was not there.
     pub tries: u32,
+    /// How often it was looked at and stayed.
+    pub looks: u32,
+    /// When its access token expires, where that is known.
+    pub access_expires_at: Option<Timestamp>,
     sealed: Sealed,
+}
+
+/// A token set that a consent takes the place of.
+#[derive(Clone, Debug)]
+pub struct Replaced {
+    /// Where its tokens go.
+    pub tombstone: Tombstone,
+    /// Whether they go there in any case: nobody needs them any more, and to revoke them harms no newer one. Otherwise only where
+    /// a revocation began after that consent was given.
+    pub always: bool,
+}
+
+impl Replaced {
+    /// The arguments of the script that saves the consent.
+    pub(super) fn args(&self, now: Timestamp) -> Vec<Vec<u8>> {
+        let of = &self.tombstone;
+        let text = [
+            u8::from(self.always).to_string(),
+            layout::version(of.key()),
+            layout::tombstone_member(&of.id),
+            layout::tombstone_name(&of.id),
+            of.id.generation.to_string(),
+            first_look(now).to_string(),
+        ];
+        text.into_iter().map(String::into_bytes).chain(of.fields(String::new())).collect()
+    }
+}
+
+/// When a tombstone that is laid now wants its first look, in milliseconds.
+pub(super) fn first_look(now: Timestamp) -> i64 {
+    now.as_millisecond().saturating_add(i64::try_from(FIRST_LOOK.as_millis()).unwrap_or(0))
 }
 
 fn place(id: &TombstoneId) -> Place {
@@ -57,6 +100,25 @@ impl Tombstone {
     #[must_use]
     pub fn key(&self) -> &KeyRef {
         &self.sealed.key
+    }
+
+    /// With an access token that expires then.
+    #[must_use]
+    pub fn expiring(self, at: Option<Timestamp>) -> Self {
+        Self { access_expires_at: at, ..self }
+    }
+
+    /// Its own keys in Redis, in the order in which scripts take them that lay one beside something else.
+    pub(super) fn keys(&self) -> [String; 6] {
+        let (id, shard) = (&self.id, self.id.record.shard);
+        [
+            layout::tombstone(id),
+            layout::held(shard, self.key()),
+            layout::tombstones(shard),
+            layout::tombstones_of(&id.record),
+            layout::tombstones_under(shard, &self.tags.owner),
+            layout::tombstones_under(shard, &self.tags.tenant),
+        ]
     }
 
     /// Opens it with the key that [`Self::key`] names.
@@ -85,7 +147,12 @@ impl Tombstone {
             ("tenant", tenant.to_string()),
             ("provider", provider.to_string()),
             ("tries", "0".to_owned()),
+            ("looks", "0".to_owned()),
             ("receipts", receipts),
+            (
+                "access_expires_at",
+                self.access_expires_at.map_or_else(String::new, |at| at.as_millisecond().to_string()),
+            ),
             ("key_id", self.sealed.key.id.to_string()),
             ("key_version", self.sealed.key.version.to_string()),
         ];
@@ -96,30 +163,30 @@ impl Tombstone {
     }
 }
 
-/// What HMGET answers of one.
-type Values = (
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<u32>,
-    Option<String>,
-    Option<String>,
-    Option<Vec<u8>>,
-);
+const NAMES: [&str; 10] =
+    ["format", "owner", "tenant", "provider", "tries", "looks", "access_expires_at", "key_id", "key_version", "sealed"];
 
-const NAMES: [&str; 8] = ["format", "owner", "tenant", "provider", "tries", "key_id", "key_version", "sealed"];
-
-fn read(id: TombstoneId, values: Values) -> Result<Option<Tombstone>, RecordError> {
-    let (Some(format), owner, tenant, provider, tries, key_id, version, bytes) = values else { return Ok(None) };
-    if format != FORMAT {
-        return Err(format.parse().map_or(RecordError::Malformed("format"), RecordError::UnknownFormat));
+fn read(id: TombstoneId, values: &[Option<Vec<u8>>]) -> Result<Option<Tombstone>, RecordError> {
+    if values.iter().all(Option::is_none) {
+        return Ok(None);
     }
-    let tag = |text: Option<String>| Tag::from_hex(text.as_deref()?);
+    let text = |at: usize| std::str::from_utf8(values.get(at)?.as_deref()?).ok();
+    match text(0) {
+        Some(FORMAT) => {}
+        other => {
+            let known = other.and_then(|format| format.parse().ok());
+            return Err(known.map_or(RecordError::Malformed("format"), RecordError::UnknownFormat));
+        }
+    }
+    let tag = |at| Tag::from_hex(text(at)?);
+    // what was counted wrong is counted anew: that keeps no token from its end
+    let number = |at| text(at).and_then(|text| text.parse().ok()).unwrap_or_default();
     let whole = || {
-        let tags = Tags { owner: tag(owner)?, tenant: tag(tenant)?, provider: tag(provider)? };
-        let key = KeyRef { id: key_id?.parse().ok()?, version: version?.parse().ok()? };
-        Some(Tombstone { id, tags, tries: tries.unwrap_or_default(), sealed: Sealed { key, bytes: bytes? } })
+        let tags = Tags { owner: tag(1)?, tenant: tag(2)?, provider: tag(3)? };
+        let access_expires_at = text(6).and_then(|at| Timestamp::from_millisecond(at.parse().ok()?).ok());
+        let key = KeyRef { id: text(7)?.parse().ok()?, version: text(8)?.parse().ok()? };
+        let sealed = Sealed { key, bytes: values.get(9)?.clone()? };
+        Some(Tombstone { id, tags, tries: number(4), looks: number(5), access_expires_at, sealed })
     };
     whole().map(Some).ok_or(RecordError::Malformed("tombstone"))
 }
@@ -138,7 +205,8 @@ impl Store {
         let id = TombstoneId { record: self.locate(&content.connection), generation };
         let bytes = seal::seal(key, name, &place(&id), &content.to_bytes()?)?;
         let tags = self.locator().tags(&content.connection);
-        Ok(Tombstone { id, tags, tries: 0, sealed: Sealed { key: name.clone(), bytes } })
+        let sealed = Sealed { key: name.clone(), bytes };
+        Ok(Tombstone { id, tags, tries: 0, looks: 0, access_expires_at: None, sealed })
     }
 
     /// Which tombstones a connection has.
@@ -154,22 +222,56 @@ impl Store {
     /// The records of an owner that have tombstones.
     pub async fn tombstones_owned(&self, owner: &Owner) -> Result<Vec<RecordId>, StoreError> {
         let (shard, tag) = (self.locator().shard(&owner.tenant, &owner.user), self.owner_tag(owner));
-        let ids = self.tombstones_in(shard).await?;
-        let one = |id: &TombstoneId| redis::cmd("HGET").arg(layout::tombstone(id)).arg("owner").to_owned();
-        let owners: Vec<Option<String>> =
-            self.each("look whose tombstones these are", ids.iter().map(one).collect()).await?;
-        let tag = tag.to_string();
-        let these = ids.into_iter().zip(owners).filter(|(_, owner)| owner.as_ref() == Some(&tag));
-        Ok(these.map(|(id, _)| id.record).collect())
+        let (mut records, mut after) = (Vec::new(), None);
+        loop {
+            let (ids, last) = self.tombstones_under(shard, &tag, after.as_deref(), PAGE).await?;
+            records.extend(ids.into_iter().map(|id| id.record));
+            after = Some(match last {
+                Some(last) => last,
+                None => return Ok(records),
+            });
+        }
     }
 
-    /// The tombstones of a shard.
-    pub async fn tombstones_in(&self, shard: u16) -> Result<Vec<TombstoneId>, StoreError> {
-        let doing = format!("list the tombstones of shard {shard:03}");
-        let range = redis::cmd("ZRANGE").arg(layout::tombstones(shard)).arg(0).arg(-1).to_owned();
-        let found: Vec<String> = self.query(doing.as_str(), &range).await?;
-        let ids = found.iter().map(|name| layout::read_tombstone(shard, name)).collect::<Option<_>>();
-        ids.ok_or_else(|| StoreError::new(doing, RecordError::Malformed("tombstones").into()))
+    /// Some of the tombstones of an owner or a tenant, by name: those after this name, so many at most; and the name to go on
+    /// after, if more may follow.
+    pub async fn tombstones_under(
+        &self,
+        shard: u16,
+        tag: &Tag,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<TombstoneId>, Option<String>), StoreError> {
+        let doing = format!("list tombstones of shard {shard:03}");
+        let key = layout::tombstones_under(shard, tag);
+        let names = self.names_after(&doing, &key, after, limit).await?;
+        let exists = |name: &String| redis::cmd("EXISTS").arg(layout::tombstone_named(shard, name)).to_owned();
+        let there: Vec<bool> = self.each(&doing, names.iter().map(exists).collect()).await?;
+        // a damaged one did not know whose it was when it went
+        let gone: Vec<_> = names.iter().zip(&there).filter(|(_, there)| !**there).map(|(name, _)| name).collect();
+        if !gone.is_empty() {
+            self.query::<u64>(doing.as_str(), redis::cmd("ZREM").arg(&key).arg(&gone)).await?;
+        }
+        let ids = names.iter().zip(there).filter(|(_, there)| *there);
+        let ids = ids.filter_map(|(name, _)| layout::read_tombstone(shard, name)).collect();
+        Ok((ids, names.last().filter(|_| names.len() == limit).cloned()))
+    }
+
+    /// Whose provider's these tombstones are of, by its hidden name; `None`: that cannot be read.
+    pub async fn providers_of(&self, ids: &[TombstoneId]) -> Result<Vec<Option<Tag>>, StoreError> {
+        let one = |id: &TombstoneId| redis::cmd("HGET").arg(layout::tombstone(id)).arg("provider").to_owned();
+        let found: Vec<Option<Vec<u8>>> =
+            self.each("look which providers tombstones are of", ids.iter().map(one).collect()).await?;
+        let tag = |text: Option<Vec<u8>>| Tag::from_hex(std::str::from_utf8(&text?).ok()?);
+        Ok(found.into_iter().map(tag).collect())
+    }
+
+    /// Has a revocation told what becomes of a connection's tombstones, whoever clears them.
+    pub async fn follow_tombstones(&self, record: &RecordId, by: &Revocation) -> Result<(), StoreError> {
+        let args = [layout::tombstone_prefix(record).into(), by.receipts().into()];
+        let followed: Result<u64, _> = self.link().run(&FOLLOW, &[layout::tombstones_of(record)], &args).await;
+        let doing = || format!("follow the tombstones of record {record}");
+        followed.map(|_| ()).map_err(|trouble| StoreError::new(doing(), trouble))
     }
 
     /// The tombstones of all shards that want a look by now, of each shard so many at most.
@@ -198,8 +300,8 @@ impl Store {
         let doing = format!("read a tombstone of record {}", id.record);
         let mut get = redis::cmd("HMGET");
         get.arg(layout::tombstone(id)).arg(&NAMES);
-        let values: Values = self.query(doing.as_str(), &get).await?;
-        read(*id, values).map_err(|error| StoreError::new(doing, error.into()))
+        let values: Vec<Option<Vec<u8>>> = self.query(doing.as_str(), &get).await?;
+        read(*id, &values).map_err(|error| StoreError::new(doing, error.into()))
     }
 
     /// Takes a tombstone away, with the word on what became of its tokens; `false`: it was gone.
@@ -217,7 +319,7 @@ impl Store {
             layout::versions(shard),
         ];
         keys.extend(by.map(Revocation::receipts));
-        let args: [Vec<u8>; 7] = [
+        let args: [Vec<u8>; 8] = [
             layout::held_prefix(shard).into(),
             layout::tombstone_member(id).into(),
             layout::tombstone_name(id).into(),
@@ -225,6 +327,7 @@ impl Store {
             id.record.key.to_string().into(),
             word.into(),
             KEPT.as_millis().to_string().into(),
+            layout::tombstones_under_prefix(shard).into(),
         ];
         let doing = || format!("clear a tombstone of record {}", id.record);
         let reply = self.settled(&CLEAR, &keys, &args).await.map_err(|trouble| StoreError::new(doing(), trouble))?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use sealpost_schemas::{Code, Connection, Owner};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::{TokenKeeper, superseded};
@@ -14,7 +14,7 @@ use crate::ids;
 use crate::keys::KeyError;
 use crate::oauth::{Account, TokenAnswer};
 use crate::records::{
-    Content, Custody, Device, Expected, Metadata, Parking, Record, Saved, Standing, State, Subject, TokenSet,
+    Content, Custody, Device, Expected, Metadata, Parking, Record, Replaced, Saved, Standing, State, Subject, TokenSet,
 };
 use crate::seal::{Key, KeyRef};
 
@@ -30,19 +30,10 @@ pub struct Prepared {
     /// The newest key then: one that goes away later must not cost what was consented to.
     key: (KeyRef, Arc<Key>),
     current: Option<Record>,
-    /// What is known of the stored connection.
-    known: Known,
+    /// What is in it and waits for its user's device, where that is known.
+    inside: Option<Box<Content>>,
     /// The owner's epoch in which the consent was sent; `None`: any.
     epoch: Option<u64>,
-}
-
-/// What is sealed of a stored connection, beside its tokens.
-#[derive(Clone, Default)]
-struct Known {
-    /// The account that it is of, where it is known.
-    subject: Option<Subject>,
-    /// Keyed hashes of the access tokens that its user had and has.
-    access: Vec<[u8; 32]>,
 }
 
 /// What the consent of a request brought.
@@ -61,6 +52,9 @@ pub struct Consented<'a> {
     pub replace_subject: bool,
     /// Where the tokens rest with the user: what that needs.
     pub on_device: Option<OnDevice>,
+    /// Whether the tokens whose place they take are to be revoked: that must not end the new ones. Those of a consent from before
+    /// a revocation are in any case.
+    pub ends_replaced: bool,
     /// When they came.
     pub now: Timestamp,
 }
@@ -76,7 +70,17 @@ impl<'a> Consented<'a> {
     /// Of an account that nobody told, which replaces none.
     #[must_use]
     pub fn new(request: Uuid, tokens: &'a TokenAnswer, scopes: &'a [String], now: Timestamp) -> Self {
-        Self { request, tokens, scopes, account: None, spent: None, replace_subject: false, on_device: None, now }
+        Self {
+            request,
+            tokens,
+            scopes,
+            account: None,
+            spent: None,
+            replace_subject: false,
+            on_device: None,
+            ends_replaced: false,
+            now,
+        }
     }
 }
 
@@ -91,7 +95,8 @@ impl Prepared {
     #[must_use]
     pub fn stored_by(&self, request: Uuid) -> Option<(&Metadata, Option<&Subject>)> {
         let metadata = &self.current.as_ref()?.metadata;
-        (metadata.request == Some(request)).then_some((metadata, self.known.subject.as_ref()))
+        let subject = self.inside.as_ref().and_then(|content| content.subject.as_ref());
+        (metadata.request == Some(request)).then_some((metadata, subject))
     }
 }
 
@@ -101,9 +106,9 @@ impl TokenKeeper {
         let key = self.keys.newest_of(&connection.tenant).await?;
         let id = self.store.locate(connection);
         let current = self.store.load(&id).await?;
-        let known = self.known_of(current.as_ref()).await?;
+        let inside = self.inside_of(current.as_ref()).await?;
         self.store.writable(&id).await?;
-        Ok(Prepared { connection: connection.clone(), key, current, known, epoch: None })
+        Ok(Prepared { connection: connection.clone(), key, current, inside, epoch: None })
     }
 
     /// Seals and saves what the consent of a request brought, and returns whose it is, where that is known. The newest
@@ -118,17 +123,19 @@ impl TokenKeeper {
         let mut metadata = metadata(prepared, consented);
         metadata.superseded = self.superseded_by(prepared.current.as_ref(), consented);
         let mut revision = prepared.current.as_ref().map(|record| record.revision);
-        let mut known = prepared.known.clone();
+        let mut inside = prepared.inside.clone();
+        let mut replaced = prepared.current.clone().zip(prepared.inside.clone());
         let mut from_device = is_on_device(prepared.current.as_ref());
         for _ in 0..SAVES {
-            let mut content = content(prepared, consented, known.subject.as_ref())?;
+            let mut content =
+                content(prepared, consented, inside.as_ref().and_then(|content| content.subject.as_ref()))?;
             let newest = self.keys.newest_of(&prepared.connection.tenant).await;
             let (name, key) = newest.unwrap_or_else(|_| prepared.key.clone());
             let draft = match &consented.on_device {
                 None => self.store.draft(&content, metadata.clone(), &name, &key)?,
                 Some(on_device) => {
                     let newest = self.store.hash_of_access(&consented.tokens.access_token);
-                    let access = superseded::with(&known.access, [newest]);
+                    let access = superseded::with(known_access(inside.as_deref()), [newest]);
                     content.device = Device { reply_key: on_device.reply_key.clone(), access };
                     // who held the tokens of the same account before is the device that waits for these
                     let same = content.subject.as_ref().is_none_or(|subject| !subject.replaced);
@@ -137,7 +144,8 @@ impl TokenKeeper {
                     self.store.draft_parking(&content, metadata.clone(), (&name, &key), parking)?
                 }
             };
-            let draft = draft.in_epoch(prepared.epoch);
+            let buried = self.replaced(replaced.as_ref(), consented, (&name, &key))?;
+            let draft = draft.in_epoch(prepared.epoch).in_place_of(buried);
             let expected = revision.map_or(Expected::Absent, Expected::Revision);
             if let Saved::Written(_) = self.noticed(&name, self.store.save(&draft, expected).await)? {
                 return Ok(content.subject);
@@ -158,11 +166,39 @@ impl TokenKeeper {
             metadata.superseded = self.superseded_by(current.as_ref(), consented);
             // what this very consent saved, in an attempt whose answer was lost, is not what it found
             if current.as_ref().is_none_or(|record| record.metadata.request != Some(consented.request)) {
-                known = self.known_of(current.as_ref()).await?;
+                inside = self.inside_of(current.as_ref()).await?;
+                replaced = current.zip(inside.clone());
+            } else {
+                replaced = None;
             }
         }
         let id = self.store.locate(&prepared.connection);
         Err(Failure::defer(PAUSE, Code::Conflict, format!("saving record {id}: it moved under every attempt")))
+    }
+
+    /// The tombstone of what this consent takes the place of; `None`: nothing is there, or it is the same grant, which must not
+    /// end.
+    fn replaced(
+        &self,
+        replaced: Option<&(Record, Box<Content>)>,
+        consented: &Consented<'_>,
+        key: (&KeyRef, &Key),
+    ) -> Result<Option<Replaced>, Failure> {
+        let Some((record, content)) = replaced else { return Ok(None) };
+        let TokenSet { access_token, refresh_token, .. } = &content.tokens;
+        let mut has = refresh_token.iter().map(|token| self.store.hash_of(token)).collect::<Vec<_>>();
+        has.extend(&record.metadata.superseded);
+        let mut brings =
+            consented.tokens.refresh_token.iter().chain(consented.spent).map(|token| self.store.hash_of(token));
+        // some give the same token with every consent, and one that was brought in is of the grant that it was spent for
+        let is_same_grant = brings.any(|hash| has.contains(&hash))
+            || access_token.as_ref().is_some_and(|token| is_same(token, &consented.tokens.access_token));
+        if is_same_grant || (access_token.is_none() && refresh_token.is_none()) {
+            return Ok(None);
+        }
+        let tombstone = self.store.tombstone(content, record.metadata.generation, key)?;
+        let tombstone = tombstone.expiring(record.metadata.access_expires_at);
+        Ok(Some(Replaced { tombstone, always: consented.ends_replaced }))
     }
 
     /// Whether a record holds what this consent brought, or what a refresh made of it: it was saved in an attempt whose
@@ -184,24 +220,30 @@ impl TokenKeeper {
 
     /// The account that a record is of. One that will never open has none that is known, so that consent heals it.
     pub(super) async fn subject_of(&self, record: Option<&Record>) -> Result<Option<Subject>, Failure> {
-        Ok(self.known_of(record).await?.subject)
+        Ok(self.inside_of(record).await?.and_then(|content| content.subject))
     }
 
-    async fn known_of(&self, record: Option<&Record>) -> Result<Known, Failure> {
+    /// What is in a record, with what waits for its user's device, unless it will never open.
+    async fn inside_of(&self, record: Option<&Record>) -> Result<Option<Box<Content>>, Failure> {
         let Some(record) = record.filter(|record| record.metadata.standing.state != State::Quarantined) else {
-            return Ok(Known::default());
+            return Ok(None);
         };
         let key = match self.keys.get(record.key()).await {
-            Err(KeyError::Missing { .. }) => return Ok(Known::default()),
+            Err(KeyError::Missing { .. }) => return Ok(None),
             key => key?,
         };
         match record.open(&key) {
-            Err(error) if error.code() == Code::Quarantined => Ok(Known::default()),
-            content => content
-                .map(|Content { subject, device, .. }| Known { subject, access: device.access })
-                .map_err(Failure::from),
+            Err(error) if error.code() == Code::Quarantined => Ok(None),
+            content if record.metadata.custody == Custody::Device => {
+                self.with_parked(record, content?, false).await.map(|content| Some(Box::new(content)))
+            }
+            content => Ok(Some(Box::new(content?))),
         }
     }
+}
+
+fn is_same(one: &SecretString, other: &SecretString) -> bool {
+    one.expose_secret() == other.expose_secret()
 }
 
 /// What is sealed, if it may take the place of what is known to be there.
@@ -241,6 +283,11 @@ fn content(prepared: &Prepared, consented: &Consented<'_>, known: Option<&Subjec
             id_token: tokens.id_token.clone().filter(|_| consented.on_device.is_some()),
         },
     })
+}
+
+/// Keyed hashes of the access tokens that a connection's user had and has.
+fn known_access(content: Option<&Content>) -> &[[u8; 32]] {
+    content.map_or(&[][..], |content| &content.device.access)
 }
 
 fn is_on_device(record: Option<&Record>) -> bool {

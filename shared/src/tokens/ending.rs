@@ -7,6 +7,8 @@
 
 mod buried;
 mod late;
+mod renewed;
+mod revoking;
 mod settle;
 mod swept;
 
@@ -58,6 +60,8 @@ pub enum Ended {
         connection: Option<Connection>,
         /// Why, and when to come again.
         failure: Failure,
+        /// Whether its record is gone, so that only its tombstones wait.
+        buried: bool,
     },
 }
 
@@ -70,15 +74,21 @@ impl TokenKeeper {
     where
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
     {
-        // two calls, and what is before, between and after them
-        let lasts = self.calls.limit * 5 / 2 + Duration::from_secs(1);
-        let Some(mut turn) = self.try_turn(&stored.id, lasts).await? else {
+        let Some(mut turn) = self.try_turn(&stored.id, self.ending_time()).await? else {
+            // whoever has the turn may be about to take away what is buried
+            self.store.follow_tombstones(&stored.id, ending.revocation).await?;
             let message = format!("ending record {}: another worker is at its tokens", stored.id);
-            return Ok(Ended::NotYet { connection: None, failure: Failure::defer(LATER, Code::UnderWay, message) });
+            let failure = Failure::defer(LATER, Code::UnderWay, message);
+            return Ok(Ended::NotYet { connection: None, failure, buried: false });
         };
         let ended = self.end_in_turn(ending, stored, &mut turn).await;
         self.end_turn(turn).await;
         ended
+    }
+
+    /// How long a turn lasts in which tokens are revoked: two calls, and what is before, between and after them.
+    fn ending_time(&self) -> Duration {
+        self.calls.limit * 5 / 2 + Duration::from_secs(1)
     }
 
     async fn end_in_turn<P>(&self, ending: &Ending<'_, P>, stored: &Stored, turn: &mut Turn) -> Result<Ended, Failure>
@@ -87,14 +97,14 @@ impl TokenKeeper {
     {
         let mut connection = match self.bury(ending, stored).await {
             Ok(connection) => connection,
-            Err(failure) => return Ok(Ended::NotYet { connection: None, failure }),
+            Err(failure) => return Ok(Ended::NotYet { connection: None, failure, buried: false }),
         };
         for id in self.store.tombstones_of(&stored.id).await? {
-            match self.settle(&id, &ending.provider, Some(ending.revocation), Some(&mut *turn)).await? {
+            match self.settle(&id, &ending.provider, Some(ending.revocation), turn).await? {
                 Settled::Gone => {}
                 Settled::Cleared(of) => connection = connection.or(of),
                 Settled::NotYet(of, failure) => {
-                    return Ok(Ended::NotYet { connection: connection.or(of), failure });
+                    return Ok(Ended::NotYet { connection: connection.or(of), failure, buried: true });
                 }
             }
         }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::access::{self, Access};
 use super::refresh::Attempt;
 use super::subject::to_judge;
-use super::turn::put_off;
+use super::turn::{Turn, put_off};
 use super::{TokenKeeper, superseded};
 use crate::failure::Failure;
 use crate::ids;
@@ -32,7 +32,12 @@ pub(super) const LOOKS: usize = 8;
 
 impl TokenKeeper {
     /// Saves new tokens, however late they came, if the token that they were had for is still stored.
-    pub(super) async fn keep(&self, attempt: &Attempt<'_>, answer: TokenAnswer) -> Result<Access, Failure> {
+    pub(super) async fn keep(
+        &self,
+        attempt: &Attempt<'_>,
+        answer: TokenAnswer,
+        turn: &mut Turn,
+    ) -> Result<Access, Failure> {
         let (content, metadata) = self.renewed(attempt, &answer);
         let id = attempt.record.id;
         let began = self.calls.clock.since_boot();
@@ -51,8 +56,17 @@ impl TokenKeeper {
             Saved::Written(_) => true,
             // also after an answer of Redis that was lost: the tokens that moved it may be these
             Saved::Moved => match self.store.load(&id).await? {
-                Some(record) => record.metadata.generation == metadata.generation,
-                None => return Ok(self.orphaned(attempt, (&content, metadata.generation), &answer).await),
+                Some(record) if record.metadata.request == metadata.request => {
+                    record.metadata.generation == metadata.generation
+                }
+                stored => {
+                    self.orphaned(attempt, (&content, metadata.generation), &answer, turn).await;
+                    return match stored {
+                        // what a newer consent brought, whose family these are not of
+                        Some(_) => self.adopt(attempt.wanted).await,
+                        None => Ok(access::no_connection()),
+                    };
+                }
             },
         };
         if !ours {

@@ -65,7 +65,7 @@ impl TokenKeeper {
             return Err(put_off(&id, "this worker was too slow to send it within its lease"));
         }
         let error = match self.call(&attempt, credential).await {
-            Ok(answer) => return self.keep(&attempt, answer).await,
+            Ok(answer) => return self.keep(&attempt, answer, turn).await,
             Err(error) => error,
         };
         let message = format!("refreshing record {id} at {}: {error}", wanted.connection.provider);

@@ -42,6 +42,10 @@ impl ConsentTurn {
     pub fn run_out(&mut self) {
         self.0.run_out();
     }
+
+    pub(super) fn as_mut(&mut self) -> &mut Turn {
+        &mut self.0
+    }
 }
 
 impl TokenKeeper {

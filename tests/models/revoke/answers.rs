@@ -1,7 +1,7 @@
 //! What becomes of an answer, or of none.
 
 use super::world::{Answer, Call, Entry, Job, Record, World};
-use super::{Protocol, Rule};
+use super::{Protocol, Provider, Rule};
 
 /// A call has no answer: what becomes of the message that it was for.
 pub(super) fn again(model: &Protocol, world: &mut World, job: Job, call: Call) {
@@ -51,20 +51,24 @@ fn save(model: &Protocol, world: &mut World, parent: u8, token: u8) {
         Some(record) if record.token == parent => world.record = Some(Record { token, stale: false, ..record }),
         Some(_) => world.lost |= 1 << token,
         None if model.lacks(Rule::SaveOnItsParentOnly) => {
-            world.record = Some(Record { token, epoch: 0, stale: false });
+            world.record = Some(Record { token, epoch: 0, tenant_epoch: 0, stale: false });
         }
         None => bury_late(world, token, !model.lacks(Rule::BuryALateRefresh)),
     }
 }
 
-/// A consent is saved over whatever is stored, if no revocation came since it was claimed.
+/// A consent is saved over whatever is stored, if no revocation came since it was claimed. What it replaces is buried, but where
+/// a token ends the whole grant and no revocation wants the old one to end.
 fn save_consent(model: &Protocol, world: &mut World, epoch: u8, token: u8) {
     world.entry = Entry::Done;
-    if epoch != world.epoch && !model.lacks(Rule::SaveInItsEpochOnly) {
+    if epoch != world.epochs.together() && !model.lacks(Rule::SaveInItsEpochOnly) {
         return bury_late(world, token, !model.lacks(Rule::BuryALateConsent));
     }
-    let replaced = world.record.replace(Record { token, epoch, stale: false });
-    if let Some(replaced) = replaced.filter(|_| !model.lacks(Rule::BuryWhatAConsentReplaces)) {
+    let tenant_epoch = world.epochs.tenant;
+    let replaced = world.record.replace(Record { token, epoch, tenant_epoch, stale: false });
+    let buries = |replaced: &Record| replaced.epoch < epoch || model.provider == Provider::EndsTheToken;
+    if let Some(replaced) = replaced.filter(|replaced| buries(replaced) && !model.lacks(Rule::BuryWhatAConsentReplaces))
+    {
         world.bury(replaced.token);
     }
 }

@@ -1,8 +1,8 @@
 //! What a worker does next.
 
 use super::answers::{has, tell_deleted};
-use super::world::{Answer, At, Call, Entry, Job, NOBODY, World};
-use super::{Protocol, Provider, Rule};
+use super::world::{Answer, At, Call, Entry, Epochs, Job, NOBODY, Record, World};
+use super::{Protocol, Provider, Rule, Scope};
 
 pub(super) fn goes_without_lease(model: &Protocol, job: Job) -> bool {
     match job {
@@ -45,8 +45,7 @@ pub(super) fn step(model: &Protocol, world: &mut World, worker: u8) {
                 world.old_consent = world.entry != Entry::Absent;
             }
             if world.revocation.is_none() || model.lacks(Rule::OneEpochARevocation) {
-                world.epoch += u8::from(!model.lacks(Rule::RevocationMovesTheEpoch));
-                world.revocation = Some(world.epoch.max(1));
+                begin(model, world);
             }
             At::WantsTheLease(Job::Revocation)
         }
@@ -84,10 +83,30 @@ pub(super) fn step(model: &Protocol, world: &mut World, worker: u8) {
     world.at[usize::from(worker)] = next;
 }
 
+/// The epoch that the revocation begins: it counts from then on.
+fn begin(model: &Protocol, world: &mut World) {
+    let moved = u8::from(!model.lacks(Rule::RevocationMovesTheEpoch));
+    let Epochs { owner, tenant } = world.epochs;
+    world.revocation = Some(match model.scope {
+        Scope::Owner => owner + tenant + 1,
+        Scope::Tenant => tenant + 1,
+    });
+    match model.scope {
+        Scope::Owner => world.epochs.owner += moved,
+        Scope::Tenant => world.epochs.tenant += moved,
+    }
+}
+
+/// Whether the revocation is about a record: its consent was claimed before.
+fn is_about(model: &Protocol, began: u8, record: Record) -> bool {
+    let alone = model.scope == Scope::Tenant && !model.lacks(Rule::CompareWithTheCounterThatMoved);
+    began > if alone { record.tenant_epoch } else { record.epoch }
+}
+
 /// The exchange's turn at its ledger.
 fn claim(model: &Protocol, world: &mut World) -> At {
     match world.entry {
-        Entry::Absent => world.entry = Entry::Claimed(world.epoch),
+        Entry::Absent => world.entry = Entry::Claimed(world.epochs.together()),
         Entry::Sending(epoch) if model.lacks(Rule::CodeIsSentOnce) => world.entry = Entry::Claimed(epoch),
         Entry::Claimed(_) => {}
         Entry::Sending(_) | Entry::Done => {
@@ -103,7 +122,7 @@ fn read(model: &Protocol, world: &mut World, job: Job) -> At {
     match (job, world.record, world.entry) {
         (Job::Refresh, Some(record), _) if record.stale => At::Sends(job, Call::Refresh(record.token)),
         (Job::Exchange, _, Entry::Claimed(epoch)) => {
-            if epoch != world.epoch && !model.lacks(Rule::SaveInItsEpochOnly) {
+            if epoch != world.epochs.together() && !model.lacks(Rule::SaveInItsEpochOnly) {
                 // refused, and the code is not spent
                 world.entry = Entry::Done;
                 return At::GivesBack(job);
@@ -112,7 +131,8 @@ fn read(model: &Protocol, world: &mut World, job: Job) -> At {
             At::Sends(job, Call::Code(epoch))
         }
         (Job::Revocation, Some(record), _)
-            if world.revocation.is_some_and(|began| record.epoch < began) || model.lacks(Rule::BuryOnlyWhatIsOlder) =>
+            if world.revocation.is_some_and(|began| is_about(model, began, record))
+                || model.lacks(Rule::BuryOnlyWhatIsOlder) =>
         {
             At::Buries(record.token)
         }

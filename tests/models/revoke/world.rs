@@ -17,11 +17,26 @@ pub(super) enum Token {
     Dead,
 }
 
-/// The record: the newest token of a consent, and the owner's epoch when the consent's request was claimed.
+/// How many revocations there were: the owner's own, and its tenant's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(super) struct Epochs {
+    pub(super) owner: u8,
+    pub(super) tenant: u8,
+}
+
+impl Epochs {
+    /// What a consent is claimed and saved in.
+    pub(super) fn together(self) -> u8 {
+        self.owner + self.tenant
+    }
+}
+
+/// The record: the newest token of a consent, and the owner's and the tenant's epoch when the consent's request was claimed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(super) struct Record {
     pub(super) token: u8,
     pub(super) epoch: u8,
+    pub(super) tenant_epoch: u8,
     /// It wants a refresh.
     pub(super) stale: bool,
 }
@@ -85,7 +100,7 @@ pub(super) struct World {
     pub(super) record: Option<Record>,
     /// The tokens in the tombstone, a bit each.
     pub(super) tombstone: u8,
-    pub(super) epoch: u8,
+    pub(super) epochs: Epochs,
     pub(super) lease: Option<u8>,
     pub(super) entry: Entry,
     pub(super) exchange_waits: bool,
@@ -120,10 +135,11 @@ impl World {
     pub(super) fn new(workers: usize, left: Faults) -> Self {
         let mut tokens = [Token::Unborn; TOKENS];
         tokens[0] = Token::Live;
+        let epochs = Epochs { owner: 1, tenant: 1 };
         Self {
-            record: Some(Record { token: 0, epoch: 0, stale: true }),
+            record: Some(Record { token: 0, epoch: epochs.together(), tenant_epoch: epochs.tenant, stale: true }),
             tombstone: 0,
-            epoch: 0,
+            epochs,
             lease: None,
             entry: Entry::Absent,
             exchange_waits: true,

@@ -1,6 +1,7 @@
 //! A connection that is deleted while its refresh is under way: it stays deleted, and what the refresh brings is revoked.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use redis::AsyncCommands;
 use sealpost_schemas::Code;
@@ -10,7 +11,7 @@ use sealpost_tests::{pipeline::SOON, until};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::world::{PATIENT, World, granted, refused};
+use super::world::{HASTY, PATIENT, World, granted, refused};
 
 /// The command to Redis that saves the new tokens: after two reads, the lease and the marker.
 const SAVE: u32 = 5;
@@ -24,6 +25,11 @@ async fn deleted(world: &World, lines: &str) -> Value {
 
 /// The same, and does something after that. Whether there is a record in the end.
 async fn deleted_and(world: &World, lines: &str, then: impl AsyncFnOnce()) -> bool {
+    Box::pin(deleted_within(world, (lines, PATIENT), then)).await
+}
+
+/// The same, with that limit for calls.
+async fn deleted_within(world: &World, (lines, limit): (&str, Duration), then: impl AsyncFnOnce()) -> bool {
     let provider = world.provider(lines);
     // Redis knows the scripts from here on, so that each is one command
     granted(world.keeper(PATIENT).await.access_token(&world.expired("grace").await, &provider).await);
@@ -33,7 +39,7 @@ async fn deleted_and(world: &World, lines: &str, then: impl AsyncFnOnce()) -> bo
     let client = redis::Client::open(world.redis.url()).unwrap();
     let mut redis = client.get_multiplexed_async_connection().await.unwrap();
     let way = Breakpoint::to_port(world.redis.port(), Side::Before, Then::Hold).await;
-    let keeper = world.keeper_at(&way.url(), PATIENT, Arc::new(SystemClock)).await;
+    let keeper = world.keeper_at(&way.url(), limit, Arc::new(SystemClock)).await;
     way.arm(SAVE);
     let meanwhile = async {
         way.reached().await;
@@ -67,6 +73,39 @@ async fn a_revocation_that_fails_for_a_moment_is_tried_again() {
         world.sandbox.fault(fault).await;
     }
     assert_eq!(deleted(&world, &endpoint(&world)).await, json!({"ok": 2}));
+}
+
+#[tokio::test]
+async fn a_call_that_timed_out_may_still_arrive_and_is_left_to_the_sweep() {
+    let world = World::start().await;
+    world.sandbox.fault(json!({"path": "/revoke", "kind": "hang", "n": 5})).await;
+    assert!(!deleted_within(&world, (&endpoint(&world), HASTY), async || {}).await);
+    assert_eq!(world.sandbox.stats().await["faults_fired"], 1);
+    assert_eq!(world.keeper(PATIENT).await.store().count_tombstones().await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_comes_late_for_a_newer_consent_is_revoked_and_the_newer_one_is_used() {
+    let world = World::start().await;
+    let provider = world.provider(&endpoint(&world));
+    granted(world.keeper(PATIENT).await.access_token(&world.expired("grace").await, &provider).await);
+    let connection = world.expired("ada").await;
+    let way = Breakpoint::to_port(world.redis.port(), Side::Before, Then::Hold).await;
+    let keeper = world.keeper_at(&way.url(), PATIENT, Arc::new(SystemClock)).await;
+    let mut anew = world.tokens("ada").await;
+    anew.expires_at = None;
+    way.arm(SAVE);
+    let meanwhile = async {
+        way.reached().await;
+        world.store("ada", &anew).await;
+        way.let_go();
+    };
+    let (result, ()) = tokio::join!(keeper.access_token(&connection, &provider), meanwhile);
+    let (token, _) = granted(result);
+    assert_eq!(token, anew.access_token.expose_secret());
+    assert_eq!(world.sandbox.stats().await["revoke"], json!({"ok": 2}), "the late ones");
+    assert!(world.is_taken(anew.access_token.expose_secret()).await);
+    assert_eq!(keeper.store().count_tombstones().await.unwrap(), 0);
 }
 
 #[tokio::test]

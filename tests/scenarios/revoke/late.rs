@@ -1,21 +1,14 @@
 //! Tokens that nobody's message looks after.
 
-use jiff::SignedDuration;
 use sealpost::revoke::Revoke;
-use sealpost_schemas::{Code, ProviderId};
+use sealpost_schemas::Code;
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::records::Buried;
 use sealpost_tests::Pipeline;
 use sealpost_tests::pipeline::connection;
 use serde_json::json;
 
-use super::world::{attempt, is_taken, minted, not_yet, one, pipeline, record, step};
-
-async fn sweep(step: &Revoke, minutes: i64) -> u64 {
-    let provider = |name: &ProviderId| step.catalogue.get(name).map(|provider| provider.oauth.clone());
-    let now = SystemClock.now() + SignedDuration::from_mins(minutes);
-    step.keeper.sweep_tombstones(&provider, now).await.map_err(|failure| failure.message).unwrap()
-}
+use super::world::{attempt, is_taken, minted, not_yet, one, pipeline, record, step, sweep};
 
 #[tokio::test]
 async fn a_tombstone_is_left_to_its_message_at_first_and_swept_when_nobody_comes() {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use sealpost::providers::Catalogue;
-use sealpost::revoke::{Revoke, Revoked};
-use sealpost::step::{Attempt, ReplyTo, Step};
-use sealpost_schemas::{RevocationRequest, RevocationResult};
+use sealpost::revoke::{Revoke, RevokeShard, Revoked};
+use sealpost::step::{Attempt, FollowUps, ReplyTo, Step};
+use sealpost_schemas::{Name, Owner, ProviderId, RevocationRequest, RevocationResult, RevocationShard};
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::failure::Failure;
 use sealpost_shared::keys::{Keys, LocalKeys, SealingKeys};
@@ -75,8 +76,14 @@ pub(super) async fn record(pipeline: &Pipeline, user: &str) -> Option<Record> {
 /// Stores what the platform gives for a user, as an exchange does, under another label if there is one.
 pub(crate) async fn minted(pipeline: &Pipeline, user: &str, label: &str) -> Value {
     let minted = pipeline.sandbox.mint_tokens(user).await;
+    stored(pipeline, (user, label), &tokens(&minted)).await;
+    minted
+}
+
+/// What the platform gave, as an answer of its token endpoint; the access token never expires.
+pub(crate) fn tokens(minted: &Value) -> TokenAnswer {
     let token = |field: &str| minted[field].as_str().unwrap().into();
-    let tokens = TokenAnswer {
+    TokenAnswer {
         access_token: token("access_token"),
         refresh_token: Some(token("refresh_token")),
         token_type: Some("Bearer".into()),
@@ -84,14 +91,28 @@ pub(crate) async fn minted(pipeline: &Pipeline, user: &str, label: &str) -> Valu
         keep_access_token: true,
         scopes: None,
         id_token: None,
-    };
+    }
+}
+
+/// Stores these for a user of `acme`, as an exchange does that begins now.
+pub(crate) async fn stored(pipeline: &Pipeline, (user, label): (&str, &str), tokens: &TokenAnswer) {
     let mut connection = connection("acme", user);
-    connection.label = sealpost_schemas::Name::new(label).unwrap();
+    connection.label = Name::new(label).unwrap();
     let keeper = pipeline.keeper().await;
-    let place = keeper.prepare(&connection).await.map_err(|failure| failure.message).unwrap();
-    let consented = Consented::new(ids::fresh(), &tokens, &[], SystemClock.now());
+    let epoch = keeper.store().epoch(&owner(user)).await.unwrap();
+    let place = keeper.prepare(&connection).await.map_err(|failure| failure.message).unwrap().in_epoch(epoch);
+    let consented = Consented::new(ids::fresh(), tokens, &[], SystemClock.now());
     keeper.store_consent(&place, &consented).await.map_err(|failure| failure.message).unwrap();
-    minted
+}
+
+pub(super) fn owner(user: &str) -> Owner {
+    Owner { tenant: Name::new("acme").unwrap(), user: Name::new(user).unwrap() }
+}
+
+/// A connection to Redis beside the pipeline's.
+pub(super) async fn redis(pipeline: &Pipeline) -> redis::aio::MultiplexedConnection {
+    let client = redis::Client::open(pipeline.rig.redis_url()).unwrap();
+    client.get_multiplexed_async_connection().await.unwrap()
 }
 
 /// Whether the platform takes an access token.
@@ -156,4 +177,41 @@ pub(super) async fn not_yet(step: &Revoke, request: &Value, number: u32) -> Fail
     let receipt = &told[0]["receipts"][0];
     assert_eq!((&receipt["provider"], &receipt["deleted"]), (&json!("pending"), &json!(false)), "{told:?}");
     failure
+}
+
+/// Looks at the tombstones that want a look in so many minutes; how many are left.
+pub(super) async fn sweep(step: &Revoke, minutes: i64) -> u64 {
+    let provider = |name: &ProviderId| step.catalogue.get(name).map(|provider| provider.oauth.clone());
+    let now = SystemClock.now() + SignedDuration::from_mins(minutes);
+    step.keeper.sweep_tombstones(&provider, now).await.map_err(|failure| failure.message).unwrap()
+}
+
+/// What became of one message of a tenant's shard.
+pub(super) enum ShardRun {
+    /// The shard is done.
+    Done,
+    /// This one goes on with it.
+    Continued(RevocationShard),
+    Failed(Failure),
+}
+
+/// The first message of the shard that a user's records lie in.
+pub(super) fn first_of(step: &Revoke, user: &str) -> RevocationShard {
+    let shard = step.keeper.store().locate(&connection("acme", user)).shard;
+    serde_json::from_value(json!({"id": ids::fresh(), "request": ids::fresh(), "tenant": "acme", "shard": shard}))
+        .unwrap()
+}
+
+/// One attempt at a message of a tenant's shard.
+pub(super) async fn attempt_shard(step: &Revoke, message: &RevocationShard, number: u32) -> ShardRun {
+    let shard = RevokeShard { keeper: step.keeper.clone(), catalogue: step.catalogue.clone() };
+    let at = Attempt { number, now: SystemClock.now(), redelivered: number > 1, reply: ReplyTo::Queue };
+    let ended = match shard.run(message, at).await {
+        Ok(ended) => ended.emission().unwrap(),
+        Err(failure) => return ShardRun::Failed(failure),
+    };
+    match ended.messages.first() {
+        Some(next) => ShardRun::Continued(serde_json::from_slice(&next.body).unwrap()),
+        None => ShardRun::Done,
+    }
 }

@@ -85,7 +85,7 @@ impl Exchange {
             }
         };
         let scopes = tokens.scopes.clone().unwrap_or_else(|| asked.clone());
-        let (outcome, result) = match self.keep(request, &call, (&tokens, &scopes), at).await {
+        let (outcome, result) = match self.keep(request, &call, (&tokens, &scopes), (at, turn)).await {
             Err(failure) => {
                 // whether it is stored is not known: a redelivery looks
                 self.ledger.lost(&sending).await?;

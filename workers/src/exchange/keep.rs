@@ -6,7 +6,7 @@ use sealpost_schemas::{Code, ExchangeRequest, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::oauth::{Account, IdTokenError, TokenAnswer, account_of};
 use sealpost_shared::records::Subject;
-use sealpost_shared::tokens::{Consented, OnDevice, Prepared};
+use sealpost_shared::tokens::{ConsentTurn, Consented, OnDevice, Prepared};
 
 use super::Exchange;
 use super::act::TokenCall;
@@ -25,7 +25,7 @@ impl Exchange {
         request: &ExchangeRequest,
         call: &TokenCall<'_>,
         (tokens, scopes): (&TokenAnswer, &[String]),
-        at: Attempt,
+        (at, turn): (Attempt, &mut ConsentTurn),
     ) -> Result<Result<Option<Subject>, FailureReport>, Failure> {
         let (what, at_provider) = (call.spent.name(), &request.provider);
         let doing = format!("the {what} was exchanged at {at_provider}");
@@ -44,13 +44,14 @@ impl Exchange {
             on_device: request
                 .store_on_device
                 .then(|| OnDevice { reply_key: request.reply_key.as_ref().map(ToString::to_string) }),
+            ends_replaced: call.oauth.revokes_apart(),
             ..Consented::new(request.id, tokens, scopes, at.now)
         };
         match self.save(&call.place, &consented).await {
             Ok(subject) => Ok(Ok(subject)),
             Err(failure) if failure.verdict == Verdict::Reject => {
                 if failure.code == Code::Revoked {
-                    self.keeper.end_late(&request.connection(), call.oauth).await;
+                    self.keeper.end_late(&request.connection(), call.oauth, turn).await;
                 }
                 Ok(Err(not_stored(&doing, failure)))
             }

@@ -245,10 +245,14 @@ mod tests {
     #[test]
     fn an_entry_that_cannot_work_is_refused_where_it_is_wrong() {
         assert_eq!(check("", ""), Ok(()));
+        let own = "revocation = { auth = 'bearer', body = 'none', tokens = 'access' }, client_id";
+        assert_eq!(check("client_id", own), Ok(()));
         for (old, new, names) in [
             ("https://p.example/t", "http://p.example/t", "token_url must be https"),
             ("http://127.0.0.1/p", "http://127.0.0.1.example/p", "publish url must be https"),
             ("client_id", "jwks_url = 'https://p.example/k', client_id", "jwks_url needs issuer"),
+            ("client_id", "revocation = { auth = 'bearer', body = 'none' }, client_id", "needs tokens = \"access\""),
+            ("client_id", "revocation = { body = 'none' }, client_id", "needs auth = \"bearer\""),
             ("publish.post", "publish.poem", "unknown field `poem`"),
             ("publish.post", "publish.raw", "unknown field `body`, expected one of `base`"),
             ("'/id'", "'id'", "publish.post: remote_id must be a JSON pointer"),

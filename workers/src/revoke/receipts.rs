@@ -26,11 +26,16 @@ pub(super) struct Parts<'a> {
     owner: Option<&'a Owner>,
     receipts: Vec<(RecordId, Receipt)>,
     failure: Option<Failure>,
+    /// How many could not be ended.
+    left: u64,
+    /// How many ended, and how many of the others are buried.
+    done: usize,
+    buried: usize,
 }
 
 impl<'a> Parts<'a> {
     pub(super) fn of(request: Uuid, owner: Option<&'a Owner>) -> Self {
-        Self { request, owner, receipts: Vec::new(), failure: None }
+        Self { request, owner, receipts: Vec::new(), failure: None, left: 0, done: 0, buried: 0 }
     }
 
     /// Ends these. An error ends it here; what was done by then is found again.
@@ -57,10 +62,14 @@ impl<'a> Parts<'a> {
     fn add(&mut self, id: RecordId, ended: Ended) {
         let (connection, provider, deleted) = match ended {
             Ended::Nothing => return,
-            Ended::Done { connection, word } => (connection, word, true),
-            Ended::NotYet { connection, failure } => {
-                // what spends an attempt tells more than what only waits
-                if self.failure.as_ref().is_none_or(|known| matches!(known.verdict, Verdict::Defer { .. })) {
+            Ended::Done { connection, word } => {
+                self.done += 1;
+                (connection, word, true)
+            }
+            Ended::NotYet { connection, failure, buried } => {
+                self.left += 1;
+                self.buried += usize::from(buried);
+                if self.failure.as_ref().is_none_or(|known| weight(&failure) > weight(known)) {
                     self.failure = Some(failure);
                 }
                 (connection, RevokedAtProvider::Pending, false)
@@ -82,14 +91,33 @@ impl<'a> Parts<'a> {
         self.failure.get_or_insert_with(|| Failure::defer(SOON, Code::UnderWay, message));
     }
 
-    /// Whether something must be tried again.
-    pub(super) const fn is_done(&self) -> bool {
-        self.failure.is_none()
+    /// How many connections were met that could not be ended.
+    pub(super) const fn left(&self) -> u64 {
+        self.left
     }
 
-    /// How many connections were met.
-    pub(super) fn len(&self) -> usize {
-        self.receipts.len()
+    /// How many were ended.
+    pub(super) const fn done(&self) -> usize {
+        self.done
+    }
+
+    /// How long somebody asked to be left alone.
+    pub(super) fn asked_to_wait(&self) -> Option<Duration> {
+        match self.failure.as_ref()?.verdict {
+            Verdict::Retry { after } => after,
+            Verdict::Defer { .. } | Verdict::Reject => None,
+        }
+    }
+
+    /// What comes again, and why: what was met, or what it says where all that was met is done. What was done is told with it.
+    pub(super) fn again(&mut self, why: impl FnOnce() -> Failure) -> Failure {
+        let failure = self.failure.take().unwrap_or_else(why);
+        failure.with_events(self.event())
+    }
+
+    /// How many were ended, or buried at least: that is what costs calls. What is passed over does not.
+    pub(super) const fn len(&self) -> usize {
+        self.done + self.buried
     }
 
     /// The failure with which the message comes again, if it must; what was done by then is told with it.
@@ -118,6 +146,16 @@ impl<'a> Parts<'a> {
         let id = ids::follow_up(self.owner, self.request, RevocationResult::NAME, &words);
         let outcome = RevocationOutcome::UnderWay;
         Answer::of(RevocationResult { id, request: self.request, outcome, receipts, counts: None, failure: None }).ok()
+    }
+}
+
+/// What spends an attempt tells more than what only waits, and what somebody asked for more than what nobody did.
+const fn weight(failure: &Failure) -> u8 {
+    match failure.verdict {
+        Verdict::Defer { .. } => 0,
+        Verdict::Reject => 1,
+        Verdict::Retry { after: None } => 2,
+        Verdict::Retry { after: Some(_) } => 3,
     }
 }
 

@@ -1,21 +1,27 @@
 //! `revocation-shards`: a tenant's connections in one shard end, within a budget a message, and the last shard that is done
 //! answers for all.
+//!
+//! A walk goes over the tenant's records, and then over its tombstones, each in the order of their names. What cannot be ended is
+//! left behind, so that it keeps nothing from the rest; then the walk's last message fails, and its next attempt is another walk.
+//! A message is followed by another one only where something moved, so that attempts run out where nothing does.
 
 use std::sync::Arc;
 
 use sealpost_schemas::{Answer, Code, ProviderId, RevocationResult, RevocationShard};
-use sealpost_shared::failure::Failure;
+use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::oauth::OAuthProvider;
-use sealpost_shared::records::{Cursor, Held, RecordId, Revocation, Stored, Tag};
+use sealpost_shared::records::{RecordId, Stored, Tag};
 use sealpost_shared::tokens::{Ending, TokenKeeper};
 
-use super::receipts::{Parts, counted, done};
+use super::position::Position;
+use super::receipts::{Parts, done};
 use super::{BUDGET, shard_id};
 use crate::providers::Catalogue;
 use crate::step::{Attempt, Emission, FollowUp, FollowUps, Step};
 
-/// About how many things are read at once.
+/// How many names are read at once, and how often in one message.
 const PAGE: usize = 256;
+const PAGES: usize = 100;
 
 /// The step of one shard.
 pub struct RevokeShard {
@@ -32,6 +38,63 @@ pub struct Ended {
     whole: Option<RevocationResult>,
 }
 
+/// A walk over a shard, as it is in one message.
+struct Walk<'a> {
+    shard: &'a RevocationShard,
+    tenant: Tag,
+    attempt: u32,
+    /// How many connections it left behind so far.
+    left: u64,
+    position: Position,
+}
+
+impl<'a> Walk<'a> {
+    /// The one that a message goes on with; one that failed begins anew.
+    fn of(shard: &'a RevocationShard, tenant: Tag, attempt: u32) -> Result<Self, Failure> {
+        let from = shard.cursor.as_deref().filter(|_| attempt == 1);
+        let position = from.map_or(Ok(Position::Records(None)), str::parse)?;
+        Ok(Self { shard, tenant, attempt, left: if attempt == 1 { shard.left } else { 0 }, position })
+    }
+
+    /// Which try this is at what is left.
+    fn tried(&self) -> u32 {
+        self.attempt.max(self.shard.tried)
+    }
+
+    /// The message that goes on with it.
+    fn continued(&self) -> RevocationShard {
+        let part = self.shard.part.saturating_add(1);
+        RevocationShard {
+            id: shard_id((&self.shard.tenant, self.shard.request), self.shard.shard, part),
+            part,
+            tried: self.tried(),
+            left: self.left,
+            cursor: Some(self.position.to_string()),
+            ..self.shard.clone()
+        }
+    }
+
+    /// Whether something is not met again: a record that is buried at least, or a tombstone that is no more.
+    fn moved(&self, parts: &Parts<'_>) -> bool {
+        match self.position {
+            Position::Records(_) => parts.len() > 0,
+            Position::Tombstones(_) => parts.done() > 0,
+        }
+    }
+
+    const fn is_at_tombstones(&self) -> bool {
+        matches!(self.position, Position::Tombstones(_))
+    }
+
+    /// Why it fails.
+    fn failed(&self, parts: &mut Parts<'_>) -> Failure {
+        let Self { left, shard: RevocationShard { shard, .. }, .. } = self;
+        parts.again(|| {
+            Failure::retry(Code::UnderWay, format!("{left} connections of shard {shard:03} wait to be ended"))
+        })
+    }
+}
+
 impl Step for RevokeShard {
     type Input = RevocationShard;
     type Output = Ended;
@@ -43,27 +106,30 @@ impl Step for RevokeShard {
             let message = format!("shard: this store has shards 0 to {}", shards - 1);
             return Err(Failure::reject(Code::MalformedMessage, message));
         }
+        let mut walk = Walk::of(shard, store.tag_of(&shard.tenant), at.number)?;
         let fingerprint = store.fingerprint(shard.tenant.as_str().as_bytes());
         let begun = store.begin_tenants_revocation(&shard.tenant, shard.shard, shard.request, &fingerprint);
         let reused = || Failure::reject(Code::IdReused, "another revocation of this tenant has this id");
         let revocation = begun.await?.ok_or_else(reused)?;
+        if shard.part == 0 {
+            store.complete_tenant(shard.shard, &walk.tenant).await?;
+        }
         let mut parts = Parts::of(shard.request, None);
         let ending = Ending {
             revocation: &revocation,
             provider: |name: &_| self.catalogue.get(name).map(|provider| provider.oauth.clone()),
             now: at.now,
-            attempt: at.number,
+            attempt: walk.tried(),
         };
-        if self.records(shard, &ending, &mut parts).await? {
-            let continuation = Some(continued(shard));
-            return Ok(Ended { told: parts.event(), continuation, whole: None });
+        let is_over = self.walk(&mut walk, &ending, &mut parts).await?;
+        if !is_over {
+            return continued(&walk, parts);
         }
-        if parts.is_done() {
-            // of those that were met just now there are none, or they wait for the next attempt
-            self.tombstones(shard, &ending, &mut parts).await?;
+        if walk.left > 0 {
+            return Err(walk.failed(&mut parts));
         }
-        let told = parts.finished()?.event();
-        let counts = counted(store.receipts(&revocation).await?.into_values());
+        let told = parts.event();
+        let counts = store.counted_receipts(&revocation).await?;
         let (tenant, request) = (&shard.tenant, shard.request);
         let finished = store.finish_revocation((tenant, request), (shard.shard, shards), counts).await;
         match finished {
@@ -77,84 +143,92 @@ impl Step for RevokeShard {
 }
 
 impl RevokeShard {
-    /// Ends what is stored, as far as the budget goes; whether more may be left.
-    async fn records<P>(
-        &self,
-        shard: &RevocationShard,
-        ending: &Ending<'_, P>,
-        parts: &mut Parts<'_>,
-    ) -> Result<bool, Failure>
+    /// Walks as far as the budget goes; whether the walk is over.
+    async fn walk<P>(&self, walk: &mut Walk<'_>, ending: &Ending<'_, P>, parts: &mut Parts<'_>) -> Result<bool, Failure>
     where
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
     {
-        let store = self.keeper.store();
-        let tenant = store.tag_of(&shard.tenant);
-        for version in self.keeper.oldest_first(shard.shard).await? {
-            let mut cursor = Some(Cursor::default());
-            while let Some(from) = cursor {
-                let (held, next) = store.walk_held(shard.shard, &version, from, PAGE).await?;
-                let ids: Vec<_> = held.into_iter().filter_map(record).collect();
-                let wanted = of(&store.stored(&ids).await?, tenant, ending.revocation);
-                for some in wanted.chunks(BUDGET) {
-                    let left = BUDGET.saturating_sub(parts.len());
-                    parts.end(&self.keeper, ending, some.iter().take(left).copied().collect()).await?;
-                    if parts.len() >= BUDGET {
-                        return Ok(true);
-                    }
-                }
-                cursor = next;
+        let before = walk.left;
+        // one that begins anew goes to the end with what it met before: that is known to stay
+        let pages = if walk.attempt == 1 { PAGES } else { usize::MAX };
+        for _ in 0..pages {
+            let next = match &walk.position {
+                Position::Records(after) => self.records(walk, after.as_deref(), (ending, parts)).await?,
+                Position::Tombstones(after) => self.tombstones(walk, after.as_deref(), (ending, parts)).await?,
+            };
+            walk.left = before + parts.left();
+            walk.position = match (&walk.position, next) {
+                (Position::Records(_), Some(after)) => Position::Records(Some(after)),
+                // what was met just now would be met again at once
+                (Position::Records(_), None) if walk.left == 0 => Position::Tombstones(None),
+                (Position::Tombstones(_), Some(after)) => Position::Tombstones(Some(after)),
+                (Position::Records(_) | Position::Tombstones(_), None) => return Ok(true),
+            };
+            if parts.len() >= BUDGET {
+                return Ok(false);
             }
         }
         Ok(false)
     }
 
-    /// Goes on with what is buried, also by others.
-    async fn tombstones<P>(
+    /// Ends some of what is stored; after which one to go on, if more may follow.
+    async fn records<P>(
         &self,
-        shard: &RevocationShard,
-        ending: &Ending<'_, P>,
-        parts: &mut Parts<'_>,
-    ) -> Result<(), Failure>
+        walk: &Walk<'_>,
+        after: Option<&str>,
+        (ending, parts): (&Ending<'_, P>, &mut Parts<'_>),
+    ) -> Result<Option<String>, Failure>
     where
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
     {
         let store = self.keeper.store();
-        let tenant = store.tag_of(&shard.tenant);
-        let mut buried: Vec<Stored> = Vec::new();
-        for id in store.tombstones_in(shard.shard).await? {
-            let Some(tombstone) = store.load_tombstone(&id).await? else { continue };
-            let tags = tombstone.tags;
-            if tags.tenant == tenant && buried.iter().all(|known| known.id != id.record) {
-                buried.push(Stored { id: id.record, owner: tags.owner, tenant, epoch: 0 });
-            }
-            if buried.len() > BUDGET {
-                break;
-            }
-        }
-        let more = buried.len() > BUDGET;
-        buried.truncate(BUDGET);
-        parts.end(&self.keeper, ending, buried).await?;
-        if more {
-            parts.come_again();
-        }
-        Ok(())
+        let ids = store.records_of_tenant(walk.shard.shard, &walk.tenant, after, PAGE).await?;
+        // whose they are, their index says
+        let of = |stored: Stored| Stored { tenant: Some(walk.tenant), ..stored };
+        let mut about: Vec<_> = store.stored(&ids).await?.into_iter().map(of).collect();
+        about.retain(|stored| ending.revocation.is_about(stored));
+        let room = BUDGET.saturating_sub(parts.len());
+        let last = match about.get(room) {
+            Some(_) => about.get(room.saturating_sub(1)).map(|stored| stored.id),
+            None => ids.last().copied().filter(|_| ids.len() == PAGE),
+        };
+        about.truncate(room);
+        parts.end(&self.keeper, ending, about).await?;
+        Ok(last.map(|id| id.key.to_string()))
+    }
+
+    /// Goes on with some of what is buried, also by others; after which one to go on, if more may follow.
+    async fn tombstones<P>(
+        &self,
+        walk: &Walk<'_>,
+        after: Option<&str>,
+        (ending, parts): (&Ending<'_, P>, &mut Parts<'_>),
+    ) -> Result<Option<String>, Failure>
+    where
+        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+    {
+        let store = self.keeper.store();
+        let room = BUDGET.saturating_sub(parts.len()).max(1);
+        let (buried, last) = store.tombstones_under(walk.shard.shard, &walk.tenant, after, room).await?;
+        let mut ids: Vec<RecordId> = buried.into_iter().map(|tombstone| tombstone.record).collect();
+        ids.dedup();
+        let there = store.stored(&ids).await?;
+        let known = |id: RecordId| there.iter().find(|stored| stored.id == id).copied();
+        let of = |id| Stored { tenant: Some(walk.tenant), ..known(id).unwrap_or(Stored::gone(id)) };
+        parts.end(&self.keeper, ending, ids.into_iter().map(of).collect()).await?;
+        Ok(last)
     }
 }
 
-fn continued(shard: &RevocationShard) -> RevocationShard {
-    let part = shard.part.saturating_add(1);
-    RevocationShard { id: shard_id((&shard.tenant, shard.request), shard.shard, part), part, ..shard.clone() }
-}
-
-/// Those of a tenant that the revocation is about.
-fn of(stored: &[Stored], tenant: Tag, revocation: &Revocation) -> Vec<Stored> {
-    stored.iter().filter(|one| one.tenant == tenant && revocation.is_about(one)).copied().collect()
-}
-
-fn record(held: Held) -> Option<RecordId> {
-    match held {
-        Held::Record(id) => Some(id),
-        Held::Entry(_) | Held::Tombstone(_) | Held::Park(_) => None,
+/// What follows when the budget is spent.
+fn continued(walk: &Walk<'_>, mut parts: Parts<'_>) -> Result<Ended, Failure> {
+    match (parts.asked_to_wait(), walk.moved(&parts)) {
+        // after that pause, without an attempt spent: what moved is not met again
+        (Some(after), true) => Err(Failure { verdict: Verdict::Defer { after }, ..walk.failed(&mut parts) }),
+        (Some(_), false) => Err(walk.failed(&mut parts)),
+        // the rest is the sweep's too
+        (None, false) if walk.is_at_tombstones() && parts.left() > 0 => Err(walk.failed(&mut parts)),
+        (None, _) => Ok(Ended { told: parts.event(), continuation: Some(walk.continued()), whole: None }),
     }
 }
 

@@ -77,11 +77,12 @@ impl TokenKeeper {
         // a key source that went away must not keep what is to be deleted
         let (name, key) = newest.unwrap_or_else(|_| (record.key().clone(), key));
         let tombstone = self.store.tombstone(&content, record.metadata.generation, (&name, &key))?;
+        let tombstone = tombstone.expiring(record.metadata.access_expires_at);
         Ok(Inside::Tokens(Box::new((content, tombstone))))
     }
 }
 
-/// Whether a record is damaged, and stays so. One of a newer version is not.
-fn is_damage(error: &StoreError) -> bool {
+/// Whether a record or a tombstone is damaged, and stays so. One of a newer version is not.
+pub(super) fn is_damage(error: &StoreError) -> bool {
     matches!(error.trouble, Trouble::Unreadable(RecordError::Missing(_) | RecordError::Malformed(_)))
 }

@@ -13,34 +13,35 @@ use crate::oauth::{OAuthProvider, TokenAnswer};
 use crate::records::{Content, TokenSet};
 use crate::seal::{Key, KeyRef};
 use crate::tokens::TokenKeeper;
-use crate::tokens::access::{self, Access};
 use crate::tokens::refresh::Attempt;
+use crate::tokens::turn::{ConsentTurn, Turn};
 
 /// How long tokens that cannot be buried are held on to, and how long is waited between two attempts.
-const HOLD_ON: Duration = Duration::from_mins(2);
-const PAUSE: Duration = Duration::from_secs(1);
+pub(super) const HOLD_ON: Duration = Duration::from_mins(2);
+pub(super) const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often they are tried to be revoked before that is left to the sweep.
+/// How often they are tried to be revoked, as long as the turn lasts, before that is left to the sweep.
 const TRIES: u32 = 4;
 
 impl TokenKeeper {
-    /// New tokens of a connection that was deleted while they were asked for. The record is not made again.
+    /// New tokens of a connection that was deleted while they were asked for, or of a consent that another one took the place
+    /// of. What is stored is left as it is.
     pub(in crate::tokens) async fn orphaned(
         &self,
         attempt: &Attempt<'_>,
         (content, generation): (&Content, Uuid),
         answer: &TokenAnswer,
-    ) -> Access {
+        turn: &mut Turn,
+    ) {
         let connection = &attempt.wanted.connection;
         match self.bury_late(content, generation, answer, &attempt.key).await {
-            Ok(()) => self.end_late(connection, &attempt.wanted.provider).await,
+            Ok(()) => self.end_late_in(connection, &attempt.wanted.provider, turn).await,
             Err(failure) => {
                 let (record, reason) = (attempt.record.id, failure.message);
                 let advice = "they are good until they expire: end them in the user's account at the provider";
                 tracing::error!(%record, reason, advice, "tokens of a deleted connection could not be buried");
             }
         }
-        access::no_connection()
     }
 
     /// Puts tokens into a tombstone, however long Redis takes for it.
@@ -58,7 +59,7 @@ impl TokenKeeper {
         loop {
             let newest = self.keys.newest_of(&content.connection.tenant).await;
             let (name, key) = newest.unwrap_or_else(|_| key.clone());
-            let tombstone = self.store.tombstone(&content, generation, (&name, &key))?;
+            let tombstone = self.store.tombstone(&content, generation, (&name, &key))?.expiring(answer.expires_at);
             match self.noticed(&name, self.store.bury_late(&tombstone, self.calls.clock.now()).await) {
                 Ok(()) => {
                     tracing::info!(record = %tombstone.id.record, "tokens of a deleted connection are buried");
@@ -71,11 +72,15 @@ impl TokenKeeper {
         }
     }
 
-    /// Has the tokens in a connection's tombstones revoked. What cannot be done now is left to the sweep.
-    pub async fn end_late(&self, connection: &Connection, provider: &OAuthProvider) {
+    /// Has the tokens in a connection's tombstones revoked by who has its turn. What cannot be done now is left to the sweep.
+    pub async fn end_late(&self, connection: &Connection, provider: &OAuthProvider, turn: &mut ConsentTurn) {
+        self.end_late_in(connection, provider, turn.as_mut()).await;
+    }
+
+    async fn end_late_in(&self, connection: &Connection, provider: &OAuthProvider, turn: &mut Turn) {
         let entry = |name: &ProviderId| (*name == connection.provider).then(|| provider.clone());
         for tries in 1..=TRIES {
-            let failure = match self.end_once(connection, &entry).await {
+            let failure = match self.end_once(connection, &entry, turn).await {
                 Ok(()) => return,
                 Err(failure) => failure,
             };
@@ -88,12 +93,13 @@ impl TokenKeeper {
         }
     }
 
-    async fn end_once<P>(&self, connection: &Connection, provider: &P) -> Result<(), Failure>
+    async fn end_once<P>(&self, connection: &Connection, provider: &P, turn: &mut Turn) -> Result<(), Failure>
     where
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
     {
         for id in self.store.tombstones_of(&self.store.locate(connection)).await? {
-            if let Settled::NotYet(_, failure) = self.settle(&id, provider, None, None).await? {
+            // it is in every exchange's way, and seldom gone
+            if let Settled::NotYet(_, failure) = Box::pin(self.settle(&id, provider, None, turn)).await? {
                 return Err(failure);
             }
         }

@@ -1,23 +1,29 @@
 //! Tombstones that are left, found by nothing but being there.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use sealpost_schemas::{Code, ProviderId, RotationCounts};
 
 use super::settle::Settled;
 use crate::failure::Failure;
 use crate::oauth::OAuthProvider;
-use crate::records::{Scope, TombstoneId};
-use crate::seal::KeyRef;
+use crate::records::{Scope, Tag, TombstoneId};
 use crate::tokens::TokenKeeper;
 use crate::tokens::outcome::LOOKS;
 
 /// How many of a shard are looked at in one sweep.
 const EACH: usize = 16;
 
+/// How many providers are asked at the same time, and for how many tombstones each.
+const PROVIDERS: usize = 16;
+const AT_ONCE: usize = 8;
+
 impl TokenKeeper {
-    /// Has the tokens revoked of all tombstones that want a look by now, and says how many tombstones are left.
+    /// Has the tokens revoked of all tombstones that want a look by now, and says how many tombstones are left. A provider that
+    /// cannot be reached, or gives no answer, is left alone for the rest of this sweep, and keeps no other one waiting.
     ///
     /// # Errors
     /// If Redis does not answer.
@@ -25,32 +31,54 @@ impl TokenKeeper {
     where
         P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
     {
-        for id in self.store.due_tombstones(now, EACH).await? {
-            let lasts = self.calls.limit * 5 / 2 + Duration::from_secs(1);
-            let Some(mut turn) = self.try_turn(&id.record, lasts).await? else { continue };
-            let settled = self.settle(&id, provider, None, Some(&mut turn)).await;
-            self.end_turn(turn).await;
-            if let Settled::NotYet(_, failure) = settled? {
-                tracing::warn!(code = failure.code.as_str(), reason = failure.message, "a tombstone stays");
-            }
+        let due = self.store.due_tombstones(now, EACH).await?;
+        let of = self.store.providers_of(&due).await?;
+        let mut by_provider: HashMap<Option<Tag>, Vec<TombstoneId>> = HashMap::new();
+        for (id, provider) in due.into_iter().zip(of) {
+            by_provider.entry(provider).or_default().push(id);
         }
+        let swept = by_provider.into_values().map(|ids| self.sweep_some(ids, provider));
+        stream::iter(swept).buffer_unordered(PROVIDERS).try_collect::<()>().await?;
         Ok(self.store.count_tombstones().await?)
     }
 
-    /// The key versions that something in a shard is sealed under, older ones first: what is sealed anew meanwhile moves to the
-    /// newest, so that a walk in this order misses nothing.
-    ///
-    /// # Errors
-    /// If Redis does not answer.
-    pub async fn oldest_first(&self, shard: u16) -> Result<Vec<KeyRef>, Failure> {
-        let (mut older, mut newest) = (Vec::new(), Vec::new());
-        for version in self.store.versions(shard).await? {
-            // where the key cannot be used, nothing is sealed anew either
-            let is_newest = self.keys.is_newest(&version, None).await.unwrap_or_default();
-            if is_newest { newest.push(version) } else { older.push(version) }
-        }
-        older.extend(newest);
-        Ok(older)
+    /// Those of one provider: the first one alone, and then more of them at the same time.
+    async fn sweep_some<P>(&self, ids: Vec<TombstoneId>, provider: &P) -> Result<(), Failure>
+    where
+        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+    {
+        let is_silent = AtomicBool::new(false);
+        let one = async |id: &TombstoneId| {
+            if !is_silent.load(Ordering::Relaxed) {
+                return Ok(is_silent.fetch_or(self.sweep_one(id, provider).await?, Ordering::Relaxed));
+            }
+            // it stays behind the others of its shard
+            self.put_off(id, 0, false).await.map(|()| true)
+        };
+        let Some((first, rest)) = ids.split_first() else { return Ok(()) };
+        one(first).await?;
+        stream::iter(rest).map(one).buffer_unordered(AT_ONCE).try_for_each(async |_| Ok(())).await
+    }
+
+    /// Looks at one; whether its provider gives no answer now.
+    async fn sweep_one<P>(&self, id: &TombstoneId, provider: &P) -> Result<bool, Failure>
+    where
+        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+    {
+        let Some(mut turn) = self.try_turn(&id.record, self.ending_time()).await? else { return Ok(false) };
+        let settled = self.settle(id, provider, None, &mut turn).await;
+        self.end_turn(turn).await;
+        let failure = match settled {
+            Ok(Settled::Gone | Settled::Cleared(_)) => return Ok(false),
+            Ok(Settled::NotYet(_, failure)) => failure,
+            // it cannot be read: that keeps nothing from the others
+            Err(failure) => {
+                self.put_off(id, 0, false).await?;
+                failure
+            }
+        };
+        tracing::warn!(record = %id.record, code = failure.code.as_str(), reason = failure.message, "a tombstone stays");
+        Ok(matches!(failure.code, Code::ProviderUnavailable | Code::RateLimited))
     }
 
     /// Seals a tombstone anew under the newest version of its tenant's key.

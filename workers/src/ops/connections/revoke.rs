@@ -108,7 +108,7 @@ async fn found(store: &Store, scope: &RevocationScope) -> Result<Vec<RecordId>, 
                             Held::Entry(_) | Held::Tombstone(_) | Held::Park(_) => None,
                         });
                         let stored = store.stored(&records.collect::<Vec<_>>()).await.map_err(words)?;
-                        ids.extend(stored.into_iter().filter(|one| one.tenant == tenant).map(|one| one.id));
+                        ids.extend(stored.into_iter().filter(|one| one.tenant == Some(tenant)).map(|one| one.id));
                         cursor = next;
                     }
                 }
