@@ -80,7 +80,7 @@ async fn the_tour_is_as_expected_and_leaves_no_process() {
     let output = ended(dev(&base).arg("--tour")).await;
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("All 9 as expected."), "{said}");
+    assert!(said.contains("All 12 as expected."), "{said}");
     assert!(!said.contains('✗'), "{said}");
     until("nothing of it runs", LONG, async || processes_in(&base).is_empty()).await;
     remove_folder(&base);
@@ -92,7 +92,7 @@ async fn the_tour_over_the_practice_vault_and_tenant_is_as_expected_and_leaves_n
     let output = ended(dev(&base).args(["--tour", "--azure"])).await;
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("All 12 as expected.") && !said.contains('✗'), "{said}");
+    assert!(said.contains("All 15 as expected.") && !said.contains('✗'), "{said}");
     assert!(said.contains("0 keys fetched"), "a publish with a warm cache asks the vault nothing: {said}");
     until("nothing of it runs", LONG, async || processes_in(&base).is_empty()).await;
     remove_folder(&base);

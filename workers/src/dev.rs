@@ -10,6 +10,7 @@ mod console;
 pub mod folder;
 pub mod guard;
 pub mod install;
+mod phone;
 mod play;
 mod run;
 mod screen;

@@ -112,7 +112,7 @@ async fn run(command: Command) -> Result<(), String> {
         Command::Schedule { common } => worker::schedule(&common.config).await,
         Command::Import { args, common } => ops::import::import(&common.config, &args).await,
         Command::Ops(command) => ops::run(command).await,
-        Command::Dev { tour, azure, data } => dev::run(&data, tour, azure).await,
+        Command::Dev { tour, azure, data } => Box::pin(dev::run(&data, tour, azure)).await,
         Command::Completion { .. } | Command::Guard(_) => Ok(()),
     }
 }

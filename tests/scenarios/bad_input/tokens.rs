@@ -133,7 +133,8 @@ async fn the_same_request_twice_is_exchanged_once_and_answered_twice() {
     let pipeline = Pipeline::start().await;
     let _worker = pipeline.worker().await;
     let mut request = exchange_request("acme", "ada", &pipeline.consent("ada").await);
-    request["reply_key"] = json!({"kty": "OKP", "x": "AAAA"});
+    let x = "3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08";
+    request["reply_key"] = json!({"kty": "OKP", "crv": "X25519", "x": x});
     // both at once, and once more
     let asked =
         [pipeline.send("exchange-request.v1", &request).await, pipeline.send("exchange-request.v1", &request).await];
@@ -142,7 +143,9 @@ async fn the_same_request_twice_is_exchanged_once_and_answered_twice() {
     assert_eq!(pipeline.answer(&asked[1]).await.json(), first);
     assert_eq!(pipeline.ask("exchange-request.v1", &request).await, first);
     // the order of fields says nothing
-    let turned = request.to_string().replace(r#"{"kty":"OKP","x":"AAAA"}"#, r#"{"x":"AAAA","kty":"OKP"}"#);
+    let [before, after] = [("crv", "X25519", "kty", "OKP"), ("kty", "OKP", "crv", "X25519")]
+        .map(|(one, first, two, second)| format!(r#""{one}":"{first}","{two}":"{second}""#));
+    let turned = request.to_string().replace(&after, &before);
     assert_ne!(turned, request.to_string());
     let asked = pipeline
         .send_raw("exchange-request.v1", turned.as_bytes(), properties("exchange-request.v1", "the same"))

@@ -24,6 +24,7 @@ async fn a_person_clicks_through_all_of_it() {
     connect(&browser).await;
     publish(&browser).await;
     told(&browser).await;
+    phone(&browser).await;
     let refreshed = expire(&browser).await;
     rotate(&browser).await;
     dead_letter(&browser).await;
@@ -113,6 +114,25 @@ async fn told(browser: &Chromium) {
     browser.reads("#phones [data-to='+237650000000']", "Votre publication sur practice est en ligne.").await;
     browser.sees("[data-queue=notices] [data-outcome=sent]").await;
     browser.write("#publish-phone", "").await;
+}
+
+/// A phone keeps its tokens, publishes while it is offline, and has the newer ones when it is online again.
+async fn phone(browser: &Chromium) {
+    browser.click("#phone-connect").await;
+    browser.sees("#phone [data-tokens='2']").await;
+    browser.click("#phone-expire").await;
+    browser.reads("#log [data-topic=platform]", "amina's phone").await;
+    for text in ["From the village", "And once more"] {
+        browser.write("#phone-text", text).await;
+        browser.click("#phone-form button.main").await;
+        let job = newest(browser, text).await;
+        ends(browser, &job, "published").await;
+        browser.reads("#wall [data-post]", text).await;
+    }
+    browser.sees("#phone [data-waits=tokens]").await;
+    browser.reads("#phones [data-to='+237650000001']", "online").await;
+    browser.click("#phone-online").await;
+    browser.sees("#phone [data-waits=nothing][data-picked-up='1']").await;
 }
 
 /// The next post has the token refreshed that the platform ended.

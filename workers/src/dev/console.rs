@@ -7,6 +7,7 @@ mod board;
 mod caller;
 mod events;
 mod measured;
+mod phone;
 mod sample;
 mod serve;
 mod trouble;

@@ -9,12 +9,13 @@ use sealpost_schemas::{
     Assertion, ExchangeRequest, ExchangeResult, Grant, Message, Name, Owner, ProviderId, PublishJob, PublishResult,
     Queued, Secret,
 };
-use sealpost_shared::broker::{Heard, Producer};
+use sealpost_shared::broker::{Heard, Outgoing, Producer};
 use sealpost_shared::oauth::{Consent, OAuthProvider};
 use sealpost_shared::wire::WireKeys;
 use sealpost_shared::{http, ids};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use tokio::time::timeout;
 use url::Url;
 
 use super::azure::SignedIn;
@@ -136,6 +137,17 @@ impl Player {
         self.ask(request).await
     }
 
+    /// The same at a queue of its own: tokens go only where it becomes known that they arrived.
+    pub(super) async fn exchange_for_tokens(&self, request: &ExchangeRequest) -> Result<ExchangeResult, String> {
+        let mut answers = self.producer.listen(&[]).await?;
+        let message = self.message(request).await?.outgoing();
+        let message = Outgoing { reply_to: Some(answers.address().into()), ..message };
+        self.producer.send(ExchangeRequest::QUEUE, &message).await?;
+        let heard = timeout(REPLY_WITHIN, answers.next()).await;
+        let heard = heard.map_err(|_| format!("no reply to {} within {} s", request.id, REPLY_WITHIN.as_secs()))?;
+        read(&heard.ok_or("RabbitMQ went away")?)
+    }
+
     /// Publishes a text and waits for the result.
     pub(super) async fn publish(&self, user: &str, text: &str) -> Result<PublishResult, String> {
         self.publish_job(&job(user, text)?).await
@@ -155,6 +167,14 @@ impl Player {
         let inbox = self.http.get(format!("{}/admin/sms", self.practice)).send().await.map_err(problem)?;
         let inbox: Value = inbox.json().await.map_err(problem)?;
         Ok(inbox["messages"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// How often the practice platform gave new tokens for a refresh token.
+    pub(super) async fn refreshes(&self) -> Result<u64, String> {
+        let problem = |error: reqwest::Error| format!("reading what {} counted: {error}", self.practice);
+        let stats = self.http.get(format!("{}/admin/stats", self.practice)).send().await.map_err(problem)?;
+        let stats: Value = stats.json().await.map_err(problem)?;
+        Ok(stats["token"]["refresh_token"]["ok"].as_u64().unwrap_or_default())
     }
 
     /// How many posts with this text are on the wall.

@@ -3,15 +3,18 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use sealpost_schemas::events::{JobDeadLettered, RotationDone};
-use sealpost_schemas::{ExchangeResult, PublishResult, Queued, RotationMode, RotationTick};
+use sealpost_schemas::{ExchangeResult, PublishOutcome, PublishResult, Queued, RotationMode, RotationTick};
 use sealpost_shared::broker::{Broker, BrokerConfig, Events, Heard};
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::records::Store;
 use sealpost_shared::seal::KeyRef;
-use tokio::time::timeout;
+use serde_json::json;
+use tokio::time::{sleep, timeout};
 
 use super::azure::PracticeAzure;
+use super::phone::{NUMBER, Phone, USER};
 use super::play::{Player, REPLY_WITHIN, chat, read};
 use super::screen::{Check, Doing};
 use super::stack::{Stack, new_key_versions};
@@ -36,6 +39,7 @@ pub(super) async fn tour(stack: &mut Stack, player: &Player) -> Result<Vec<Check
     let mut checks = rotate(stack, player).await?;
     checks.push(publish(player, "publish after the rotation", "Still here after the rotation").await?);
     checks.extend(dead_letter(stack, player).await?);
+    checks.extend(phone(player).await?);
     Ok(checks)
 }
 
@@ -180,6 +184,58 @@ async fn dead_letter(stack: &mut Stack, player: &Player) -> Result<Vec<Check>, S
             scene: "replay the dead letter",
             expected: "stored, 0 dead letters left".into(),
             seen: format!("{same}, {left} dead letters left"),
+        },
+    ])
+}
+
+/// A user keeps the tokens on a phone, publishes with them while it is offline, and gets newer ones when it is online again.
+async fn phone(player: &Player) -> Result<Vec<Check>, String> {
+    let doing = Doing::begin("keep tokens on a phone");
+    let mut phone = Phone::new()?;
+    let connected = phone.connect(player).await?;
+    doing.done("sealed to the phone's key");
+    let kept = format!("{}, {} tokens on the phone", outcome(&connected), phone.tokens());
+
+    let doing = Doing::begin("post from it, offline");
+    player.tell_platform("expire", &json!({"user": USER})).await?;
+    let before = player.refreshes().await?;
+    let posts = ["One", "Two", "Three"].map(|text| phone.post(text));
+    let posts = posts.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let results = try_join_all(posts.iter().map(|post| player.publish_job(post))).await?;
+    let published = results.iter().filter(|result| result.outcome == PublishOutcome::Published).count();
+    let refreshes = player.refreshes().await? - before;
+    let told = async {
+        loop {
+            let messages = player.messages().await?;
+            let told: Vec<_> = messages.into_iter().filter(|message| message["to"] == NUMBER).collect();
+            if told.len() >= posts.len() {
+                return Ok::<_, String>(told);
+            }
+            sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let told = timeout(EVENT_WITHIN, told).await.map_err(|_| "the text messages did not come")??;
+    let last = told.last().and_then(|message| message["text"].as_str()).unwrap_or_default();
+    doing.done(last);
+    let posted = format!("{published} published, {refreshes} refresh, {} text messages", told.len());
+
+    let doing = Doing::begin("go online");
+    let old = phone.post("Too late")?;
+    let picked_up = phone.pick_up(player).await?;
+    let late = player.publish_job(&old).await?;
+    doing.done("the newer tokens are on the phone");
+    let code = late.failure.map_or_else(|| word(&late.outcome), |failure| failure.code.to_string());
+    Ok(vec![
+        Check { scene: "keep tokens on a phone", expected: "on-device, 2 tokens on the phone".into(), seen: kept },
+        Check {
+            scene: "post thrice from it, offline",
+            expected: "3 published, 1 refresh, 3 text messages".into(),
+            seen: posted,
+        },
+        Check {
+            scene: "go online, and pick tokens up",
+            expected: "picked-up; with the old ones tokens-superseded".into(),
+            seen: format!("{}; with the old ones {code}", outcome(&picked_up)),
         },
     ])
 }

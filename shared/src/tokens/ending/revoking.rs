@@ -52,7 +52,9 @@ impl TokenKeeper {
         let Some(provider) = provider(&name) else {
             return no(of, Code::UnknownProvider, "it is not in the catalogue; add its entry again");
         };
-        if provider.revocation_url.is_none() {
+        // those that are on the user's device alone are not here to be revoked
+        let is_empty = of.token(TokenKind::Refresh).is_none() && of.token(TokenKind::Access).is_none();
+        if provider.revocation_url.is_none() || is_empty {
             return Ok(RevokedAtProvider::Unsupported);
         }
         let provider = match provider.of_tenant(&of.content.connection.tenant) {

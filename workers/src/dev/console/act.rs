@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::board::{Board, key};
+use super::phone;
 use super::trouble::{self, Kind};
 use super::view::Sweep;
 use super::world::{PRACTICE, World, connection};
@@ -39,6 +40,14 @@ pub(super) enum Act {
     Chat(Text),
     /// The platform ends a user's access token, and does not say so.
     Expire(Whose),
+    /// A user's tokens come to a phone.
+    PhoneConnect,
+    /// A post by a text message from there.
+    PhonePost(Words),
+    /// The platform ends the phone's access token.
+    PhoneExpire,
+    /// The phone is online again.
+    PhoneOnline,
     /// A new version of the key, and everything sealed anew under it.
     Rotate,
     /// Something goes wrong.
@@ -59,6 +68,12 @@ pub(super) struct Whose {
 #[serde(deny_unknown_fields)]
 pub(super) struct Text {
     user: String,
+    text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Words {
     text: String,
 }
 
@@ -96,6 +111,10 @@ impl Act {
             "on-behalf" => of(wish).map(Self::OnBehalf),
             "chat" => of(wish).map(Self::Chat),
             "expire" => of(wish).map(Self::Expire),
+            "phone-connect" => Ok(Self::PhoneConnect),
+            "phone-post" => of(wish).map(Self::PhonePost),
+            "phone-expire" => Ok(Self::PhoneExpire),
+            "phone-online" => Ok(Self::PhoneOnline),
             "rotate" => Ok(Self::Rotate),
             "break" => of(wish).map(Self::Break),
             "mend" => Ok(Self::Mend),
@@ -113,6 +132,10 @@ pub(super) async fn act(act: Act, board: Board, world: Arc<World>) -> Result<Val
         Act::OnBehalf(Whose { user }) => on_behalf(&user, &board, &world).await,
         Act::Chat(Text { user, text }) => write(&user, text.trim(), &board, &world).await,
         Act::Expire(Whose { user }) => expire(&user, &board, &world).await,
+        Act::PhoneConnect => phone::connect(&board, &world).await,
+        Act::PhonePost(Words { text }) => phone::post(text.trim(), &board, &world).await,
+        Act::PhoneExpire => phone::expire(&board, &world).await,
+        Act::PhoneOnline => phone::pick_up(&board, &world).await,
         Act::Rotate => rotate(&board, &world).await,
         Act::Break(Broken { kind, user }) => trouble::cause(kind, &user, &board, &world).await,
         Act::Mend => trouble::mend(&board, &world).await,
@@ -158,7 +181,7 @@ pub(super) async fn publish(
     send(&job, (user, &format!("“{text}”")), board, world).await
 }
 
-fn fitting(text: &str) -> Result<&str, String> {
+pub(super) fn fitting(text: &str) -> Result<&str, String> {
     let fits = !text.is_empty() && text.chars().count() <= MAX_TEXT;
     if fits { Ok(text) } else { Err(format!("a post here has 1 to {MAX_TEXT} characters")) }
 }

@@ -5,13 +5,14 @@ use sealpost_schemas::events::{
     ConnectionNeedsConsent, ConnectionQuarantined, ConnectionRefreshed, JobDeadLettered, KeyEmpty, RotationDone,
     RotationShardDone,
 };
-use sealpost_schemas::{Connection, ExchangeResult, FailureReport, PublishResult, RevocationResult};
+use sealpost_schemas::{Connection, ExchangeOutcome, ExchangeResult, FailureReport, PublishResult, RevocationResult};
 use sealpost_shared::broker::{Events, Heard};
 use uuid::Uuid;
 
 use super::super::play::read;
 use super::act::short;
 use super::board::Board;
+use super::phone;
 use super::view::{Account, View};
 
 /// Listens until the broker goes away.
@@ -66,7 +67,8 @@ fn exchanged(view: &mut View, topic: &str, result: &ExchangeResult) {
     let expires_at = result.expires_at.map(Timestamp::as_millisecond);
     let account = account(view, connection);
     let Account { user, provider, .. } = account.clone();
-    *account = Account { user, name, provider, scopes, expires_at, ..Account::default() };
+    let on_device = result.outcome != ExchangeOutcome::Stored;
+    *account = Account { user, name, provider, scopes, expires_at, on_device, ..Account::default() };
 }
 
 /// A job's own events come after its result, so the newest job of this user is the one that needed it.
@@ -95,6 +97,7 @@ fn revoked(view: &mut View, topic: &str, result: &RevocationResult) {
 
 fn published(view: &mut View, topic: &str, result: &PublishResult) {
     ended(view, result.job, topic, result.failure.as_ref());
+    phone::published(view, result);
     let remote = result.remote.as_ref();
     if let Some(job) = view.job(result.job) {
         job.url = remote.and_then(|remote| remote.url.clone());

@@ -3,7 +3,7 @@
 import { $ } from "./dom.js";
 import { ask, say } from "./ask.js";
 import { flow } from "./flow.js";
-import { accounts, azure, jobs, letters, log, phones, processes, sweep, versions, wall } from "./panels.js";
+import { accounts, azure, jobs, letters, log, phone, phones, processes, sweep, versions, wall } from "./panels.js";
 
 const PHASES = { starting: "starting", running: "running", ending: "ending" };
 
@@ -17,6 +17,7 @@ function show(view) {
   wall(view);
   azure(view);
   phones(view);
+  phone(view);
   sweep(view);
   versions(view);
   letters(view);
@@ -73,6 +74,15 @@ $("on-behalf").addEventListener("click", (event) => ask("on-behalf", { user: sig
 $("chat-form").addEventListener("submit", (event) => {
   event.preventDefault();
   ask("chat", { user: signedIn(), text: $("chat-text").value }, event.submitter);
+});
+
+for (const what of ["phone-connect", "phone-expire", "phone-online"]) {
+  $(what).addEventListener("click", (event) => ask(what, {}, event.currentTarget));
+}
+
+$("phone-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  ask("phone-post", { text: $("phone-text").value }, event.submitter);
 });
 
 $("rotate").addEventListener("click", (event) => ask("rotate", {}, event.currentTarget));

@@ -8,21 +8,21 @@ export function accounts(view) {
     const known = Object.values(all);
     return known.length ? known.map(account) : nothing("Nobody is connected yet.");
   });
-  part("publish-user", Object.values(view.accounts).filter(isPractice).map(({ user }) => user), (users) => {
+  part("publish-user", Object.values(view.accounts).filter(isOurs).map(({ user }) => user), (users) => {
     const chosen = $("publish-user").value;
     return users.map((user) => el("option", { value: user, selected: user === chosen ? "" : null }, `as ${user}`));
   });
 }
 
-/** Publishing is for these; others came of a dead letter. */
-const isPractice = ({ provider }) => provider === "practice";
+/** Publishing is for these; others came of a dead letter, or keep their tokens themselves. */
+const isOurs = ({ provider, on_device }) => provider === "practice" && !on_device;
 
 function account(account) {
   const { user, spoilt } = account;
   const end = { title: "The platform ends the token and tells nobody; the next post has it refreshed", disabled: spoilt ? "" : null, onclick: (event) => ask("expire", { user }, event.currentTarget) };
   return el("div.item.line", { "data-account": user, "data-provider": account.provider }, avatar(user),
     el("div.grow", el("div", el("strong", { title: user }, isId(user) ? account.name ?? user : user), el("span.soft", as(account))), el("p.soft", standing(account))),
-    isPractice(account) ? el("button.small", end, "End its token") : null);
+    isOurs(account) ? el("button.small", end, "End its token") : null);
 }
 
 /** A directory's id of a user is for programs; people have names. */
@@ -33,6 +33,7 @@ const as = ({ user, name, provider }) => (name && !isId(user) ? ` as ${name} at 
 function standing(account) {
   if (account.needs_consent) return el("span.bad", "needs consent again");
   if (account.spoilt) return el("span.warn", "its access token is ended; publish, and see it refreshed");
+  if (account.on_device) return "its tokens are on a phone";
   const until = account.expires_at ? `token good until ${clock(account.expires_at)}` : "token without an end";
   return account.refreshes ? `${until}, refreshed ${plural(account.refreshes, "time", "times")}` : until;
 }
@@ -69,6 +70,14 @@ export function phones(view) {
 
 const sms = ({ id, to, text, septets, at }) => el("div.item", { "data-sms": id, "data-to": to },
   el("div.line", el("code.grow", to), el("span.soft", `${septets} of 160`), el("span.soft", at ? clock(at) : "")), el("p.text", text));
+
+export function phone(view) {
+  part("phone-holds", view.phone, ({ tokens, waits, picked_up }) => [
+    el("div.item.line", { "data-tokens": tokens }, el("span.grow", "On the phone ", el("code", "+237650000001")), el("span.soft", tokens ? plural(tokens, "token", "tokens") : "no token")),
+    el("div.item.line", { "data-waits": waits, "data-picked-up": picked_up }, el("span.grow", "Here, for the phone"),
+      waits === "tokens" ? el("span.warn", "newer tokens wait, sealed") : el("span.soft", picked_up ? `nothing; picked up ${plural(picked_up, "time", "times")}` : "nothing")),
+  ]);
+}
 
 export function sweep(view) {
   part("sweep", view.sweep, (now) => {

@@ -43,8 +43,31 @@ pub(super) struct View {
     pub(super) wall: Vec<Post>,
     /// Text messages of its gateway, newest first.
     pub(super) phones: Vec<Sms>,
+    /// The phone that keeps its tokens itself.
+    pub(super) phone: Phone,
     /// Newest first.
     pub(super) log: VecDeque<Line>,
+}
+
+/// What is known of the phone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Phone {
+    /// How many tokens are on it.
+    pub(super) tokens: usize,
+    /// What waits for it here.
+    pub(super) waits: Waits,
+    /// How often it picked newer tokens up.
+    pub(super) picked_up: u32,
+}
+
+/// What waits for the phone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Waits {
+    #[default]
+    Nothing,
+    /// Newer tokens, sealed.
+    Tokens,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -144,6 +167,8 @@ pub(super) struct Account {
     /// The platform was told to end its access token, and we were not.
     pub(super) spoilt: bool,
     pub(super) needs_consent: bool,
+    /// Its tokens rest with the user.
+    pub(super) on_device: bool,
 }
 
 /// A message on its way.

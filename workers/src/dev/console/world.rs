@@ -9,6 +9,7 @@ use sealpost_shared::records::Store;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
+use super::super::phone::Phone;
 use super::super::play::Player;
 use super::super::stack::Stack;
 
@@ -22,6 +23,8 @@ pub(super) struct World {
     pub(super) store: Store,
     pub(super) keys: SealingKeys,
     pub(super) stack: SharedStack,
+    /// A phone that keeps its tokens itself.
+    pub(super) phone: Mutex<Phone>,
 }
 
 impl World {
@@ -35,7 +38,8 @@ impl World {
         let broker = BrokerConfig { urls: vec![broker_url.into()], ..BrokerConfig::default() };
         let broker = Broker::start(&broker).map_err(|e| e.to_string())?;
         broker.connected().await.map_err(|e| e.to_string())?;
-        Ok(Self { player, broker, store, keys, stack: Arc::clone(stack) })
+        let phone = Mutex::new(Phone::new()?);
+        Ok(Self { player, broker, store, keys, stack: Arc::clone(stack), phone })
     }
 
     /// The practice platform's address.
