@@ -115,7 +115,13 @@ impl Chromium {
     /// Clicks on an element, as soon as it can be clicked on. One that is just drawn anew was not clicked on.
     pub async fn click(&self, css: &str) {
         until(&format!("{css} can be clicked on"), SOON, async || {
-            let clicked: WebDriverResult<()> = async { self.window.find(By::Css(css)).await?.click().await }.await;
+            let clicked: WebDriverResult<()> = async {
+                let element = self.window.find(By::Css(css)).await?;
+                // to the middle: at an edge the page's head may lie over it
+                element.scroll_into_view().await?;
+                element.click().await
+            }
+            .await;
             clicked.is_ok()
         })
         .await;
