@@ -1,7 +1,6 @@
 //! A browser that runs scripts: headless Chromium, driven by chromedriver.
 
 use std::{
-    fs,
     io::{Write, stderr},
     path::{Path, PathBuf},
     process::Command,
@@ -12,15 +11,19 @@ use rustix::process::{Pid, Signal, kill_process};
 use sealpost::dev::child::Guarded;
 use serde_json::{Value, json};
 use thirtyfour::{Capabilities, WebDriver, WebElement, error::WebDriverResult, prelude::By};
+use tokio::time::{sleep, timeout};
 
 use crate::{
     http,
     machine::{binaries, unique},
+    pipeline::text_of,
     processes_in, until,
 };
 
 /// Everything on a page comes within this time, on a busy machine too.
 const SOON: Duration = Duration::from_mins(1);
+/// How often chromedriver is started at most.
+const TRIES: usize = 3;
 
 /// It talks to nobody but the pages that it is sent to, and needs no display.
 const FLAGS: [&str; 9] = [
@@ -55,17 +58,8 @@ impl Chromium {
             let _ = writeln!(stderr(), "SKIPPED: what a person does in a browser was not tried; {why}");
             return None;
         }
-        let (log, data) = (folder.join(unique("chromedriver")).with_extension("log"), folder.join(unique("chromium")));
-        let mut command = Command::new("chromedriver");
-        // its crash reports go there too
-        command.arg("--port=0").current_dir(folder).env("HOME", &data);
-        let driver = Guarded::spawn("chromedriver", &binaries().sealpost, &command, &log, None).expect("chromedriver");
-        let port = until("chromedriver tells its port", SOON, async || {
-            let log = fs::read_to_string(&log).unwrap_or_default();
-            let (_, rest) = log.split_once("started successfully on port ")?;
-            rest.split_once('.').map(|(port, _)| port.to_owned())
-        })
-        .await;
+        let data = folder.join(unique("chromium"));
+        let (driver, port) = driver(folder, &data).await;
         let mut options = json!({"args": FLAGS.iter().map(|flag| (*flag).to_owned())
             .chain([format!("--user-data-dir={}", data.display())]).collect::<Vec<_>>()});
         if let Some(width) = width {
@@ -168,6 +162,40 @@ impl Chromium {
     pub async fn end(self) {
         self.window.clone().quit().await.expect("Chromium ends");
         self.driver.terminate().await;
+    }
+}
+
+/// Starts chromedriver and waits until it tells its port. It was seen not to, once, on an idle machine: then another one is started.
+async fn driver(folder: &Path, data: &Path) -> (Guarded, String) {
+    for _ in 1..TRIES {
+        let (driver, log) = begun(folder, data);
+        if let Ok(port) = timeout(SOON, port(&log)).await {
+            return (driver, port);
+        }
+        driver.kill9();
+    }
+    let (driver, log) = begun(folder, data);
+    let port = timeout(SOON, port(&log)).await;
+    (driver, port.unwrap_or_else(|_| panic!("chromedriver did not tell its port: {}", text_of(&log))))
+}
+
+fn begun(folder: &Path, data: &Path) -> (Guarded, PathBuf) {
+    let log = folder.join(unique("chromedriver")).with_extension("log");
+    let mut command = Command::new("chromedriver");
+    // its crash reports go there too
+    command.arg("--port=0").current_dir(folder).env("HOME", data);
+    let driver = Guarded::spawn("chromedriver", &binaries().sealpost, &command, &log, None).expect("chromedriver");
+    (driver, log)
+}
+
+async fn port(log: &Path) -> String {
+    loop {
+        let text = text_of(log);
+        let told = text.split_once("started successfully on port ").and_then(|(_, rest)| rest.split_once('.'));
+        if let Some((port, _)) = told {
+            return port.to_owned();
+        }
+        sleep(Duration::from_millis(20)).await;
     }
 }
 
