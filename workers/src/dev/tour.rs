@@ -234,8 +234,8 @@ async fn phone(player: &Player) -> Result<Vec<Check>, String> {
         },
         Check {
             scene: "go online, and pick tokens up",
-            expected: "picked-up; with the old ones tokens-superseded".into(),
-            seen: format!("{}; with the old ones {code}", outcome(&picked_up)),
+            expected: "picked-up, then tokens-superseded".into(),
+            seen: format!("{}, then {code}", outcome(&picked_up)),
         },
     ])
 }
