@@ -37,6 +37,8 @@ pub struct Decoded<M> {
     pub message: M,
     /// How many fields were ignored.
     pub unknown_fields: usize,
+    /// Whether the body is known to hold nothing but the message: no unknown field, and no name twice.
+    pub is_all: bool,
 }
 
 /// Why a body is not the message that it should be.
@@ -141,7 +143,7 @@ pub fn decode<M: Message>(encoding: Encoding, body: &[u8]) -> Result<Decoded<M>,
         return Err(DecodeError::TooLarge(body.len()));
     }
     if let Some(message) = straight(encoding, body) {
-        return Ok(Decoded { message, unknown_fields: 0 });
+        return Ok(Decoded { message, unknown_fields: 0, is_all: true });
     }
     from_tree(encoding, body)
 }
@@ -169,7 +171,7 @@ fn from_tree<M: Message>(encoding: Encoding, body: &[u8]) -> Result<Decoded<M>, 
     let (mut unknown_fields, mut track) = (0, Track::new());
     let reader = serde_path_to_error::Deserializer::new(tree, &mut track);
     match serde_ignored::deserialize(reader, |_| unknown_fields += 1) {
-        Ok(message) => Ok(Decoded { message, unknown_fields }),
+        Ok(message) => Ok(Decoded { message, unknown_fields, is_all: false }),
         Err(error) => {
             let path = track.path().to_string();
             let path = if path == "." { "the body".into() } else { path };

@@ -18,6 +18,7 @@ pub enum Secret {
 
 /// A secret that only a worker with the named key can read.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SealedSecret {
     /// base64url(enc ‖ ciphertext).
     pub sealed: String,

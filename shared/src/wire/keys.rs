@@ -80,8 +80,12 @@ impl WireKeys {
         let key = self.source.get(&KeyRef { id: self.id.clone(), version }).await;
         match key {
             Ok(key) => Ok(PrivateKey::of(&key)),
-            Err(error @ (KeyError::Missing { .. } | KeyError::Deleted { .. } | KeyError::Disabled { .. })) => {
-                Err(unknown(&error.to_string()))
+            // without the version: what stands there is the sender's
+            Err(KeyError::Missing { .. } | KeyError::Deleted { .. }) => {
+                Err(unknown(&format!("its version of key {} is not in the key source", self.id)))
+            }
+            Err(KeyError::Disabled { .. }) => {
+                Err(unknown(&format!("its version of key {} is disabled in the key source", self.id)))
             }
             Err(error) => Err(error.into()),
         }

@@ -83,8 +83,11 @@ pub fn open_with<M: Queued>(
         return Ok(());
     }
     let first = sealed[0].0;
-    let rest = rest_digest(body, sealed.iter().map(|(field, _)| *field))
-        .map_err(|problem| UnreadError::Sealed { field: first, problem: problem.into() })?;
+    // as the sealer did, who need not know which of them this kind of message reads
+    let all: Vec<_> =
+        M::SECRETS.iter().copied().filter(|field| body.pointer(field).is_some_and(Value::is_object)).collect();
+    let rest =
+        rest_digest(body, all).map_err(|problem| UnreadError::Sealed { field: first, problem: problem.into() })?;
     let opened = sealed.into_iter().map(|(field, sealed)| {
         let key = keys.get(&sealed.key).ok_or(UnreadError::NoKey { field })?;
         let place = RequestPlace { queue: M::QUEUE, id: message.id(), field, rest: &rest };

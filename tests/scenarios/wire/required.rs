@@ -79,6 +79,35 @@ async fn one_plain_secret_beside_a_sealed_one_is_one_too_many() {
 }
 
 #[tokio::test]
+async fn a_plain_secret_that_the_message_does_not_ask_for_is_one_too_many() {
+    let pipeline = strict().await;
+    let worker = pipeline.worker_with(&["all"], &[("SEALPOST_LOG", "trace")]).await;
+    let sealed = sealed_request(&pipeline).await;
+    let mut of_another_grant = sealed.clone();
+    of_another_grant["grant"]["refresh_token"] = json!(CANARY);
+    let mut misspelt = sealed.clone();
+    misspelt["grant"]["Nonce"] = json!(CANARY);
+    let mut job = publish_job("acme", "ada", "Hello");
+    job["device_tokens"] = json!([CANARY, CANARY]);
+    for (type_name, body) in [(TYPE, of_another_grant), (TYPE, misspelt), ("publish-job.v1", job)] {
+        let (answer, letter) = refused(&pipeline, type_name, &body, "sealed-required").await;
+        let text = String::from_utf8(letter.body.clone()).unwrap();
+        assert!(found(CANARY, &format!("{text}{answer}")).is_none(), "{text} {answer}");
+    }
+    // a name that stands twice has its last value, and the other one goes nowhere
+    let id = publish_job("acme", "ada", "Hello")["id"].clone();
+    let mut twice = sealed.clone();
+    (twice["id"], twice["provider"]) = (id.clone(), json!("nowhere"));
+    let twice = twice.to_string().replacen("\"code\":", &format!("\"code\":\"{CANARY}\",\"code\":"), 1);
+    let properties = properties(TYPE, id.as_str().unwrap());
+    let correlation = pipeline.send_raw(TYPE, twice.as_bytes(), properties).await;
+    assert_eq!(pipeline.answer(&correlation).await.json()["outcome"], "failed");
+    let letter = pipeline.rig.broker.next("dead-letters", SOON).await;
+    assert!(found(CANARY, &String::from_utf8_lossy(&letter.body)).is_none());
+    assert_nowhere(&pipeline, &worker.log()).await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_is_put_aside_without_what_may_be_a_secret() {
     let pipeline = strict().await;
     let worker = pipeline.worker_with(&["all"], &[("SEALPOST_LOG", "trace")]).await;
@@ -86,12 +115,21 @@ async fn what_cannot_be_read_is_put_aside_without_what_may_be_a_secret() {
     let (mut misspelt, mut text) = (good.clone(), good.clone());
     misspelt["grant"]["cod"] = misspelt["grant"].as_object_mut().unwrap().remove("code").unwrap();
     text["grant"] = json!(CANARY);
+    let mut holder = good.clone();
+    holder["grnat"] = holder.as_object_mut().unwrap().remove("grant").unwrap();
+    let wrapped = json!({"payload": [good]}).to_string();
+    let twice_encoded = json!(good.to_string()).to_string();
+    let large = json!({"grant": {"code": CANARY}, "more": "x".repeat(1 << 20)}).to_string();
     let cut = good.to_string()[..good.to_string().len() - 3].to_owned();
     for (body, type_name, code, left) in [
         (misspelt.to_string(), TYPE, "malformed-message", true),
         (text.to_string(), TYPE, "malformed-message", true),
         (good.to_string(), "exchange-request.v2", "unknown-version", true),
         (cut, TYPE, "malformed-message", false),
+        (holder.to_string(), TYPE, "malformed-message", true),
+        (wrapped, TYPE, "malformed-message", true),
+        (twice_encoded, TYPE, "malformed-message", false),
+        (large, TYPE, "message-too-large", false),
     ] {
         let properties = properties(type_name, good["id"].as_str().unwrap());
         let correlation = pipeline.send_raw(TYPE, body.as_bytes(), properties).await;

@@ -15,6 +15,7 @@ use sealpost_shared::ids;
 use uuid::Uuid;
 
 use super::emit::Place;
+use super::read::Input;
 use super::{Runner, read, reply_to, secrets};
 use crate::step::{Attempt, Emission, FollowUp, FollowUps, Step, deadline_passed};
 use sealpost_shared::metrics::{self, InFlight, Left};
@@ -33,9 +34,16 @@ pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: 
     let began = runner.clock.since_boot();
     let read = catch_unwind(AssertUnwindSafe(|| read::input::<S::Input>(&delivery)));
     let mut read = read.unwrap_or_else(|_| Err(Failure::reject(Code::StepPanicked, DEFECT)));
-    let plain = if runner.require_sealed { secrets::take_out(&mut read, &mut delivery) } else { None };
+    let mut plain = None;
+    if runner.require_sealed {
+        let taken = catch_unwind(AssertUnwindSafe(|| secrets::take_out(&mut read, &mut delivery)));
+        plain = taken.unwrap_or_else(|_| {
+            delivery.body = Vec::new().into();
+            Some(Failure::reject(Code::StepPanicked, DEFECT))
+        });
+    }
     let left = match read {
-        Ok((input, encoding)) => known(runner, step, &delivery, (input, plain), encoding).await,
+        Ok(Input { message, encoding, .. }) => known(runner, step, &delivery, (message, plain), encoding).await,
         Err(failure) => unread::<S::Input, C>(runner, &delivery, failure).await,
     };
     let left = match left {

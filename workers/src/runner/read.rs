@@ -8,8 +8,17 @@ use sealpost_shared::failure::Failure;
 use crate::step::is_version_of;
 use sealpost_shared::metrics;
 
-/// The input, and the encoding of its reply.
-pub(super) fn input<M: Queued>(delivery: &Delivery) -> Result<(M, Encoding), Failure> {
+/// A message that could be read.
+pub(super) struct Input<M> {
+    pub(super) message: M,
+    /// The encoding of its reply.
+    pub(super) encoding: Encoding,
+    /// Whether the delivery's body is known to hold nothing but the message.
+    pub(super) is_all: bool,
+}
+
+/// Reads a delivery.
+pub(super) fn input<M: Queued>(delivery: &Delivery) -> Result<Input<M>, Failure> {
     let malformed = |problem: String| Failure::reject(Code::MalformedMessage, problem);
     if let Some(name) = &delivery.type_name {
         match is_version_of::<M>(name) {
@@ -28,5 +37,5 @@ pub(super) fn input<M: Queued>(delivery: &Delivery) -> Result<(M, Encoding), Fai
         _ => malformed(error.to_string()),
     })?;
     metrics::unknown_fields(M::QUEUE, decoded.unknown_fields);
-    Ok((decoded.message, encoding))
+    Ok(Input { message: decoded.message, encoding, is_all: decoded.is_all })
 }

@@ -1,45 +1,50 @@
 //! Secrets that come unsealed where they must be sealed: they go nowhere from here.
 
-use sealpost_schemas::codec::Encoding;
-use sealpost_schemas::{Code, Queued};
+use sealpost_schemas::codec::{Encoding, MAX_BODY};
+use sealpost_schemas::{Code, ExchangeRequest, PublishJob, Queued};
 use sealpost_shared::broker::Delivery;
 use sealpost_shared::failure::Failure;
-use sealpost_shared::wire::unsealed;
-use serde_json::Value;
+use serde_json::{Map, Value};
+
+use super::read::Input;
 
 /// What stands beside secrets and is none.
 const OPEN: [&str; 4] = ["type", "redirect_uri", "iss", "expires_at"];
+/// What the user wrote: whatever is in it is to be published.
+const CONTENT: &str = "content";
 
 /// Takes unsealed secrets out of a delivery, so that whatever becomes of it is without them: `null` stands in their places. The
 /// refusal, where a message that can be read has one.
 ///
-/// A message that cannot be read may have one where none should be. Of the objects that have secrets every text goes that is not
-/// known to be none; and what is not even JSON or MessagePack goes whole.
-pub(super) fn take_out<M: Queued>(
-    read: &mut Result<(M, Encoding), Failure>,
-    delivery: &mut Delivery,
-) -> Option<Failure> {
-    let Ok((message, encoding)) = read else {
-        if !M::SECRETS.is_empty() {
-            let encoding = Encoding::of(delivery.content_type.as_deref()).ok();
-            match encoding.and_then(|encoding| Some((encoding, encoding.tree(&delivery.body).ok()?))) {
-                Some((encoding, tree)) => replace(delivery, encoding, without_texts(tree, M::SECRETS)),
-                None => delivery.body = Vec::new().into(),
+/// In the objects that have secrets every text is one that is not sealed and not known to be none, since a name may be misspelt. A
+/// message that cannot be read may have one elsewhere too, under one of their names; one that is for a newer worker may have new
+/// fields. What is not even JSON or MessagePack, or too large to be looked at, goes whole.
+pub(super) fn take_out<M: Queued>(read: &mut Result<Input<M>, Failure>, delivery: &mut Delivery) -> Option<Failure> {
+    let is_of_newer = match read {
+        Ok(_) if M::SECRETS.is_empty() => return None,
+        Ok(input) => {
+            if input.is_all && input.message.secrets().is_empty() {
+                return None;
             }
+            false
         }
+        Err(failure) => failure.code == Code::UnknownVersion,
+    };
+    let encoding = Encoding::of(delivery.content_type.as_deref()).ok().filter(|_| delivery.body.len() <= MAX_BODY);
+    let tree = encoding.and_then(|encoding| Some((encoding, encoding.tree(&delivery.body).ok()?)));
+    let Some((encoding, mut tree)) = tree.filter(|(_, tree)| tree.is_object()) else {
+        delivery.body = Vec::new().into();
         return None;
     };
-    let (fields, encoding) = (unsealed(message), *encoding);
-    let field = fields.first()?;
-    let tree = encoding.tree(&delivery.body).ok().map(|mut tree| {
-        for field in &fields {
-            if let Some(place) = tree.pointer_mut(field) {
-                *place = Value::Null;
-            }
-        }
-        tree
-    });
-    replace(delivery, encoding, tree.or(Some(Value::Null)));
+    let all = [ExchangeRequest::SECRETS, PublishJob::SECRETS].concat();
+    let found = match read {
+        Ok(_) => in_holders(&mut tree, M::SECRETS),
+        Err(_) if is_of_newer => by_name(&mut tree, &all),
+        Err(_) => in_holders(&mut tree, &all).or(by_name(&mut tree, &all)),
+    };
+    // written anew also where nothing was found: a name that stands twice has one value in the tree
+    delivery.body = encoding.encode(&tree).unwrap_or_default().into();
+    let (Ok(_), Some(field)) = (read, found) else { return None };
     let message = format!(
         "{field}: the secret came unsealed, and was not kept; seal it to the key that sealpost keys jwks shows \
          (schemas/wire.md), and know that this one has been in the broker's files"
@@ -47,31 +52,63 @@ pub(super) fn take_out<M: Queued>(
     Some(Failure::reject(Code::SealedRequired, message))
 }
 
-/// Puts this body in the place of the delivery's, if there is one.
-fn replace(delivery: &mut Delivery, encoding: Encoding, body: Option<Value>) {
-    if let Some(body) = body {
-        delivery.body = encoding.encode(&body).unwrap_or_default().into();
-    }
-}
-
-/// The body without texts in the objects that have these secrets; `None`: there are none.
-fn without_texts(mut body: Value, secrets: &[&str]) -> Option<Value> {
-    let mut changed = false;
+/// Takes what may be a secret out of the objects that have these. The place of the first, as far as it is known by name.
+fn in_holders(body: &mut Value, secrets: &[&'static str]) -> Option<&'static str> {
+    let mut found = None;
     for field in secrets {
-        let (holder, name) = field.rsplit_once('/')?;
-        let Some(fields) = body.pointer_mut(holder) else { continue };
-        let Value::Object(fields) = fields else {
-            changed |= std::mem::take(fields) != Value::Null;
+        let Some((holder, _)) = field.rsplit_once('/') else { continue };
+        let Some(value) = body.pointer_mut(holder) else { continue };
+        let Value::Object(fields) = value else {
+            if value.take() != Value::Null {
+                found = found.or(Some(*field));
+            }
             continue;
         };
-        for (other, value) in fields {
-            let sealed = value.get("sealed").is_some_and(Value::is_string);
-            if other == name && !sealed || value.is_string() && !OPEN.contains(&other.as_str()) {
-                changed |= value.take() != Value::Null;
+        for (name, value) in fields {
+            let is_none = value.is_boolean() || value.is_number() || value.is_null() || is_sealed(value);
+            if is_none || (value.is_string() && OPEN.contains(&name.as_str())) {
+                continue;
             }
+            value.take();
+            let named = secrets.iter().find(|known| known.strip_prefix(holder) == Some(&*format!("/{name}")));
+            found = found.or(Some(*named.unwrap_or(field)));
         }
     }
-    changed.then_some(body)
+    found
+}
+
+/// Takes every text that is called like one of these secrets, wherever it is.
+fn by_name(value: &mut Value, secrets: &[&'static str]) -> Option<&'static str> {
+    let mut found = None;
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let called = secrets.iter().find(|field| field.rsplit('/').next() == Some(name));
+                let taken = match called {
+                    Some(field) if !is_sealed(value) && !value.is_null() => {
+                        value.take();
+                        Some(*field)
+                    }
+                    Some(_) => None,
+                    None if name == CONTENT => None,
+                    None => by_name(value, secrets),
+                };
+                found = found.or(taken);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                found = found.or(by_name(item, secrets));
+            }
+        }
+        _ => {}
+    }
+    found
+}
+
+fn is_sealed(value: &Value) -> bool {
+    let has = |fields: &Map<String, Value>, name| fields.get(name).is_some_and(Value::is_string);
+    value.as_object().is_some_and(|fields| fields.len() == 2 && has(fields, "sealed") && has(fields, "key"))
 }
 
 #[cfg(test)]
@@ -79,35 +116,61 @@ mod tests {
     use sealpost_schemas::{ExchangeRequest, PublishJob, Queued};
     use serde_json::json;
 
-    use super::without_texts;
+    use super::{by_name, in_holders};
 
     #[test]
-    fn of_what_cannot_be_read_nothing_stays_that_may_be_a_secret() {
+    fn of_the_objects_that_have_secrets_nothing_stays_that_may_be_one() {
         let sealed = json!({"sealed": "x", "key": "k"});
-        for (before, after) in [
+        for (before, after, field) in [
             (
                 json!({"grant": {"type": "t", "code": "s", "cod": "s", "iss": "i", "nonce": sealed}}),
                 json!({"grant": {"type": "t", "code": null, "cod": null, "iss": "i", "nonce": sealed}}),
+                "/grant/code",
             ),
             (
-                json!({"grant": {"type": "t", "code": ["s"], "nonce": {"s": 5}}}),
-                json!({"grant": {"type": "t", "code": null, "nonce": null}}),
+                json!({"grant": {"type": "t", "refresh_token": sealed, "nonce": "s"}}),
+                json!({"grant": {"type": "t", "refresh_token": sealed, "nonce": null}}),
+                "/grant/nonce",
             ),
-            (json!({"grant": "s", "id": "i"}), json!({"grant": null, "id": "i"})),
-            (json!({"grant": ["s"]}), json!({"grant": null})),
+            (
+                json!({"grant": {"code": {"sealed": "x", "key": "k", "more": "s"}, "nonce": {"s": 5}, "iss": ["s"]}}),
+                json!({"grant": {"code": null, "nonce": null, "iss": null}}),
+                "/grant/code",
+            ),
+            (json!({"grant": "s", "id": "i"}), json!({"grant": null, "id": "i"}), "/grant/code"),
         ] {
-            assert_eq!(without_texts(before, ExchangeRequest::SECRETS), Some(after));
+            let mut body = before;
+            assert_eq!(in_holders(&mut body, ExchangeRequest::SECRETS), Some(field), "{after}");
+            assert_eq!(body, after);
         }
-        let tokens = json!({"device_tokens": {"access_token": "s", "refresh_token": "s", "expires_at": "e"}});
-        let bare = json!({"device_tokens": {"access_token": null, "refresh_token": null, "expires_at": "e"}});
-        assert_eq!(without_texts(tokens, PublishJob::SECRETS), Some(bare));
+        let mut tokens = json!({"device_tokens": ["s", "s"], "content": {"text": "code"}});
+        assert_eq!(in_holders(&mut tokens, PublishJob::SECRETS), Some("/device_tokens/access_token"));
+        assert_eq!(tokens, json!({"device_tokens": null, "content": {"text": "code"}}));
+    }
+
+    #[test]
+    fn of_a_message_that_cannot_be_read_nothing_stays_that_is_called_like_a_secret() {
+        let sealed = json!({"sealed": "x", "key": "k"});
+        let mut body = json!({
+            "grnat": {"code": "s"}, "payload": [{"refresh_token": ["s"]}], "access_token": "s",
+            "grant": {"code": sealed, "kind": "new"}, "content": {"code": "a post"},
+        });
+        assert!(by_name(&mut body, &[ExchangeRequest::SECRETS, PublishJob::SECRETS].concat()).is_some());
+        let after = json!({
+            "grnat": {"code": null}, "payload": [{"refresh_token": null}], "access_token": null,
+            "grant": {"code": sealed, "kind": "new"}, "content": {"code": "a post"},
+        });
+        assert_eq!(body, after);
     }
 
     #[test]
     fn what_has_no_plain_secret_stays_as_it_came() {
         let sealed = json!({"sealed": "x", "key": "k"});
-        for fine in [json!({"grant": {"type": "t", "code": sealed}}), json!({}), json!([]), json!({"code": "c"})] {
-            assert_eq!(without_texts(fine, ExchangeRequest::SECRETS), None);
+        for fine in [json!({"grant": {"type": "t", "code": sealed}}), json!({}), json!({"grant": {"more": 1}})] {
+            let mut body = fine.clone();
+            assert_eq!(in_holders(&mut body, ExchangeRequest::SECRETS), None);
+            assert_eq!(by_name(&mut body, ExchangeRequest::SECRETS), None);
+            assert_eq!(body, fine);
         }
     }
 }
