@@ -52,10 +52,13 @@ impl TokenKeeper {
         let known = &content.device.access;
         let access = self.store.hash_of_access(&job.access);
         let holds = job.refresh.as_ref().map(|token| self.store.hash_of(token));
-        if !known.contains(&access) || holds.is_some_and(|hash| !has_or_had(record, &hash)) {
+        let park = self.park_of(record).await?;
+        // who is owed what waits has shown a token that the connection may have forgotten since
+        let is_owed = holds.is_some_and(|hash| park.as_ref().is_some_and(|park| park.from.contains(&hash)));
+        let are_its_own = known.contains(&access) && holds.is_none_or(|hash| has_or_had(record, &hash));
+        if !is_owed && !are_its_own {
             return Ok(Err(not_its_own()));
         }
-        let park = self.park_of(record).await?;
         let is_current = holds.is_some() && holds == record.token;
         // an access token alone says less: a provider may give the same one twice
         if known.last() == Some(&access) && (is_current || holds.is_none()) {
@@ -68,7 +71,7 @@ impl TokenKeeper {
             return Ok(Ok((Content { tokens, ..content }, false)));
         }
         match park {
-            Some(park) if is_current || holds.is_some_and(|hash| park.from.contains(&hash)) => {
+            Some(park) if is_current || is_owed => {
                 if park.is_over() {
                     return self.overdue(record, &content.connection, &park).await.map(Err);
                 }

@@ -203,3 +203,18 @@ async fn the_notice_says_to_go_online_only_where_newer_tokens_wait() {
     let texts = notify::texts(&pipeline, 3).await;
     assert!(texts[2].contains("was not published") && texts[2].contains("tokens"), "{texts:?}");
 }
+
+#[tokio::test]
+async fn however_long_a_device_is_offline_its_tokens_are_known_as_its_own() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker().await;
+    let held = connected(&pipeline, "ada").await;
+    for number in 1..=10 {
+        pipeline.sandbox.admin(Method::POST, "expire", Some(json!({"user": "ada"}))).await;
+        let answer = publish(&pipeline, &job("ada", "offline", &held)).await;
+        assert_eq!((&answer["outcome"], &answer["tokens_refreshed"]), (&json!("published"), &json!(true)), "{answer}");
+        assert_eq!(calls(&pipeline, "refresh_token").await, json!({"ok": number}));
+    }
+    let answer = exchange(&pipeline, &pickup("ada", &held)).await;
+    assert_eq!(answer["outcome"], "picked-up", "{answer}");
+}

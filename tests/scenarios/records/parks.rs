@@ -146,7 +146,7 @@ async fn a_park_remembers_who_waits_for_it_since_the_last_handover(world: World)
         next(&format!("refresh-{number}")).await;
     }
     let last = park(&world, &record).await.unwrap().from;
-    assert_eq!((last.len(), last[7]), (8, hash("refresh-18")));
+    assert_eq!((last.len(), last[0], last[7]), (8, hash("refresh-5"), hash("refresh-18")), "the first, and the newest");
     let parent = Expected::Generation(world.load(&record.id).await.metadata.generation);
     parked(&world, on_device(), "another account's", parent, false).await;
     assert_eq!(park(&world, &record).await.unwrap().from, Vec::<[u8; 32]>::new(), "nobody holds anything of it");

@@ -3,7 +3,7 @@
 //! The ledger knows the answer without its tokens. These are added from the park each time it is told, until the device has
 //! them: the reply was routed to a queue, and the broker confirmed it.
 
-use sealpost_schemas::{Answer, ExchangeOutcome, ExchangeRequest, ExchangeResult, Grant};
+use sealpost_schemas::{Answer, Code, ExchangeOutcome, ExchangeRequest, ExchangeResult, Grant};
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ledger::Claim;
 use sealpost_shared::tokens::{Handed, HandedOver, Owed, PickUp};
@@ -59,7 +59,16 @@ impl Exchange {
             }
             ExchangeOutcome::PickedUp => match self.look(request).await.map_err(patient)? {
                 PickUp::Parked(handed) => handed,
-                PickUp::Refused { .. } => return Ok(Exchanged::of(result, events)),
+                // who was told before is told the same, and has them
+                PickUp::Refused { report, .. }
+                    if matches!(report.code, Code::TokensSuperseded | Code::NothingParked) =>
+                {
+                    return Ok(Exchanged::of(result, events));
+                }
+                PickUp::Refused { report, events: more } => {
+                    events.extend(more);
+                    return Ok(Exchanged::of(failed(request, report), events));
+                }
             },
             ExchangeOutcome::Stored | ExchangeOutcome::Failed => return Ok(Exchanged::of(result, events)),
         };

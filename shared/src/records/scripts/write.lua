@@ -90,12 +90,14 @@ if before and before ~= after then
   if redis.call('EXISTS', held_prefix .. before) == 0 then redis.call('SREM', versions, before) end
 end
 
--- The refresh tokens that a device may hold which was given none since: the newest last, as many as a record remembers.
+-- The refresh tokens that a device may hold which was given none since: the newest last, as many as a record remembers, and the
+-- first, which is what the device was given.
 local function holders()
   if owed ~= '1' then return '' end
   local known, last = parked[1] == stored[5] and parked[4] or '', {}
   for hash in string.gmatch(known .. ' ' .. (stored[6] or ''), '%x+') do last[#last + 1] = hash end
-  return table.concat(last, ' ', math.max(1, #last - 7))
+  if #last <= 8 then return table.concat(last, ' ') end
+  return last[1] .. ' ' .. table.concat(last, ' ', #last - 6)
 end
 local ends = now[6] ~= parked[1] or now[7] == 'needs-consent' or now[8] ~= 'device'
 if parked_under and (lasts ~= '' or ends) then

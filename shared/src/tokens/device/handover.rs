@@ -83,14 +83,15 @@ impl TokenKeeper {
             let message = "the connection's tokens rest here; nothing waits for a device";
             return Ok(refused(access::refused(Code::CustodyMismatch, message)));
         }
-        if !has_or_had(&record, &hash) {
+        let park = self.park_of(&record).await?;
+        if !has_or_had(&record, &hash) && park.as_ref().is_none_or(|park| !park.from.contains(&hash)) {
             return Ok(refused(not_its_own()));
         }
         if data.standing.state == State::NeedsConsent {
             return Ok(refused(access::needs_consent(&data.standing)));
         }
         let is_current = record.token == Some(hash);
-        match self.park_of(&record).await? {
+        match park {
             Some(park) if is_current || park.from.contains(&hash) => {
                 if park.is_over() {
                     return self.overdue(&record, connection, &park).await.map(refused);

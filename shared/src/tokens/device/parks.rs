@@ -26,9 +26,17 @@ const LATER: Duration = Duration::from_secs(1);
 
 impl TokenKeeper {
     /// The park of a record's token set. One that is over is one still.
+    ///
+    /// # Errors
+    /// Also if the record moved since it was read: a park ends with its token set.
     pub(super) async fn park_of(&self, record: &Record) -> Result<Option<Park>, Failure> {
-        let park = self.store.load_park(&record.id).await?;
-        Ok(park.filter(|park| park.generation == record.metadata.generation))
+        match self.store.load_park(&record.id).await? {
+            Some(park) if park.generation != record.metadata.generation => {
+                let message = format!("record {} moved while its park was read; it is looked at again", record.id);
+                Err(Failure::new(Verdict::Retry { after: Some(LATER) }, Code::Conflict, message))
+            }
+            park => Ok(park),
+        }
     }
 
     /// What is in a park.
