@@ -120,8 +120,9 @@ mod tests {
         assert_eq!((first.path(), second.path()), (base.join("dev").as_path(), base.join("dev-2").as_path()));
         assert!(first.path().join("redis/dump").exists(), "the second must not empty the first");
         drop(first);
-        let third = DevFolder::take(&base).unwrap();
-        assert_eq!(third.path(), base.join("dev"));
+        // a child of another test's may have the lock too, from its fork to its exec
+        let mut takes = std::iter::repeat_with(|| DevFolder::take(&base).unwrap()).take(100_000);
+        let third = takes.find(|taken| taken.path() == base.join("dev")).unwrap();
         assert!(!third.path().join("redis").exists());
         drop((second, third));
         fs::remove_dir_all(&base).unwrap();
