@@ -110,8 +110,18 @@ impl Http {
 #[serde(deny_unknown_fields)]
 pub struct Device {
     /// How many seconds tokens wait for the user's device that an exchange or a refresh brought; 604800, a week, if it is not
-    /// said. After that the user must give consent again.
+    /// said, and at the most. After that the user must give consent again.
+    #[serde(default, deserialize_with = "parked_seconds")]
     pub parked_seconds: Option<NonZeroU32>,
+}
+
+/// Longer than its request is remembered, a request that comes again would be made again, and its code is spent.
+fn parked_seconds<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<NonZeroU32>, D::Error> {
+    let seconds = NonZeroU32::deserialize(value)?;
+    if u64::from(seconds.get()) > PARKED_FOR.as_secs() {
+        return Err(serde::de::Error::custom("must be 604800 (a week) at most: so long a request is remembered"));
+    }
+    Ok(Some(seconds))
 }
 
 impl Device {
@@ -393,5 +403,14 @@ mod tests {
             assert_eq!(read.as_ref().ok().map(ExposeSecret::expose_secret), secret, "{text:?}");
             assert!(read.err().is_none_or(|problem| problem.contains(&name)));
         }
+    }
+
+    #[test]
+    fn tokens_wait_for_a_device_no_longer_than_its_request_is_remembered() {
+        let device = |seconds: u32| format!("file = 'k'\nkey = 'tokens'\n[device]\nparked_seconds = {seconds}");
+        assert_eq!(problem(&device(604_800), "{ env = 'A' }"), None);
+        let why = problem(&device(604_801), "{ env = 'A' }").unwrap();
+        assert!(why.contains("604800 (a week) at most"), "{why}");
+        assert_eq!(crate::tokens::PARKED_FOR, crate::ledger::KEPT);
     }
 }

@@ -40,7 +40,9 @@ pub(super) fn tokens(reply: Reply<'_>, set: &TokenSet) -> Result<Option<Tokens>,
     let key = reply.to.map(ReplyKey::of).transpose();
     let key = key.map_err(|why| Failure::reject(Code::ReplyKeyRefused, format!("reply_key {why}")))?;
     if reply.must_seal && key.is_none() {
-        return Err(Failure::reject(Code::ReplyKeyRequired, no_key().message));
+        let message =
+            "the tokens wait, and go to nobody without a reply_key that they are sealed to; pick them up with one";
+        return Err(Failure::reject(Code::ReplyKeyRequired, message));
     }
     let one = |field, token: &SecretString| match &key {
         None => Ok(Secret::from(token.expose_secret().to_owned())),
