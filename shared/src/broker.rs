@@ -27,6 +27,7 @@ use jiff::Timestamp;
 use sealpost_schemas::{Code, Name};
 use secrecy::SecretString;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::Instrument;
 
 pub use consume::{Deliveries, Delivery};
 pub use dead::{DeadLetter, DeadLetterError, DeadLetters};
@@ -44,6 +45,7 @@ use pool::Pool;
 use users::Gate;
 
 use crate::failure::Failure;
+use crate::trace;
 
 /// An event is tried this often.
 const EVENT_TRIES: u32 = 3;
@@ -89,6 +91,15 @@ impl Route {
 
     fn home_by(tier: Tier, queue: &str) -> Self {
         Self { exchange: tier.name.into(), key: retries(queue) }
+    }
+
+    /// The name of our queue or exchange; a producer's queue has none that is ours to tell.
+    fn kind(&self) -> &str {
+        match (self.exchange.as_ref(), self.is_own()) {
+            ("", true) => &self.key,
+            ("", false) => "reply",
+            (exchange, _) => exchange,
+        }
     }
 
     /// Whether the topology has it, so that it cannot be missing for long.
@@ -287,7 +298,12 @@ impl Broker {
         let properties = message
             .properties(verdict.as_ref())
             .map_err(|problem| PublishError::NotSent { to: to.to_string(), problem })?;
-        pool.publish(to, mandatory, properties, message.body.clone()).await
+        let span = trace::send(to.kind());
+        let sent = pool.publish(to, mandatory, properties, message.body.clone()).instrument(span.clone()).await;
+        if let Err(error) = &sent {
+            trace::failed(&span, error);
+        }
+        sent
     }
 }
 

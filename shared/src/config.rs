@@ -1,6 +1,7 @@
 //! The configuration file, and where its secrets are read from.
 
 mod keys;
+mod telemetry;
 mod words;
 
 use std::fs;
@@ -15,6 +16,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 pub use self::keys::{Azure, Credential, KeySettings, Keys};
+pub use self::telemetry::{LogFormat, Ratio, Telemetry};
 pub use self::words::read_toml;
 
 use crate::broker::Users;
@@ -49,6 +51,9 @@ pub struct Config {
     /// Tokens that rest with the user.
     #[serde(default)]
     pub device: Device,
+    /// Logs and traces.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// Text messages about how jobs ended; without this nobody is sent any, and a job that asks for one is refused.
     pub notify: Option<Notify>,
 }

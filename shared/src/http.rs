@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use reqwest::{Certificate, Client, ClientBuilder, Response, redirect::Policy};
+use reqwest::{Certificate, Client, ClientBuilder, RequestBuilder, Response, redirect::Policy};
+use tracing::Instrument;
 use url::form_urlencoded::byte_serialize;
+
+use crate::trace;
 
 /// The most that is read of an answer, in bytes.
 pub const MAX_ANSWER: usize = 256 * 1024;
@@ -130,11 +133,25 @@ pub struct Answered {
     pub body: Vec<u8>,
 }
 
-/// Reads an answer to its end.
+/// Sends a request and reads its answer to the end.
 ///
 /// # Errors
-/// [`NoAnswer`] if it did not come whole.
-pub async fn read(mut response: Response) -> Result<Answered, NoAnswer> {
+/// [`NoAnswer`] if that did not come whole.
+pub async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> {
+    let (client, request) = request.build_split();
+    let request = request.map_err(|error| NoAnswer::from(&error))?;
+    let url = request.url();
+    let span = trace::http(request.method().as_str(), url.host_str(), url.port_or_known_default());
+    let answering = async { read(client.execute(request).await.map_err(|error| NoAnswer::from(&error))?).await };
+    let answered = answering.instrument(span.clone()).await;
+    match &answered {
+        Ok(answer) => trace::answered(&span, answer.status),
+        Err(none) => trace::failed(&span, none),
+    }
+    answered
+}
+
+async fn read(mut response: Response) -> Result<Answered, NoAnswer> {
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers());
     let mut body = Vec::new();

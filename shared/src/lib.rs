@@ -17,5 +17,6 @@ pub mod records;
 pub mod seal;
 pub mod secrets;
 pub mod tokens;
+pub mod trace;
 mod wiped;
 pub mod wire;

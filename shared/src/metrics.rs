@@ -93,7 +93,9 @@ pub enum Left {
 }
 
 impl Left {
-    const fn label(self) -> &'static str {
+    /// Its name in measures and logs.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
         match self {
             Self::Done(outcome) => outcome,
             Self::Retried => "retried",

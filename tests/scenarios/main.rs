@@ -32,4 +32,5 @@ mod revoke;
 mod sealing;
 mod servers;
 mod soak;
+mod traces;
 mod wire;

@@ -9,6 +9,7 @@ pub mod broker;
 pub mod browser;
 pub mod canary;
 pub mod chromium;
+pub mod collector;
 pub mod command;
 pub mod django_peer;
 pub mod entries;

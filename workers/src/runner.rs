@@ -3,6 +3,7 @@
 //! Knows `Step` and no concrete one.
 
 pub(crate) mod emit;
+mod end;
 mod job;
 mod read;
 mod reply_to;

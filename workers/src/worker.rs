@@ -210,8 +210,14 @@ pub(crate) fn broker(config: &Config, url: SecretString) -> Result<Broker, Strin
 /// # Errors
 /// In words, for what an operator must mend before it can start.
 pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
-    telemetry::start();
     let config = Config::read(config)?;
+    let traces = telemetry::start(&config.telemetry)?;
+    let ended = run(config, steps).await;
+    traces.end().await;
+    ended
+}
+
+async fn run(config: Config, steps: &[StepName]) -> Result<(), String> {
     // what only a person can mend comes before anything is connected
     let catalogue = Arc::new(Catalogue::of(&config)?);
     let http: Client = config.http.client(config.http.limit())?;
@@ -309,8 +315,14 @@ pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
 /// # Errors
 /// In words, for what an operator must mend before it can start.
 pub async fn schedule(config: &Path) -> Result<(), String> {
-    telemetry::start();
     let config = Config::read(config)?;
+    let traces = telemetry::start(&config.telemetry)?;
+    let ended = tick(config).await;
+    traces.end().await;
+    ended
+}
+
+async fn tick(config: Config) -> Result<(), String> {
     let Schedule { rewrap, refresh } = config.schedule.clone();
     let wanted = [(RotationMode::Rewrap, rewrap), (RotationMode::Refresh, refresh)];
     let wanted: Vec<_> = wanted.into_iter().filter_map(|(mode, cron)| Some((mode, cron?))).collect();

@@ -77,8 +77,7 @@ pub(super) async fn ask_by(
 }
 
 async fn send((request, proofs): Written, limit: Duration) -> Result<Replied, NoAnswer> {
-    let response = request.timeout(limit).send().await.map_err(|error| NoAnswer::from(&error))?;
-    Ok(Replied { answer: http::read(response).await?, proofs })
+    Ok(Replied { answer: http::send(request.timeout(limit)).await?, proofs })
 }
 
 /// Whether an answer says of our client alone that it is no good (RFC 6749 §5.2).

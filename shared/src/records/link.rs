@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, RedisResult, Value};
+use redis::{Arg, Cmd, FromRedisValue, RedisResult, Value};
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::Instrument;
 
 pub use self::inspect::{Inspection, inspect};
 pub(super) use self::wire::Script;
@@ -20,6 +21,7 @@ use super::config::StoreConfig;
 use super::locate::Locator;
 use super::trouble::Trouble;
 use super::{layout, meta};
+use crate::trace;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -64,7 +66,7 @@ impl Link {
             return Err(Trouble::Config("the number of shards is 0; 256 is the default".into()));
         }
         let (servers, at) = Servers::new(&config)?;
-        let meta = Script::new(include_str!("scripts/meta.lua"));
+        let meta = Script::new("meta", include_str!("scripts/meta.lua"));
         Ok(Self {
             config,
             locator,
@@ -83,7 +85,7 @@ impl Link {
 
     /// Sends one command and waits for its answer.
     pub(super) async fn query<T: FromRedisValue>(&self, cmd: &Cmd) -> Result<T, Trouble> {
-        read(self.bounded(async |wire| wire.send(cmd).await).await?)
+        read(self.bounded(name(cmd), async |wire| wire.send(cmd).await).await?)
     }
 
     /// Runs a script. `keys` lie in one slot.
@@ -93,7 +95,7 @@ impl Link {
         keys: &[String],
         args: &[Vec<u8>],
     ) -> Result<T, Trouble> {
-        read(self.bounded(async |wire| wire.run(script, keys, args).await).await?)
+        read(self.bounded(script.name, async |wire| wire.run(script, keys, args).await).await?)
     }
 
     /// Sends many commands at once and waits for all answers, in their order. Their keys may lie in any slots.
@@ -102,15 +104,28 @@ impl Link {
         if cmds.is_empty() {
             return Ok(Vec::new());
         }
-        read(self.bounded(async |wire| wire.send_each(cmds).await).await?)
+        read(self.bounded("pipeline", async |wire| wire.send_each(cmds).await).await?)
     }
 
     /// Asks every node the same.
     pub(super) async fn ask_all(&self, cmd: &Cmd) -> Result<Vec<Value>, Trouble> {
-        self.bounded(async |wire| wire.ask_all(cmd).await).await.map(of_nodes)
+        self.bounded(name(cmd), async |wire| wire.ask_all(cmd).await).await.map(of_nodes)
     }
 
-    async fn bounded(&self, act: impl AsyncFnOnce(&mut Wire) -> RedisResult<Value>) -> Result<Value, Trouble> {
+    async fn bounded(
+        &self,
+        name: &str,
+        act: impl AsyncFnOnce(&mut Wire) -> RedisResult<Value>,
+    ) -> Result<Value, Trouble> {
+        let span = trace::redis(name);
+        let result = self.within_limits(act).instrument(span.clone()).await;
+        if let Err(trouble) = &result {
+            trace::failed(&span, trouble);
+        }
+        result
+    }
+
+    async fn within_limits(&self, act: impl AsyncFnOnce(&mut Wire) -> RedisResult<Value>) -> Result<Value, Trouble> {
         let within = self.config.response_timeout;
         let deadline = Instant::now() + within;
         let connected = timeout_at(deadline, self.connected()).await;
@@ -191,6 +206,13 @@ impl Link {
     fn not_connected_within(&self, within: Duration) -> Trouble {
         Trouble::Unreachable { at: self.at.clone(), reason: format!("not connected within {within:?}") }
     }
+}
+
+/// The name of a command.
+fn name(cmd: &Cmd) -> &str {
+    let name = cmd.args_iter().next();
+    name.and_then(|name| if let Arg::Simple(name) = name { std::str::from_utf8(name).ok() } else { None })
+        .unwrap_or_default()
 }
 
 /// The answers of all nodes.

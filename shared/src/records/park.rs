@@ -17,10 +17,11 @@ use super::record::{Draft, Metadata, Sealed};
 use super::store::Store;
 use crate::seal::{self, Key, KeyRef, Place, Purpose};
 
-static LOOK: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/park_look.lua")));
-static END: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/park_end.lua")));
+static LOOK: LazyLock<Script> = LazyLock::new(|| Script::new("park_look", include_str!("scripts/park_look.lua")));
+static END: LazyLock<Script> = LazyLock::new(|| Script::new("park_end", include_str!("scripts/park_end.lua")));
 /// A park holds its ciphertext as a ledger's entry does.
-static RESEAL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/ledger_reseal.lua")));
+static RESEAL: LazyLock<Script> =
+    LazyLock::new(|| Script::new("ledger_reseal", include_str!("scripts/ledger_reseal.lua")));
 
 /// The format that is written.
 const FORMAT: &str = "1";

@@ -11,7 +11,7 @@ use super::store::{Saved, Store};
 use crate::ids;
 use crate::seal::KeyRef;
 
-static RESEAL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/reseal.lua")));
+static RESEAL: LazyLock<Script> = LazyLock::new(|| Script::new("reseal", include_str!("scripts/reseal.lua")));
 
 impl Store {
     /// Replaces ciphertexts by those of [`Record::seal_anew`] under `key`, and nothing else, where the record is unmoved. All

@@ -18,8 +18,9 @@ use super::store::Store;
 use super::tombstone::{Tombstone, TombstoneId, first_look};
 use crate::seal::RecordKey;
 
-static BEGIN: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/revocation_begin.lua")));
-static BURY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/bury.lua")));
+static BEGIN: LazyLock<Script> =
+    LazyLock::new(|| Script::new("revocation_begin", include_str!("scripts/revocation_begin.lua")));
+static BURY: LazyLock<Script> = LazyLock::new(|| Script::new("bury", include_str!("scripts/bury.lua")));
 
 /// A revocation that has begun, in one shard.
 #[derive(Clone, Copy, Debug)]

@@ -83,10 +83,10 @@ impl Store {
         let locator = Locator::new(index_key, config.shards);
         let link =
             Link::new(config, locator.clone()).map_err(|trouble| StoreError::new("set up the store", trouble))?;
-        let write = Script::new(include_str!("scripts/write.lua"));
-        let finish = Script::new(include_str!("scripts/finish.lua"));
-        let lease = Script::new(include_str!("scripts/lease.lua"));
-        let release = Script::new(include_str!("scripts/release.lua"));
+        let write = Script::new("write", include_str!("scripts/write.lua"));
+        let finish = Script::new("finish", include_str!("scripts/finish.lua"));
+        let lease = Script::new("lease", include_str!("scripts/lease.lua"));
+        let release = Script::new("release", include_str!("scripts/release.lua"));
         Ok(Self { inner: Arc::new(Inner { link, locator, write, finish, lease, release }) })
     }
 

@@ -10,7 +10,7 @@ use super::locate::{RecordId, Tag};
 use super::store::Store;
 use super::walk::Held;
 
-static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/index.lua")));
+static INDEX: LazyLock<Script> = LazyLock::new(|| Script::new("index", include_str!("scripts/index.lua")));
 
 /// About how many are read at once.
 const PAGE: usize = 256;

@@ -20,11 +20,12 @@ use super::revocation::Revocation;
 use super::store::Store;
 use crate::seal::{self, Key, KeyRef, Place, Purpose};
 
-static CLEAR: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/clear.lua")));
-static FOLLOW: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/follow.lua")));
-static LATER: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/look_later.lua")));
+static CLEAR: LazyLock<Script> = LazyLock::new(|| Script::new("clear", include_str!("scripts/clear.lua")));
+static FOLLOW: LazyLock<Script> = LazyLock::new(|| Script::new("follow", include_str!("scripts/follow.lua")));
+static LATER: LazyLock<Script> = LazyLock::new(|| Script::new("look_later", include_str!("scripts/look_later.lua")));
 /// A tombstone holds its ciphertext as a ledger's entry does.
-static RESEAL: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("scripts/ledger_reseal.lua")));
+static RESEAL: LazyLock<Script> =
+    LazyLock::new(|| Script::new("ledger_reseal", include_str!("scripts/ledger_reseal.lua")));
 
 /// How long a tombstone is left to who made it.
 const FIRST_LOOK: Duration = Duration::from_mins(1);

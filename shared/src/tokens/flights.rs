@@ -9,6 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use sealpost_schemas::{Answer, Code, FailureReport};
 use secrecy::SecretString;
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::Access;
@@ -57,10 +58,11 @@ impl Flights {
             return flight.clone();
         }
         let (entry, refresh) = (Entry(self.clone(), id), start());
-        let task = tokio::spawn(async move {
+        let flying = async move {
             let _entry = entry;
             refresh.await
-        });
+        };
+        let task = tokio::spawn(flying.in_current_span());
         let landing = task.map(|ended| {
             // what a panic said may hold a secret
             let defect = |_| Err(Failure::retry(Code::StepPanicked, "a refresh failed in the worker's own code"));

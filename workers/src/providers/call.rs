@@ -93,11 +93,7 @@ pub async fn publish(
     if let Some(name) = request.api.idempotency_header.as_deref().and_then(|name| name.parse::<HeaderName>().ok()) {
         call = call.header(name, request.key.to_string());
     }
-    let answered = match request.body.on(call).send().await {
-        Ok(response) => http::read(response).await,
-        Err(error) => Err(NoAnswer::from(&error)),
-    };
-    match answered {
+    match http::send(request.body.on(call)).await {
         Ok(answer) => request.read(&answer, access_token),
         Err(NoAnswer::NotSent) => Err(PublishError::NotSent),
         Err(lost) => Err(PublishError::Unknown(lost.to_string())),

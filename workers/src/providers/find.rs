@@ -42,11 +42,8 @@ pub async fn find(client: &Client, request: &Request<'_>, access_token: &SecretS
     let (find, publishing) = request.find()?;
     let mut url = find.url.clone();
     url.query_pairs_mut().append_pair(&find.parameter, &request.key.to_string());
-    let answered = match client.get(url).bearer_auth(access_token.expose_secret()).send().await {
-        Ok(response) => http::read(response).await,
-        Err(_) => return Some(Found::NoProof),
-    };
-    let Ok(answer) = answered else { return Some(Found::NoProof) };
+    let call = client.get(url).bearer_auth(access_token.expose_secret());
+    let Ok(answer) = http::send(call).await else { return Some(Found::NoProof) };
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if matches!(meaning(&request.api.errors, &answer, &body), Meaning::TokenExpired) {
         return Some(Found::TokenRefused);

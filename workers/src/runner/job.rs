@@ -4,21 +4,24 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sealpost_schemas::codec::Encoding;
 use sealpost_schemas::events::JobDeadLettered;
 use sealpost_schemas::{Answer, Code, FailureReport, Message, Queued};
 use sealpost_shared::broker::Delivery;
 use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::{Failure, Verdict};
-use sealpost_shared::ids;
+use sealpost_shared::metrics::{self, InFlight, Left};
+use sealpost_shared::{ids, trace};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use super::emit::Place;
+use super::end::{self, End};
 use super::read::Input;
 use super::{Runner, read, reply_to, secrets};
 use crate::step::{Attempt, Emission, FollowUp, FollowUps, Step, deadline_passed};
-use sealpost_shared::metrics::{self, InFlight, Left};
+use crate::telemetry;
 
 /// How often a message is tried before an operator must look at it.
 const MAX_ATTEMPTS: u32 = 12;
@@ -31,6 +34,15 @@ const DEFECT: &str = "the worker failed in its own code; its log names the line:
 /// Handles one delivery. Whatever happens, the message is acked only once everything that follows is in safe hands.
 pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut delivery: Delivery) {
     let _in_flight = InFlight::begin(S::Input::QUEUE);
+    let id = delivery.message_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
+    let span = trace::job(S::Input::QUEUE, id, delivery.attempt);
+    delivery.traceparent = telemetry::continued(&span, delivery.traceparent.take());
+    let handled = handled(runner, step, delivery);
+    // without a collector nothing of this costs anything
+    if span.is_disabled() { handled.await } else { handled.instrument(span).await }
+}
+
+async fn handled<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut delivery: Delivery) {
     let began = runner.clock.since_boot();
     let read = catch_unwind(AssertUnwindSafe(|| read::input::<S::Input>(&delivery)));
     let mut read = read.unwrap_or_else(|_| Err(Failure::reject(Code::StepPanicked, DEFECT)));
@@ -42,25 +54,28 @@ pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: 
             Some(Failure::reject(Code::StepPanicked, DEFECT))
         });
     }
-    let left = match read {
+    let End { id, failure, left } = match read {
         Ok(Input { message, encoding, .. }) => known(runner, step, &delivery, (message, plain), encoding).await,
         Err(failure) => unread::<S::Input, C>(runner, &delivery, failure).await,
     };
+    let (attempt, traceparent) = (delivery.attempt, delivery.traceparent.clone());
     let left = match left {
         Some(left) if delivery.ack().await => left,
         _ => Left::GivenBack,
     };
-    metrics::job_left(S::Input::QUEUE, left, runner.clock.since_boot().saturating_sub(began));
+    let took = runner.clock.since_boot().saturating_sub(began);
+    metrics::job_left(S::Input::QUEUE, left, took);
+    end::told(S::Input::QUEUE, (id, attempt), traceparent.as_deref(), (left, failure), took);
 }
 
-/// A message that was read. `None`: the delivery is lost, and will be delivered again.
+/// A message that was read.
 async fn known<S: Step, C: Clock + Clone>(
     runner: &Runner<C>,
     step: &S,
     delivery: &Delivery,
     (mut input, plain): (S::Input, Option<Failure>),
     encoding: Encoding,
-) -> Option<Left> {
+) -> End {
     let (now, id) = (runner.clock.now(), input.id());
     let refusal = runner.broker.allows(&delivery.sender, input.tenant()).err();
     let refusal = refusal.or_else(|| runner.replies.refusal(delivery.reply_to.as_deref()?)).or(plain);
@@ -86,31 +101,57 @@ async fn known<S: Step, C: Clock + Clone>(
         }
     };
     let failure = match result {
-        Ok(emission) => {
-            tracing::info!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, outcome = emission.outcome, "done");
-            let Some(handed) = &emission.hands_over else {
-                runner.tell(delivery, encoding, emission.answer.iter(), emission.events.iter()).await?;
-                return Some(Left::Done(emission.outcome));
-            };
-            // the answer first: what it carries is ours until it arrived
-            let arrived = match &emission.answer {
-                Some(answer) => runner.answer(delivery, encoding, answer).await?,
-                None => false,
-            };
-            let ended = if arrived { step.handed_over(handed).await } else { Ok(()) };
-            for event in emission.answer.iter().chain(&emission.events) {
-                runner.event(event, delivery).await?;
-            }
-            match ended {
-                Ok(()) => return Some(Left::Done(emission.outcome)),
-                Err(failure) => Failure { verdict: later(failure.verdict), ..failure },
-            }
-        }
+        Ok(emission) => match done(runner, step, delivery, encoding, emission).await {
+            Ok(left) => return End { id: Some(id), failure: None, left },
+            Err(failure) => failure,
+        },
         Err(failure) => failure,
     };
     metrics::attempt_failed(S::Input::QUEUE, failure.code);
-    let (code, reason) = (failure.code.as_str(), failure.message.as_str());
-    tracing::warn!(job.id = %id, queue = S::Input::QUEUE, attempt = delivery.attempt, code, reason, "attempt failed");
+    let why = (failure.code, failure.message.clone());
+    let left = failed(runner, delivery, (&input, encoding), failure, now).await;
+    End { id: Some(id), failure: Some(why), left }
+}
+
+/// A step came to its end: that is told, and what it hands over.
+async fn done<S: Step, C: Clock>(
+    runner: &Runner<C>,
+    step: &S,
+    delivery: &Delivery,
+    encoding: Encoding,
+    emission: Emission,
+) -> Result<Option<Left>, Failure> {
+    let telling = async {
+        let Some(handed) = &emission.hands_over else {
+            runner.tell(delivery, encoding, emission.answer.iter(), emission.events.iter()).await?;
+            return Some(Ok(()));
+        };
+        // the answer first: what it carries is ours until it arrived
+        let arrived = match &emission.answer {
+            Some(answer) => runner.answer(delivery, encoding, answer).await?,
+            None => false,
+        };
+        let ended = if arrived { step.handed_over(handed).await } else { Ok(()) };
+        for event in emission.answer.iter().chain(&emission.events) {
+            runner.event(event, delivery).await?;
+        }
+        Some(ended)
+    };
+    match telling.await {
+        Some(Ok(())) => Ok(Some(Left::Done(emission.outcome))),
+        Some(Err(failure)) => Err(Failure { verdict: later(failure.verdict), ..failure }),
+        None => Ok(None),
+    }
+}
+
+/// An attempt failed: the message waits for another, or is put aside.
+async fn failed<M: Queued, C: Clock + Clone>(
+    runner: &Runner<C>,
+    delivery: &Delivery,
+    (input, encoding): (&M, Encoding),
+    failure: Failure,
+    now: Timestamp,
+) -> Option<Left> {
     runner.tell(delivery, encoding, std::iter::empty(), failure.events.iter()).await?;
     let until_deadline = input.deadline().map(|deadline| time_until(deadline.duration_since(now)));
     let wait = |wanted: Duration| until_deadline.map_or(wanted, |left| wanted.min(left));
@@ -128,27 +169,23 @@ async fn known<S: Step, C: Clock + Clone>(
         }
         Verdict::Retry { .. } | Verdict::Reject => {
             let report = last_word(&failure);
-            let answer = input.failed(result_id(&input, report.code), report.clone());
-            put_aside(runner, delivery, Some(encoding), Aside { input: Some(&input), id: Some(id), report, answer })
-                .await
+            let answer = input.failed(result_id(input, report.code), report.clone());
+            let aside = Aside { input: Some(input), id: Some(input.id()), report, answer };
+            put_aside(runner, delivery, Some(encoding), aside).await
         }
     }
 }
 
 /// A message that could not be read: never again, and never lost.
-async fn unread<M: Queued, C: Clock + Clone>(
-    runner: &Runner<C>,
-    delivery: &Delivery,
-    failure: Failure,
-) -> Option<Left> {
+async fn unread<M: Queued, C: Clock + Clone>(runner: &Runner<C>, delivery: &Delivery, failure: Failure) -> End {
     let id = delivery.message_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
     metrics::attempt_failed(M::QUEUE, failure.code);
-    let (code, reason) = (failure.code.as_str(), failure.message.as_str());
-    tracing::warn!(job.id = id.map(display), queue = M::QUEUE, code, reason, "cannot be read");
+    let why = (failure.code, failure.message.clone());
     let (report, known) = (failure.report(), id.unwrap_or_default());
     let answer = M::unread(ids::follow_up(None, known, M::NAME, failure.code.as_str()), known, report.clone());
     let encoding = Encoding::of(delivery.content_type.as_deref()).ok();
-    put_aside(runner, delivery, encoding, Aside::<M> { input: None, id, report, answer }).await
+    let left = put_aside(runner, delivery, encoding, Aside::<M> { input: None, id, report, answer }).await;
+    End { id, failure: Some(why), left }
 }
 
 /// A message that is put aside.

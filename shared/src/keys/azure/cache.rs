@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::keys::{KeyError, Wanted};
@@ -215,12 +216,13 @@ impl<T: Clone + Send + Sync + 'static> Cache<T> {
         }
         let (entry, fetching, cache) = (Entry(self.clone(), asked.clone()), fetch(), self.clone());
         let wanted = asked.wanted();
-        let task = tokio::spawn(async move {
+        let flying = async move {
             let landed = fetching.await;
             cache.landed(&entry.1, &landed);
             drop(entry);
             landed
-        });
+        };
+        let task = tokio::spawn(flying.in_current_span());
         let defect =
             move |_| Err(KeyError::SourceUnavailable { wanted, reason: "a defect of Sealpost ended the fetch".into() });
         let flight = task.map(|ended| ended.unwrap_or_else(defect)).boxed().shared();

@@ -9,8 +9,10 @@ use azure_core::http::headers::{HeaderName, Headers};
 use azure_core::http::{AsyncRawResponse, HttpClient, Request, StatusCode};
 use tokio::sync::watch;
 use tokio::time::sleep;
+use tracing::Instrument;
 
 use super::pace::Pace;
+use crate::trace;
 
 /// The most that one waits because the vault says so.
 const MAX_WAIT: Duration = Duration::from_hours(1);
@@ -71,7 +73,14 @@ impl HttpClient for Paced {
             sleep(wait).await;
             std::mem::forget(unsent);
         }
-        let answer = self.client.execute_request(request).await?;
+        let url = request.url();
+        let span = trace::http(request.method().as_ref(), url.host_str(), url.port_or_known_default());
+        let answer = self.client.execute_request(request).instrument(span.clone()).await;
+        match &answer {
+            Ok(answer) => trace::answered(&span, answer.status().into()),
+            Err(_) => trace::failed(&span, &"no answer came"),
+        }
+        let answer = answer?;
         match answer.status() {
             StatusCode::TooManyRequests => {
                 let wait = retry_after(answer.headers()).unwrap_or(PAUSE);

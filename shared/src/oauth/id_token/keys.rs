@@ -120,8 +120,7 @@ impl KeySets {
         let no_answer = |why| JwksError::NoAnswer(url.clone(), why);
         let unreadable = |why: String| JwksError::Unreadable(url.clone(), why);
         let request = self.http.get(url.clone()).header("accept", "application/json").timeout(LIMIT);
-        let response = request.send().await.map_err(|error| no_answer(NoAnswer::from(&error)))?;
-        let answer = http::read(response).await.map_err(no_answer)?;
+        let answer = http::send(request).await.map_err(no_answer)?;
         if answer.status != 200 {
             return Err(unreadable(format!("status {}", answer.status)));
         }

@@ -15,11 +15,11 @@ pub(super) struct Scripts {
 }
 
 pub(super) static SCRIPTS: LazyLock<Scripts> = LazyLock::new(|| Scripts {
-    begin: Script::new(include_str!("../scripts/ledger_begin.lua")),
-    repeat: Script::new(include_str!("../scripts/ledger_repeat.lua")),
-    sending: Script::new(include_str!("../scripts/ledger_sending.lua")),
-    settle: Script::new(include_str!("../scripts/ledger_settle.lua")),
-    tell: Script::new(include_str!("../scripts/ledger_tell.lua")),
-    reseal: Script::new(include_str!("../scripts/ledger_reseal.lua")),
-    look: Script::new(include_str!("../scripts/ledger_look.lua")),
+    begin: Script::new("ledger_begin", include_str!("../scripts/ledger_begin.lua")),
+    repeat: Script::new("ledger_repeat", include_str!("../scripts/ledger_repeat.lua")),
+    sending: Script::new("ledger_sending", include_str!("../scripts/ledger_sending.lua")),
+    settle: Script::new("ledger_settle", include_str!("../scripts/ledger_settle.lua")),
+    tell: Script::new("ledger_tell", include_str!("../scripts/ledger_tell.lua")),
+    reseal: Script::new("ledger_reseal", include_str!("../scripts/ledger_reseal.lua")),
+    look: Script::new("ledger_look", include_str!("../scripts/ledger_look.lua")),
 });

@@ -13,15 +13,16 @@ use secrecy::ExposeSecret;
 use super::super::config::{StoreConfig, StoreMode};
 use super::super::trouble::Trouble;
 
-/// A Lua script.
+/// A Lua script, and what it is called.
 pub(in super::super) struct Script {
+    pub(super) name: &'static str,
     source: &'static str,
     hash: String,
 }
 
 impl Script {
-    pub(in super::super) fn new(source: &'static str) -> Self {
-        Self { source, hash: redis::Script::new(source).get_hash().to_owned() }
+    pub(in super::super) fn new(name: &'static str, source: &'static str) -> Self {
+        Self { name, source, hash: redis::Script::new(source).get_hash().to_owned() }
     }
 
     fn call(&self, by_hash: bool, keys: &[String], args: &[Vec<u8>]) -> Cmd {

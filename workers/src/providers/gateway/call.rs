@@ -107,12 +107,7 @@ impl Gateway {
         if let Some(name) = &self.idempotency_header {
             call = call.header(name, key.to_string());
         }
-        let answered = match request.body.on(call).send().await {
-            Ok(response) => http::read(response).await,
-            // what it says in words has the address, and with it perhaps the number
-            Err(error) => Err(NoAnswer::from(&error)),
-        };
-        match answered {
+        match http::send(request.body.on(call)).await {
             Ok(answer) => self.read(&answer, phone),
             Err(NoAnswer::NotSent) => Err(GatewayError::NotSent),
             Err(lost) => Err(GatewayError::Unknown(lost.to_string())),
