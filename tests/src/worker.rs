@@ -56,8 +56,9 @@ impl Worker {
             assert!(worker.process.has_exited().is_none(), "the worker ended:\n{}", worker.log());
             let log = worker.log();
             let line = log.lines().find(|line| line.contains("operations port"))?;
-            let address = line.split("address=").nth(1)?.split_whitespace().next()?;
-            Some(format!("http://{address}"))
+            // in a log of text, or of JSON
+            let address = line.split("address").nth(1)?.trim_start_matches(['=', '"', ':']);
+            Some(format!("http://{}", address.split([' ', '"', '\n']).next()?))
         })
         .await;
         worker

@@ -30,7 +30,7 @@ pub(super) fn told(
     took: Duration,
 ) {
     let (outcome, ms) = (left.label(), u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
-    let (id, trace) = (id.map(display), telemetry::trace_id(traceparent));
+    let (id, trace) = (id.map(display), telemetry::trace_id(traceparent).map(display));
     let span = Span::current();
     span.record("sealpost.outcome", outcome);
     let Some((code, reason)) = failure else {

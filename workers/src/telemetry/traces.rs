@@ -1,6 +1,7 @@
 //! Spans on their way to a collector, and the W3C trace context of messages.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,7 +14,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
 use sealpost_shared::config::{Ratio, Telemetry};
-use sealpost_shared::http;
+use sealpost_shared::http::{self, NoAnswer};
 use tokio::runtime::Handle;
 use tracing::{Span, Subscriber};
 use tracing_opentelemetry::{OpenTelemetryLayer, OpenTelemetrySpanExt};
@@ -31,7 +32,8 @@ impl Traces {
     pub(super) fn to(Telemetry { traces, ratio: Ratio(ratio), .. }: &Telemetry) -> Result<Self, String> {
         let Some(url) = traces else { return Ok(Self(None)) };
         let wrong = |problem: &dyn std::fmt::Display| format!("telemetry.traces: {problem}");
-        let client = Sender { http: http::client(WITHIN).map_err(|e| wrong(&e))?, runtime: Handle::current() };
+        let http = http::client(WITHIN).map_err(|e| wrong(&e))?;
+        let client = Sender { http, runtime: Handle::current(), refused: AtomicBool::new(false) };
         let exporter = SpanExporter::builder().with_http().with_http_client(client).with_endpoint(url.as_str());
         let exporter = exporter.with_timeout(WITHIN).build().map_err(|e| wrong(&e))?;
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(*ratio)));
@@ -93,19 +95,44 @@ pub(crate) fn trace_id(traceparent: Option<&str>) -> Option<&str> {
 struct Sender {
     http: reqwest::Client,
     runtime: Handle,
+    /// Whether the last batch was not taken.
+    refused: AtomicBool,
+}
+
+impl Sender {
+    /// Says so when the collector begins not to take spans, and when it does again.
+    fn told(&self, problem: Option<String>) {
+        match (problem, self.refused.load(Ordering::Relaxed)) {
+            (Some(problem), false) => {
+                tracing::warn!(
+                    problem,
+                    "the collector of telemetry.traces takes no spans; they are lost, and no job is"
+                );
+            }
+            (None, true) => tracing::info!("the collector of telemetry.traces takes spans again"),
+            _ => return,
+        }
+        self.refused.fetch_not(Ordering::Relaxed);
+    }
 }
 
 #[async_trait]
 impl HttpClient for Sender {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let request = reqwest::Request::try_from(request)?;
-        let sending = self.http.execute(request);
+        let http = self.http.clone();
         let answering = async move {
-            let answer = sending.await?;
+            let answer = http.execute(request).await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
             Ok::<_, reqwest::Error>((status, headers, answer.bytes().await?))
         };
-        let (status, headers, body) = self.runtime.spawn(answering).await??;
+        let answered = self.runtime.spawn(answering).await?;
+        self.told(match &answered {
+            Ok((status, ..)) if status.is_success() => None,
+            Ok((status, ..)) => Some(format!("status {status}")),
+            Err(error) => Some(NoAnswer::from(error).to_string()),
+        });
+        let (status, headers, body) = answered?;
         let mut response = Response::builder().status(status);
         if let Some(own) = response.headers_mut() {
             *own = headers;
