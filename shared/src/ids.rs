@@ -1,6 +1,6 @@
 //! Ids of messages: fresh ones, and those derived from what they follow.
 
-use sealpost_schemas::{Connection, Message, Notice, Owner, RotationScope};
+use sealpost_schemas::{Connection, Message, Notice, Owner, PublishOutcome, RotationScope};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -27,10 +27,11 @@ pub fn follow_up(owner: Option<&Owner>, message: Uuid, name: &str, outcome: &str
 }
 
 /// The id of a notice: one for each outcome of a job, however often that is told, and another one when it tells of new tokens
-/// too.
+/// too; but for an outcome that is not known, since whether tokens wait is looked up there each time anew.
 #[must_use]
 pub fn notice(notice: &Notice) -> Uuid {
-    let outcome = serde_json::json!([notice.outcome, notice.tokens_refreshed]).to_string();
+    let is_known = !matches!(notice.outcome, PublishOutcome::Unknown | PublishOutcome::Conflict);
+    let outcome = serde_json::json!([notice.outcome, is_known && notice.tokens_refreshed]).to_string();
     follow_up(Some(&notice.owner), notice.job, Notice::NAME, &outcome)
 }
 
