@@ -66,7 +66,7 @@ pub fn token_digest(token: &SecretString) -> [u8; 32] {
 mod tests {
     use sealpost_schemas::{Name, Owner};
 
-    use super::{follow_up, fresh};
+    use super::{follow_up, fresh, notice};
 
     #[test]
     fn a_follow_up_depends_on_owner_message_name_and_outcome() {
@@ -83,6 +83,20 @@ mod tests {
             follow_up(None, message, "publish-result", "published"),
         ] {
             assert_ne!(id, other);
+        }
+    }
+
+    #[test]
+    fn a_notice_of_new_tokens_is_another_one_but_where_the_outcome_is_not_known() {
+        for (outcome, apart) in [("published", true), ("failed", true), ("unknown", false), ("conflict", false)] {
+            let of = |refreshed: bool| {
+                let (job, phone) = (uuid::Uuid::nil(), "+237650000000");
+                notice(&serde_json::from_value(serde_json::json!({
+                    "id": job, "job": job, "owner": {"tenant": "acme", "user": "ada"}, "provider": "practice", "phone": phone,
+                    "language": "en", "outcome": outcome, "tokens_refreshed": refreshed,
+                })).unwrap())
+            };
+            assert_eq!(of(true) != of(false), apart, "{outcome}");
         }
     }
 }
