@@ -82,7 +82,7 @@ async fn parked_tokens_that_do_not_open_are_given_up() {
     let id = park(&pipeline, "ada").await.unwrap().record;
     let mut redis = redis::Client::open(pipeline.rig.redis_url()).unwrap().get_connection().unwrap();
     let key = format!("{{sp:{:03}}}:park:{}", id.shard, id.key);
-    let _: () = redis.hset(key, "sealed", "not what was sealed, and long enough for a nonce").unwrap();
+    let _: () = redis.hset(key, "sealed", "\u{1} not what was sealed, and long enough for a nonce").unwrap();
     let answer = pipeline.ask("revocation-request.v1", &one("ada")).await;
     assert_eq!(word(&answer, "ada"), "gave-up");
     assert_eq!(pipeline.sandbox.stats().await["revoke"], json!({}));

@@ -170,7 +170,7 @@ async fn late_tokens_of_the_grant_that_a_newer_consent_holds_are_not_revoked() {
     let meanwhile = async {
         way.reached().await;
         // a consent that the platform answers with the same refresh token
-        let tokens = TokenAnswer { refresh_token, ..world.tokens("ada").await };
+        let tokens = TokenAnswer { refresh_token, expires_at: None, ..world.tokens("ada").await };
         let by = world.keeper(PATIENT).await;
         let place = by.prepare(&ada).await.map_err(|failure| failure.message).unwrap();
         let consented = Consented::new(ids::fresh(), &tokens, &[], SystemClock.now());
