@@ -77,7 +77,7 @@ impl<'de> Deserialize<'de> for Language {
 /// Tells somebody by text message how a job ended. Between workers only.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Notice {
-    /// Derived from job, outcome and whether tokens were refreshed.
+    /// Derived from job, outcome and, where that is known, whether tokens were refreshed.
     pub id: Uuid,
     /// The job's id.
     pub job: Uuid,

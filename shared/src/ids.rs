@@ -1,6 +1,6 @@
 //! Ids of messages: fresh ones, and those derived from what they follow.
 
-use sealpost_schemas::{Connection, Message, Notice, Owner, RotationScope};
+use sealpost_schemas::{Connection, Message, Notice, Owner, PublishOutcome, RotationScope};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -27,10 +27,11 @@ pub fn follow_up(owner: Option<&Owner>, message: Uuid, name: &str, outcome: &str
 }
 
 /// The id of a notice: one for each outcome of a job, however often that is told, and another one when it tells of new tokens
-/// too.
+/// too; but for an outcome that is not known, since whether tokens wait is looked up there each time anew.
 #[must_use]
 pub fn notice(notice: &Notice) -> Uuid {
-    let outcome = serde_json::json!([notice.outcome, notice.tokens_refreshed]).to_string();
+    let is_known = !matches!(notice.outcome, PublishOutcome::Unknown | PublishOutcome::Conflict);
+    let outcome = serde_json::json!([notice.outcome, is_known && notice.tokens_refreshed]).to_string();
     follow_up(Some(&notice.owner), notice.job, Notice::NAME, &outcome)
 }
 
@@ -65,7 +66,7 @@ pub fn token_digest(token: &SecretString) -> [u8; 32] {
 mod tests {
     use sealpost_schemas::{Name, Owner};
 
-    use super::{follow_up, fresh};
+    use super::{follow_up, fresh, notice};
 
     #[test]
     fn a_follow_up_depends_on_owner_message_name_and_outcome() {
@@ -82,6 +83,20 @@ mod tests {
             follow_up(None, message, "publish-result", "published"),
         ] {
             assert_ne!(id, other);
+        }
+    }
+
+    #[test]
+    fn a_notice_of_new_tokens_is_another_one_but_where_the_outcome_is_not_known() {
+        for (outcome, apart) in [("published", true), ("failed", true), ("unknown", false), ("conflict", false)] {
+            let of = |refreshed: bool| {
+                let (job, phone) = (uuid::Uuid::nil(), "+237650000000");
+                notice(&serde_json::from_value(serde_json::json!({
+                    "id": job, "job": job, "owner": {"tenant": "acme", "user": "ada"}, "provider": "practice", "phone": phone,
+                    "language": "en", "outcome": outcome, "tokens_refreshed": refreshed,
+                })).unwrap())
+            };
+            assert_eq!(of(true) != of(false), apart, "{outcome}");
         }
     }
 }

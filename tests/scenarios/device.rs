@@ -3,6 +3,7 @@
 mod ends;
 mod exchange;
 mod exchange_crashes;
+mod over;
 mod pickup;
 mod pickup_crashes;
 mod publish;

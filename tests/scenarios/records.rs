@@ -12,6 +12,7 @@ mod lost_answers;
 mod names;
 mod parks;
 mod refreshes;
+mod replaced;
 mod retired;
 mod risks;
 mod world;

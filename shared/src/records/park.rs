@@ -19,6 +19,7 @@ use crate::seal::{self, Key, KeyRef, Place, Purpose};
 
 static LOOK: LazyLock<Script> = LazyLock::new(|| Script::new("park_look", include_str!("scripts/park_look.lua")));
 static END: LazyLock<Script> = LazyLock::new(|| Script::new("park_end", include_str!("scripts/park_end.lua")));
+static OFF: LazyLock<Script> = LazyLock::new(|| Script::new("park_off", include_str!("scripts/park_off.lua")));
 /// A park holds its ciphertext as a ledger's entry does.
 static RESEAL: LazyLock<Script> =
     LazyLock::new(|| Script::new("ledger_reseal", include_str!("scripts/ledger_reseal.lua")));
@@ -214,19 +215,61 @@ impl Store {
         generation: Uuid,
         token: Option<&[u8; 32]>,
     ) -> Result<bool, StoreError> {
+        self.end(record, generation, (token, true)).await
+    }
+
+    /// Ends a park whose tokens nobody will have; `false` as of [`Self::end_park`].
+    pub async fn drop_park(&self, record: &RecordId, generation: Uuid) -> Result<bool, StoreError> {
+        self.end(record, generation, (None, false)).await
+    }
+
+    async fn end(
+        &self,
+        record: &RecordId,
+        generation: Uuid,
+        (token, arrived): (Option<&[u8; 32]>, bool),
+    ) -> Result<bool, StoreError> {
         let shard = record.shard;
         let keys = [layout::park(record), layout::parks(shard), layout::versions(shard), layout::record(record)];
-        let args: [Vec<u8>; 4] = [
+        let args: [Vec<u8>; 5] = [
             generation.to_string().into(),
             layout::held_prefix(shard).into(),
             record.key.to_string().into(),
             token.map(hex::encode).unwrap_or_default().into(),
+            u8::from(arrived).to_string().into(),
         ];
         self.done(&END, &keys, &args, || format!("end the park of record {record}")).await
     }
 
-    /// The records of all shards whose parks may be over by now, of each shard so many at most. By the caller's clock: what
-    /// counts is [`Park::is_over`].
+    /// Whether the device is known to have the tokens that this request of its record brought, or what came of them.
+    pub async fn has_arrived(&self, record: &RecordId, request: Uuid) -> Result<bool, StoreError> {
+        let mut get = redis::cmd("HGET");
+        get.arg(layout::record(record)).arg("arrived");
+        let noted: Option<String> = self.query(format!("read whether record {record} arrived"), &get).await?;
+        Ok(noted.is_some_and(|noted| noted == request.to_string()))
+    }
+
+    /// Has a sweep look at a park later than by its end. What counts for the device is the end.
+    pub async fn put_park_off(&self, record: &RecordId, until: Timestamp) -> Result<(), StoreError> {
+        let mut put = redis::cmd("ZADD");
+        // GT: one that was saved meanwhile ends later
+        put.arg(layout::parks(record.shard))
+            .arg("XX")
+            .arg("GT")
+            .arg(until.as_millisecond())
+            .arg(record.key.to_string());
+        self.query(format!("put the park of record {record} off"), &put).await
+    }
+
+    /// What was to be told of a park that is over is told. Does nothing where there is a park.
+    pub async fn told_of_park(&self, record: &RecordId) -> Result<(), StoreError> {
+        let keys = [layout::park(record), layout::parks(record.shard)];
+        let doing = || format!("note that the end of the park of record {record} was told");
+        self.done(&OFF, &keys, &[record.key.to_string().into()], doing).await.map(|_| ())
+    }
+
+    /// The records of all shards whose parks may be over by now, or were and that may not have been told; of each shard so many
+    /// at most. By the caller's clock: what counts is [`Park::is_over`].
     pub async fn overdue_parks(&self, now: Timestamp, limit: usize) -> Result<Vec<RecordId>, StoreError> {
         let doing = "list the parks that are over";
         let one = |shard| {

@@ -8,6 +8,7 @@ use sealpost_schemas::{Code, Connection, Owner};
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
+use super::device::Waiting;
 use super::{TokenKeeper, superseded};
 use crate::failure::Failure;
 use crate::ids;
@@ -235,7 +236,11 @@ impl TokenKeeper {
         match record.open(&key) {
             Err(error) if error.code() == Code::Quarantined => Ok(None),
             content if record.metadata.custody == Custody::Device => {
-                self.with_parked(record, content?, false).await.map(|content| Some(Box::new(content)))
+                let mut content = content?;
+                if let Waiting::Tokens(tokens) = self.waiting(record, false).await? {
+                    content.tokens = *tokens;
+                }
+                Ok(Some(Box::new(content)))
             }
             content => Ok(Some(Box::new(content?))),
         }

@@ -13,6 +13,7 @@ use sealpost_schemas::Code;
 use secrecy::SecretString;
 
 pub use handover::{Handed, HandedOver, Owed, PickUp};
+pub(super) use parks::Waiting;
 
 use super::TokenKeeper;
 use super::access::{self, Access, Wanted};
@@ -78,6 +79,13 @@ impl TokenKeeper {
                 let tokens = self.parked(&park).await?.tokens;
                 Ok(Ok((Content { tokens, ..content }, true)))
             }
+            // what a job shows that brings no refresh token says nothing of whether the device has the newer ones
+            Some(park) if holds.is_none() => {
+                if park.is_over() {
+                    return self.overdue(record, &content.connection, &park).await.map(Err);
+                }
+                Ok(Err(newer_wait()))
+            }
             // a provider that gave no new refresh token with the access token that the device has by now
             None if is_current => {
                 let tokens = TokenSet { refresh_token: job.refresh.clone(), ..TokenSet::default() };
@@ -97,6 +105,12 @@ fn not_its_own() -> Access {
     let message =
         "the tokens are not known as this connection's; they were not used. Send its own, or ask for consent again";
     access::refused(Code::OwnerMismatch, message)
+}
+
+fn newer_wait() -> Access {
+    let message = "the tokens were replaced by newer ones, which wait for the device: pick them up with the refresh token of these, or \
+                   send that with the job";
+    access::refused(Code::TokensSuperseded, message)
 }
 
 fn superseded() -> Access {

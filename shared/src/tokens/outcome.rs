@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::ids;
 use crate::metrics::{self, Act};
 use crate::oauth::TokenAnswer;
-use crate::records::{Content, Custody, Expected, Marker, Metadata, Parking, Saved, Standing, State, TokenSet};
+use crate::records::{Content, Custody, Expected, Marker, Metadata, Parking, Record, Saved, Standing, State, TokenSet};
 
 /// How long new tokens that cannot be saved are held on to: the provider has replaced the old ones already.
 const HOLD_ON: Duration = Duration::from_mins(2);
@@ -60,7 +60,10 @@ impl TokenKeeper {
                     record.metadata.generation == metadata.generation
                 }
                 stored => {
-                    self.orphaned(attempt, (&content, metadata.generation), &answer, turn).await;
+                    let is_its_own = |record: &Record| self.is_of_the_grant_of(attempt, &answer, record);
+                    if !stored.as_ref().is_some_and(is_its_own) {
+                        self.orphaned(attempt, (&content, metadata.generation), &answer, turn).await;
+                    }
                     return match stored {
                         // what a newer consent brought, whose family these are not of
                         Some(_) => self.adopt(attempt.wanted).await,
@@ -92,6 +95,14 @@ impl TokenKeeper {
         let (token, generation) = (answer.access_token, metadata.generation);
         let newer = metadata.custody == Custody::Device;
         Ok(Access::Granted { token, generation, consent: metadata.request, newer, events })
+    }
+
+    /// Whether a newer consent's record holds a refresh token that this attempt's connection had or got: some platforms give the
+    /// same one with every consent, and what is of the same grant must not end.
+    fn is_of_the_grant_of(&self, attempt: &Attempt<'_>, answer: &TokenAnswer, newer: &Record) -> bool {
+        let old = &attempt.record;
+        let got = answer.refresh_token.as_ref().map(|token| self.store.hash_of(token));
+        newer.token.is_some_and(|has| [got, old.token].contains(&Some(has)) || old.metadata.superseded.contains(&has))
     }
 
     /// The record with the new tokens.

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use redis::AsyncCommands;
 use sealpost_schemas::Code;
-use sealpost_shared::clock::SystemClock;
+use sealpost_shared::clock::{Clock, SystemClock};
+use sealpost_shared::ids;
+use sealpost_shared::oauth::TokenAnswer;
+use sealpost_shared::tokens::Consented;
 use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
 use sealpost_tests::{pipeline::SOON, until};
 use secrecy::ExposeSecret;
@@ -152,4 +155,30 @@ async fn what_is_not_revoked_yet_is_left_as_soon_as_there_is_a_new_consent() {
     .await;
     assert!(there);
     assert_eq!(world.sandbox.stats().await["revoke"], json!({"ok": 1}));
+}
+
+#[tokio::test]
+async fn late_tokens_of_the_grant_that_a_newer_consent_holds_are_not_revoked() {
+    let world = World::start().await;
+    let provider = world.provider(&endpoint(&world));
+    granted(world.keeper(PATIENT).await.access_token(&world.expired("grace").await, &provider).await);
+    let ada = world.expired("ada").await;
+    let refresh_token = world.content("ada").await.tokens.refresh_token;
+    let way = Breakpoint::to_port(world.redis.port(), Side::Before, Then::Hold).await;
+    let keeper = world.keeper_at(&way.url(), PATIENT, Arc::new(SystemClock)).await;
+    way.arm(SAVE);
+    let meanwhile = async {
+        way.reached().await;
+        // a consent that the platform answers with the same refresh token
+        let tokens = TokenAnswer { refresh_token, expires_at: None, ..world.tokens("ada").await };
+        let by = world.keeper(PATIENT).await;
+        let place = by.prepare(&ada).await.map_err(|failure| failure.message).unwrap();
+        let consented = Consented::new(ids::fresh(), &tokens, &[], SystemClock.now());
+        by.store_consent(&place, &consented).await.map_err(|failure| failure.message).unwrap();
+        way.let_go();
+        tokens.access_token.expose_secret().to_owned()
+    };
+    let (result, newer) = tokio::join!(keeper.access_token(&ada, &provider), meanwhile);
+    assert_eq!(granted(result).0, newer);
+    assert_eq!(world.sandbox.stats().await["revoke"], json!({}));
 }

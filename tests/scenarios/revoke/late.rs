@@ -97,3 +97,20 @@ async fn a_record_that_moved_or_is_newer_is_not_buried() {
     assert_eq!(store.bury((&stored, None), None, &revocation, now).await.unwrap(), Buried::Newer);
     assert!(record(&pipeline, "ada").await.is_some());
 }
+
+#[tokio::test]
+async fn a_record_goes_whose_token_set_is_in_a_tombstone_already() {
+    let pipeline = pipeline().await;
+    let step = step(&pipeline).await;
+    let tokens = minted(&pipeline, "ada", "default").await;
+    let (store, read) = (step.keeper.store(), record(&pipeline, "ada").await.unwrap());
+    let keys = pipeline.sealing_keys().await;
+    let content = read.open(&keys.get(read.key()).await.unwrap()).unwrap();
+    let (name, key) = keys.newest_of(&connection("acme", "ada").tenant).await.unwrap();
+    let tombstone = store.tombstone(&content, read.metadata.generation, (&name, &key)).unwrap();
+    store.bury_late(&tombstone, SystemClock.now()).await.unwrap();
+    let answer = attempt(&step, &one("ada"), 1).await.map_err(|failure| failure.message).unwrap();
+    assert_eq!(answer.counts.unwrap().revoked, 1);
+    assert!(record(&pipeline, "ada").await.is_none() && !is_taken(&pipeline, &tokens).await);
+    assert_eq!(pipeline.held(&pipeline.newest_version().await).await, 0);
+}

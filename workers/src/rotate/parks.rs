@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sealpost_schemas::Answer;
 use sealpost_schemas::codec::Encoding;
+use sealpost_schemas::{Answer, Code};
 use sealpost_shared::broker::{Broker, Outgoing, PublishError};
 use sealpost_shared::clock::{Clock, SystemClock};
+use sealpost_shared::failure::Failure;
 use sealpost_shared::metrics;
 use sealpost_shared::tokens::TokenKeeper;
 use tokio::time::sleep;
@@ -23,15 +24,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Sweeps until `stop`.
 pub async fn sweep_parks(keeper: Arc<TokenKeeper>, broker: Broker, stop: CancellationToken) {
     let once = async || {
-        let told = match keeper.expire_parks(SystemClock.now()).await {
-            Ok(told) => told,
-            Err(failure) => {
-                tracing::warn!(reason = failure.message, "parks were not swept");
-                failure.events
-            }
-        };
-        for event in &told {
-            tell(&broker, event).await;
+        if let Err(failure) = sweep(&keeper, &broker).await {
+            tracing::warn!(reason = failure.message, "parks were not swept");
         }
         if let Ok(left) = keeper.store().count_parks().await {
             metrics::parks(left);
@@ -41,7 +35,26 @@ pub async fn sweep_parks(keeper: Arc<TokenKeeper>, broker: Broker, stop: Cancell
     while stop.run_until_cancelled(once()).await.is_some() {}
 }
 
-/// Nobody finds it out a second time, so that this waits for a broker that is away.
+/// Ends what is over. What is told is told before that is noted, so that another sweep tells it where this one ends in between.
+async fn sweep(keeper: &TokenKeeper, broker: &Broker) -> Result<(), Failure> {
+    for id in keeper.overdue_parks(SystemClock.now()).await? {
+        let events = match keeper.expire_park(&id).await {
+            Ok(events) => events,
+            Err(failure) if failure.code == Code::StoreUnavailable => return Err(failure),
+            Err(failure) => {
+                tracing::warn!(record = %id, code = failure.code.as_str(), reason = failure.message, "a park stays");
+                continue;
+            }
+        };
+        for event in &events {
+            tell(broker, event).await;
+        }
+        keeper.told_of_park(&id).await?;
+    }
+    Ok(())
+}
+
+/// Waits for a broker that is away.
 async fn tell(broker: &Broker, event: &Answer) {
     let outgoing = Outgoing {
         type_name: Some(event.type_name.clone()),

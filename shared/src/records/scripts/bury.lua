@@ -16,7 +16,8 @@ local member, name, version = ARGV[5], ARGV[6], ARGV[7]
 local FIELDS = 15
 
 local buries = version ~= ''
-if buries and redis.call('EXISTS', KEYS[8]) == 1 then return 1 end -- sent again: it was done
+local is_buried = buries and redis.call('EXISTS', KEYS[8]) == 1
+if is_buried and not (goes and redis.call('EXISTS', record) == 1) then return 1 end -- sent again: it was done
 local stored = {}
 if goes then
   if redis.call('EXISTS', record) == 0 then return 0 end
@@ -24,6 +25,8 @@ if goes then
   if revision ~= '' and stored[1] ~= revision then return 0 end
   if (tonumber(stored[4]) or 0) >= epoch then return 2 end
 end
+-- What is buried already of this token set stays as it is.
+buries = buries and not is_buried
 if buries and redis.call('SISMEMBER', KEYS[6], version) == 1 then return redis.error_reply('KEYRETIRED ' .. version) end
 
 if goes then

@@ -10,7 +10,8 @@
 -- and values of the park follow, these, how many arguments are about a tombstone, these (1 where it is laid in any case, 0: where a
 -- revocation began since the replaced consent; its key version, its name in held sets, its name elsewhere, its generation, the
 -- time of its next look in ms, its fields and values), then fields and values of the record in turn.
--- A park is of the record's generation and ends with it, and where the record cannot be used or its tokens rest here.
+-- A park is of the record's generation and ends with it, and where the record cannot be used or its tokens rest here. One that
+-- was not picked up keeps its name among the parks, until that was told (park_off.lua).
 -- Returns {1, revision} when it is written, {0} when the condition does not hold; an error when the version is retired.
 local record, owner, versions, held, due = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local condition, wanted, write, first = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -83,7 +84,7 @@ if in_epoch ~= '' or condition == 'absent' then
 end
 
 local now = redis.call('HMGET', record, 'key_id', 'key_version', 'next_due', 'token', 'superseded', 'generation', 'standing',
-  'custody')
+  'custody', 'standing_code')
 local after = now[1] .. ':' .. now[2]
 if before and before ~= after then
   redis.call('SREM', held_prefix .. before, member)
@@ -102,7 +103,7 @@ end
 local ends = now[6] ~= parked[1] or now[7] == 'needs-consent' or now[8] ~= 'device'
 if parked_under and (lasts ~= '' or ends) then
   redis.call('DEL', park)
-  redis.call('ZREM', parks, name)
+  if now[7] ~= 'needs-consent' or now[9] ~= 'pickup-expired' then redis.call('ZREM', parks, name) end
   redis.call('SREM', held_prefix .. parked_under, park_member)
   if redis.call('EXISTS', held_prefix .. parked_under) == 0 then redis.call('SREM', versions, parked_under) end
 end

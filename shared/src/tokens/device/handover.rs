@@ -5,6 +5,7 @@ use sealpost_schemas::{Answer, Code, Connection, FailureReport};
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::parks::has_expired;
 use super::{has_or_had, not_its_own, superseded};
 use crate::failure::Failure;
 use crate::oauth::OAuthProvider;
@@ -52,7 +53,7 @@ pub enum PickUp {
 pub enum Owed {
     /// The tokens that it brought.
     Parked(Box<Handed>),
-    /// Nothing more: the device has them.
+    /// Nothing more: the device is known to have them.
     Nothing,
     /// It cannot be had any more.
     Refused {
@@ -128,13 +129,22 @@ impl TokenKeeper {
             return gone(Code::TokensSuperseded, "a newer consent replaced the tokens of this one");
         }
         let standing = &record.metadata.standing;
-        if standing.state == State::NeedsConsent && standing.code == Some(Code::PickupExpired) {
+        if has_expired(standing) {
             return Ok(as_owed(access::needs_consent(standing)));
         }
-        match self.park_of(&record).await?.filter(|park| park.exchange) {
+        let park = self.park_of(&record).await?;
+        // one with what a refresh made of them is owed too, unless they arrived
+        let has_them =
+            !park.as_ref().is_some_and(|park| park.exchange) && self.store.has_arrived(&record.id, request).await?;
+        match park {
+            _ if has_them => Ok(Owed::Nothing),
             Some(park) if park.is_over() => self.overdue(&record, connection, &park).await.map(as_owed),
             Some(park) => Ok(Owed::Parked(Box::new(self.handed(&record, connection, &park).await?))),
-            None => Ok(Owed::Nothing),
+            None if standing.state == State::NeedsConsent => Ok(as_owed(access::needs_consent(standing))),
+            None => {
+                let message = "that its tokens arrived is not known, and they are here no more; ask for consent again";
+                gone(Code::ExchangeOutcomeLost, message)
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use sealpost_schemas::{Answer, Code, Connection, RotationCounts};
 use crate::failure::{Failure, Verdict};
 use crate::keys::KeyError;
 use crate::metrics;
-use crate::records::{Content, Park, Record, RecordId, Saved, Scope, Standing};
+use crate::records::{Content, Park, Record, RecordId, Saved, Scope, Standing, State, TokenSet};
 use crate::tokens::TokenKeeper;
 use crate::tokens::access::{self, Access};
 use crate::tokens::outcome::LOOKS;
@@ -21,8 +21,22 @@ const GRACE: SignedDuration = SignedDuration::from_mins(1);
 /// How many parks of a shard are looked at in one sweep.
 const EACH: usize = 64;
 
+/// How long a park is left alone that could not be ended, so that it stands in no other one's way.
+const AGAIN: SignedDuration = SignedDuration::from_mins(10);
+
 /// How long a message waits that met a park which is over, and a record that moves.
 const LATER: Duration = Duration::from_secs(1);
+
+/// How long it waits at most for an answer that may be on its way.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(30);
+
+/// What waits for a device.
+pub(in crate::tokens) enum Waiting {
+    Nothing,
+    Tokens(Box<TokenSet>),
+    /// Tokens that do not open, and will not.
+    Lost,
+}
 
 impl TokenKeeper {
     /// The park of a record's token set. One that is over is one still.
@@ -48,81 +62,106 @@ impl TokenKeeper {
         })
     }
 
-    /// A record's content with what waits for its device, to be revoked. `patient`: a key that is not there is waited for.
-    pub(in crate::tokens) async fn with_parked(
-        &self,
-        record: &Record,
-        content: Content,
-        patient: bool,
-    ) -> Result<Content, Failure> {
-        let Some(park) = self.park_of(record).await? else { return Ok(content) };
+    /// What waits for a record's device, to be revoked. `patient`: a key that is not there is waited for.
+    pub(in crate::tokens) async fn waiting(&self, record: &Record, patient: bool) -> Result<Waiting, Failure> {
+        let Some(park) = self.park_of(record).await? else { return Ok(Waiting::Nothing) };
         let key = match self.keys.get(park.key()).await {
-            Err(KeyError::Missing { .. } | KeyError::Disabled { .. }) if !patient => return Ok(content),
+            Err(KeyError::Missing { .. } | KeyError::Disabled { .. }) if !patient => return Ok(Waiting::Lost),
             key => key?,
         };
         match park.open(&key) {
-            Ok(parked) => Ok(Content { tokens: parked.tokens, ..content }),
-            Err(error) if error.code() == Code::Quarantined => Ok(content),
+            Ok(parked) => Ok(Waiting::Tokens(Box::new(parked.tokens))),
+            Err(error) if error.code() == Code::Quarantined => Ok(Waiting::Lost),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// A refusal, since the tokens waited long enough; the connection is marked, and its park gone, if no answer with them can be
-    /// on its way any more.
+    /// A refusal, since the tokens waited long enough: the connection is marked, and its park gone. What is to be told of that is
+    /// noted with the mark, and told by a sweep where nobody else does.
+    ///
+    /// # Errors
+    /// Also while an answer with the tokens may be on its way.
     pub(super) async fn overdue(
         &self,
         record: &Record,
         connection: &Connection,
         park: &Park,
     ) -> Result<Access, Failure> {
+        let left = (park.until + GRACE).duration_since(park.now);
+        if left.is_positive() {
+            let message = format!("the parked tokens of record {} are over, or on their way to the device", record.id);
+            let after = Duration::try_from(left.min(PATIENCE)).unwrap_or(LATER);
+            return Err(Failure::defer(after, Code::UnderWay, message));
+        }
         let standing = Standing::needs_consent(self.calls.clock.now(), Code::PickupExpired);
-        let events = if park.until + GRACE <= park.now {
-            let Saved::Written(_) = self.store.mark(record, &standing).await? else {
-                let message = format!("record {} moved while its parked tokens ended", record.id);
-                return Err(Failure::defer(LATER, Code::Conflict, message));
-            };
-            tracing::warn!(record = %record.id, "parked tokens were not picked up; consent is needed again");
-            metrics::park_expired();
-            let mut data = record.metadata.clone();
-            data.standing = standing;
-            needs_consent(connection, &data).into_iter().collect()
-        } else {
-            Vec::new()
+        let Saved::Written(_) = self.store.mark(record, &standing).await? else {
+            let message = format!("record {} moved while its parked tokens ended", record.id);
+            return Err(Failure::defer(LATER, Code::Conflict, message));
         };
-        Ok(access::ended(&standing, None, events))
+        tracing::warn!(record = %record.id, "parked tokens were not picked up; consent is needed again");
+        metrics::park_expired();
+        let mut data = record.metadata.clone();
+        data.standing = standing;
+        Ok(access::ended(&standing, None, needs_consent(connection, &data).into_iter().collect()))
     }
 
-    /// Ends the parks that are over, and returns what is to be told of their connections.
+    /// The records whose parks may be over by now, or were.
     ///
     /// # Errors
-    /// If Redis does not answer, with what is to be told until then.
-    pub async fn expire_parks(&self, now: Timestamp) -> Result<Vec<Answer>, Failure> {
-        let mut told = Vec::new();
-        for id in self.store.overdue_parks(now - GRACE, EACH).await? {
-            match self.expire(&id).await {
-                Ok(events) => told.extend(events),
-                Err(failure) if failure.code == Code::StoreUnavailable => return Err(failure.with_events(told)),
-                Err(failure) => {
-                    tracing::warn!(record = %id, code = failure.code.as_str(), reason = failure.message, "a park stays");
-                }
+    /// If Redis does not answer.
+    pub async fn overdue_parks(&self, now: Timestamp) -> Result<Vec<RecordId>, Failure> {
+        Ok(self.store.overdue_parks(now - GRACE, EACH).await?)
+    }
+
+    /// Ends a park if it is over, and returns what is to be told of its connection: the same again, until
+    /// [`Self::told_of_park`]. One that cannot be ended is left alone for a while.
+    ///
+    /// # Errors
+    /// If Redis or the key source give no answer.
+    pub async fn expire_park(&self, id: &RecordId) -> Result<Vec<Answer>, Failure> {
+        match self.expire(id).await {
+            Err(failure) if failure.code != Code::StoreUnavailable => {
+                self.store.put_park_off(id, self.calls.clock.now() + AGAIN).await?;
+                Err(failure)
             }
+            expired => expired,
         }
-        Ok(told)
+    }
+
+    /// What [`Self::expire_park`] returned is told.
+    ///
+    /// # Errors
+    /// If Redis does not answer: it is told again then.
+    pub async fn told_of_park(&self, id: &RecordId) -> Result<(), Failure> {
+        Ok(self.store.told_of_park(id).await?)
     }
 
     async fn expire(&self, id: &RecordId) -> Result<Vec<Answer>, Failure> {
         // the record first: what ends the park meanwhile moves it
         let (record, park) = (self.store.load(id).await?, self.store.load_park(id).await?);
-        let Some(park) = park.filter(|park| park.until + GRACE <= park.now) else { return Ok(Vec::new()) };
+        let Some(park) = park else {
+            // it was over, and whoever marked that may have died before it was told
+            let Some(record) = record.filter(|record| has_expired(&record.metadata.standing)) else {
+                return Ok(Vec::new());
+            };
+            return match self.open(&record, None, self.calls.clock.now()).await {
+                Ok(content) => Ok(needs_consent(&content.connection, &record.metadata).into_iter().collect()),
+                Err(failure) if failure.verdict == Verdict::Reject => Ok(failure.events),
+                Err(failure) => Err(failure),
+            };
+        };
+        if park.now < park.until + GRACE {
+            return Ok(Vec::new());
+        }
         let Some(record) = record.filter(|record| record.metadata.generation == park.generation) else {
-            self.store.end_park(id, park.generation, None).await?;
+            self.store.drop_park(id, park.generation).await?;
             return Ok(Vec::new());
         };
         let content = match self.open(&record, None, self.calls.clock.now()).await {
             Ok(content) => content,
             // it stands as quarantined, which says more
             Err(failure) if failure.verdict == Verdict::Reject => {
-                self.store.end_park(id, park.generation, None).await?;
+                self.store.drop_park(id, park.generation).await?;
                 return Ok(failure.events);
             }
             Err(failure) => return Err(failure),
@@ -160,4 +199,9 @@ impl TokenKeeper {
         let message = format!("the park of record {record} moved under every attempt to seal it anew");
         Err(Failure::retry(Code::Conflict, message))
     }
+}
+
+/// Whether a connection needs consent since its parked tokens were not picked up.
+pub(super) fn has_expired(standing: &Standing) -> bool {
+    standing.state == State::NeedsConsent && standing.code == Some(Code::PickupExpired)
 }

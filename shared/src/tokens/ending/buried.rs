@@ -8,13 +8,14 @@ use crate::keys::KeyError;
 use crate::metrics;
 use crate::records::{Buried, Content, Custody, Record, RecordError, StoreError, Stored, Tombstone, Trouble};
 use crate::tokens::TokenKeeper;
+use crate::tokens::device::Waiting;
 use crate::tokens::outcome::LOOKS;
 
 /// What is in a record.
 enum Inside {
     Tokens(Box<(Content, Tombstone)>),
-    /// It does not open, and will not.
-    Nothing,
+    /// It does not open, and will not; whose it is, where that is known.
+    Lost(Option<Connection>),
 }
 
 impl TokenKeeper {
@@ -24,12 +25,12 @@ impl TokenKeeper {
             let (revision, inside) = match self.store.load(&stored.id).await {
                 Ok(None) => return Ok(None),
                 Ok(Some(record)) => (Some(record.revision), self.inside(ending, &record).await?),
-                Err(error) if is_damage(&error) => (None, Inside::Nothing),
+                Err(error) if is_damage(&error) => (None, Inside::Lost(None)),
                 Err(error) => return Err(error.into()),
             };
             let tombstone = match &inside {
                 Inside::Tokens(tokens) => Some(&tokens.1),
-                Inside::Nothing => None,
+                Inside::Lost(_) => None,
             };
             let buried = self.store.bury((stored, revision), tombstone, ending.revocation, ending.now).await;
             let buried = match tombstone {
@@ -40,10 +41,10 @@ impl TokenKeeper {
                 Buried::Done => {
                     return Ok(match inside {
                         Inside::Tokens(tokens) => Some(tokens.0.connection),
-                        Inside::Nothing => {
+                        Inside::Lost(connection) => {
                             tracing::error!(record = %stored.id, "deleted, and not revoked: it does not open");
                             metrics::revoked(RevokedAtProvider::GaveUp);
-                            None
+                            connection
                         }
                     });
                 }
@@ -60,18 +61,22 @@ impl TokenKeeper {
         let key = match self.keys.get(record.key()).await {
             Ok(key) => key,
             Err(KeyError::Missing { .. } | KeyError::Disabled { .. }) if ending.attempt > PATIENCE => {
-                return Ok(Inside::Nothing);
+                return Ok(Inside::Lost(None));
             }
             Err(error) => return Err(error.into()),
         };
         let content = match record.open(&key) {
             Ok(content) => content,
-            Err(error) if error.code() == Code::Quarantined => return Ok(Inside::Nothing),
+            Err(error) if error.code() == Code::Quarantined => return Ok(Inside::Lost(None)),
             Err(error) => return Err(error.into()),
         };
         let content = match record.metadata.custody {
             Custody::Vault => content,
-            Custody::Device => self.with_parked(record, content, ending.attempt <= PATIENCE).await?,
+            Custody::Device => match self.waiting(record, ending.attempt <= PATIENCE).await? {
+                Waiting::Nothing => content,
+                Waiting::Tokens(tokens) => Content { tokens: *tokens, ..content },
+                Waiting::Lost => return Ok(Inside::Lost(Some(content.connection))),
+            },
         };
         let newest = self.keys.newest_of(&content.connection.tenant).await;
         // a key source that went away must not keep what is to be deleted
