@@ -55,7 +55,7 @@ async fn a_plain_secret_is_refused_and_its_dead_letter_has_nothing_in_its_place(
         let told = answer["failure"]["message"].as_str().unwrap();
         assert!(told.starts_with("/grant/") && told.contains("sealpost keys jwks"), "{told}");
         let text = String::from_utf8(letter.body.clone()).unwrap();
-        assert!(found(CANARY, &format!("{text}{answer}")).is_none(), "{text} {answer}");
+        assert!(found(CANARY, format!("{text}{answer}")).is_none(), "{text} {answer}");
         assert_eq!(letter.json()["owner"], request["owner"], "the rest is there for whoever looks");
     }
     let mut job = publish_job("acme", "ada", "Hello");
@@ -116,7 +116,7 @@ async fn a_plain_secret_that_the_message_does_not_ask_for_is_one_too_many() {
     for (type_name, body) in [(TYPE, of_another_grant), (TYPE, misspelt), ("publish-job.v1", job)] {
         let (answer, letter) = refused(&pipeline, type_name, &body, "sealed-required").await;
         let text = String::from_utf8(letter.body.clone()).unwrap();
-        assert!(found(CANARY, &format!("{text}{answer}")).is_none(), "{text} {answer}");
+        assert!(found(CANARY, format!("{text}{answer}")).is_none(), "{text} {answer}");
     }
     // a name that stands twice has its last value, and the other one goes nowhere
     let id = publish_job("acme", "ada", "Hello")["id"].clone();
@@ -161,7 +161,7 @@ async fn what_cannot_be_read_is_put_aside_without_what_may_be_a_secret() {
         assert_eq!(answer["failure"]["code"], code, "{answer}");
         let letter = pipeline.rig.broker.next("dead-letters", SOON).await;
         let put_aside = String::from_utf8(letter.body.clone()).unwrap();
-        assert!(found(CANARY, &format!("{put_aside}{answer}")).is_none(), "{put_aside} {answer}");
+        assert!(found(CANARY, format!("{put_aside}{answer}")).is_none(), "{put_aside} {answer}");
         assert_eq!(!put_aside.is_empty(), left, "{put_aside}");
     }
     // what is sealed may be replayed where a newer worker runs

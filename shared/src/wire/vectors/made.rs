@@ -17,7 +17,8 @@ fn request(name: &str, queue: &str, field: &str, body: &Value) -> Vector {
     Vector { name: name.into(), ikm, kid, of, field, aad: None, result: String::new(), plain: None }
 }
 
-pub(super) fn made() -> Vec<Vector> {
+/// Those that open: a code, its verifier, a token, a reply; and a token under an id without hyphens, in braces and after `urn:uuid:`.
+fn good() -> [Vector; 7] {
     // what is in the place of a secret does not count, but that it is sealed
     let later = json!({"sealed": "", "key": "4387e9f3d6e14c459867679a90fd0f79"});
     let exchange = json!({"id": "0199ab3c-7d00-7000-8000-000000000007", "owner": {"tenant": "acme", "user": "u-42"},
@@ -50,6 +51,20 @@ pub(super) fn made() -> Vec<Vector> {
     let field = "/tokens/access_token".to_owned();
     let reply = Vector { name: "a reply".into(), ikm, kid, of, field, aad: None, result: String::new(), plain: None }
         .sealed(b"an access token");
+    [
+        code,
+        both,
+        token,
+        reply,
+        with_id("an id without hyphens", "0199AB3C7D0070008000000000000008"),
+        with_id("an id in braces", "{0199ab3c-7d00-7000-8000-000000000008}"),
+        with_id("an id after urn:uuid:", "urn:uuid:0199ab3c-7d00-7000-8000-000000000008"),
+    ]
+}
+
+/// All of them.
+pub(super) fn made() -> Vec<Vector> {
+    let [code, both, token, reply, without_hyphens, in_braces, after_urn] = good();
     let swap = |body: &mut Value| {
         let other = body["grant"]["code_verifier"].clone();
         body["grant"]["code"] = other;
@@ -121,9 +136,9 @@ pub(super) fn made() -> Vec<Vector> {
             vector.field = "/tokens/refresh_token".into();
         }),
         reply.spoilt("a reply to another key", "unknown-key", |vector| vector.kid = "thumbprint".into()),
-        with_id("an id without hyphens", "0199AB3C7D0070008000000000000008"),
-        with_id("an id in braces", "{0199ab3c-7d00-7000-8000-000000000008}"),
-        with_id("an id after urn:uuid:", "urn:uuid:0199ab3c-7d00-7000-8000-000000000008"),
+        without_hyphens,
+        in_braces,
+        after_urn,
         code,
         both,
         token,
