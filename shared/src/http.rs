@@ -46,7 +46,7 @@ pub fn trusting_client(limit: Duration, trust: &Trust) -> Result<Client, String>
     if let Some((host, address)) = &trust.address {
         builder = builder.resolve(host, SocketAddr::new(*address, 0));
     }
-    builder.build().map_err(|error| format!("no HTTP client can be made that trusts as it should: {error}"))
+    builder.build().map_err(|error| format!("no HTTP client can be made that trusts these certificates: {error}"))
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
