@@ -131,7 +131,7 @@ def seal(queue, body, pointers, jwk):
     rest = hashlib.sha256(rfc8785.dumps(body)).digest()
     key = KEMKey.from_jwk({name: jwk[name] for name in ("kty", "crv", "x")})
     for pointer, holder, name, secret in places:
-        parts = [queue.encode(), body["id"].lower().encode(), pointer.encode(), rest]
+        parts = [queue.encode(), str(uuid.UUID(body["id"])).encode(), pointer.encode(), rest]
         bound = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
         enc, context = SUITE.create_sender_context(key, info=b"sealpost request secret 1")
         sealed = base64.urlsafe_b64encode(enc + context.seal(secret.encode(), aad=bound)).rstrip(b"=").decode()

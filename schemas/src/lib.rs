@@ -18,6 +18,7 @@ mod query;
 mod revocation;
 mod rotation;
 mod secret;
+mod secrets;
 mod tagged;
 
 pub use code::Code;
@@ -36,3 +37,4 @@ pub use revocation::{
 };
 pub use rotation::{RotationCounts, RotationMode, RotationScope, RotationShard, RotationTick};
 pub use secret::{SealedSecret, Secret};
+pub use secrets::{BESIDE_SECRETS, all_secrets, name_of, secrets_of};

@@ -30,7 +30,7 @@ function joined(parts) {
 }
 
 function check(value) {
-  if (Number.isInteger(value) && !Number.isSafeInteger(value) && Math.abs(value) < 2 ** 64) throw new Refused("number");
+  if (typeof value === "number" && Math.abs(value) > Number.MAX_SAFE_INTEGER) throw new Refused("number");
   if (value && typeof value === "object") Object.values(value).forEach(check);
 }
 
@@ -44,17 +44,23 @@ function digestOfTheRest(text, queue) {
   return createHash("sha256").update(canonicalize(body)).digest();
 }
 
+// In lower case and with hyphens, whatever it is written like.
+function plainId(id) {
+  const digits = id.toLowerCase().replace(/^urn:uuid:/, "").replace(/[{}-]/g, "");
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+}
+
 function place(vector) {
   let tree, parts, info;
   if (vector.queue) {
     tree = JSON.parse(vector.body);
-    parts = [vector.queue, tree.id.toLowerCase(), vector.field].map((text) => Buffer.from(text));
+    parts = [vector.queue, plainId(tree.id), vector.field].map((text) => Buffer.from(text));
     parts.push(digestOfTheRest(vector.body, vector.queue));
     info = "sealpost request secret 1";
   } else {
     tree = vector.reply;
     const { tenant, user, provider, label } = vector.connection;
-    parts = [vector.request.toLowerCase(), tenant, user, provider, label, vector.field].map((text) => Buffer.from(text));
+    parts = [plainId(vector.request), tenant, user, provider, label, vector.field].map((text) => Buffer.from(text));
     info = "sealpost reply secret 1";
   }
   const [holder, name] = at(tree, vector.field);

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import sys
+import uuid
 from pathlib import Path
 
 import rfc8785
@@ -39,27 +40,33 @@ def joined(parts):
     return b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
 
+def check(value):
+    """json reads what is too large for a double as infinite, and true as 1."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) > 2**53 - 1:
+        raise Refused("number")
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        check(item)
+
+
 def digest_of_the_rest(body, queue):
     body = copy.deepcopy(body)
     for pointer in SECRETS[queue]:
         if is_sealed(body, pointer):
             holder, name = at(body, pointer)
             holder[name] = True
-    try:
-        return hashlib.sha256(rfc8785.dumps(body)).digest()
-    except rfc8785.IntegerDomainError:
-        raise Refused("number") from None
+    check(body)
+    return hashlib.sha256(rfc8785.dumps(body)).digest()
 
 
 def place(vector):
     """The sealed secret, its info and its aad."""
     if "queue" in vector:
         queue, tree = vector["queue"], json.loads(vector["body"])
-        parts = [queue.encode(), tree["id"].lower().encode(), vector["field"].encode(), digest_of_the_rest(tree, queue)]
+        parts = [queue.encode(), str(uuid.UUID(tree["id"])).encode(), vector["field"].encode(), digest_of_the_rest(tree, queue)]
         info = b"sealpost request secret 1"
     else:
         tree, whose = vector["reply"], vector["connection"]
-        texts = [vector["request"].lower(), *(whose[name] for name in ("tenant", "user", "provider", "label")), vector["field"]]
+        texts = [str(uuid.UUID(vector["request"])), *(whose[name] for name in ("tenant", "user", "provider", "label")), vector["field"]]
         parts, info = [text.encode() for text in texts], b"sealpost reply secret 1"
     holder, name = at(tree, vector["field"])
     return holder[name], info, joined(parts)

@@ -20,7 +20,7 @@ pub use self::telemetry::{LogFormat, Ratio, Telemetry};
 pub use self::words::read_toml;
 
 use crate::broker::Users;
-use crate::http;
+use crate::http::{self, Trust};
 use crate::seal::KeyId;
 use crate::tokens::PARKED_FOR;
 
@@ -106,7 +106,12 @@ impl Http {
     /// # Errors
     /// In words, if the file of `ca` is no good, or this machine's certificates cannot be read.
     pub fn client(&self, limit: Duration) -> Result<reqwest::Client, String> {
-        http::client_trusting(limit, self.ca.as_deref())
+        let Some(ca) = &self.ca else {
+            return http::client(limit).map_err(|error| format!("cannot make an HTTP client: {error}"));
+        };
+        let unusable = |why: String| format!("http.ca: {}: {why}", ca.display());
+        let also = fs::read(ca).map_err(|error| unusable(error.to_string()))?;
+        http::trusting_client(limit, &Trust { also: Some(also), ..Trust::default() }).map_err(unusable)
     }
 }
 

@@ -1,8 +1,6 @@
 //! The one HTTP client: time limits, no redirects, answers of bounded size.
 
-use std::fs;
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::{Timestamp, fmt::rfc2822};
@@ -24,11 +22,13 @@ pub fn client(limit: Duration) -> Result<Client, reqwest::Error> {
     builder(limit).build()
 }
 
-/// What differs in a client that is not for providers.
+/// Whom a client trusts, and what it finds where.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
     /// PEM: the certificate authorities to trust, in the place of the system's.
-    pub authorities: Option<Vec<u8>>,
+    pub only: Option<Vec<u8>>,
+    /// PEM: certificate authorities to trust beside the system's.
+    pub also: Option<Vec<u8>>,
     /// A host name, and the address that it stands for, in the place of what DNS says. The certificate must be the name's
     /// all the same, and the port is the URL's.
     pub address: Option<(String, IpAddr)>,
@@ -37,33 +37,24 @@ pub struct Trust {
 /// A client as [`client`] makes it, which trusts and finds as it is told.
 ///
 /// # Errors
-/// If the certificates cannot be read, or the machine has none.
-pub fn trusting_client(limit: Duration, trust: &Trust) -> Result<Client, reqwest::Error> {
+/// In words, if the certificates cannot be read, or the machine has none.
+pub fn trusting_client(limit: Duration, trust: &Trust) -> Result<Client, String> {
     let mut builder = builder(limit);
-    if let Some(authorities) = &trust.authorities {
-        builder = builder.tls_certs_only(Certificate::from_pem_bundle(authorities)?);
+    if let Some(only) = &trust.only {
+        builder = builder.tls_certs_only(certificates(only)?);
+    }
+    if let Some(also) = &trust.also {
+        builder = builder.tls_certs_merge(certificates(also)?);
     }
     if let Some((host, address)) = &trust.address {
         builder = builder.resolve(host, SocketAddr::new(*address, 0));
     }
-    builder.build()
+    builder.build().map_err(|error| format!("no HTTP client can be made that trusts these certificates: {error}"))
 }
 
-/// A client as [`client`] makes it, which also trusts the certificate authorities of a PEM file, where one is given.
-///
-/// # Errors
-/// In words that name the file.
-pub fn client_trusting(limit: Duration, ca: Option<&Path>) -> Result<Client, String> {
-    let no_client = |error: reqwest::Error| format!("cannot make an HTTP client: {error}");
-    let Some(ca) = ca else { return client(limit).map_err(no_client) };
-    let unreadable = |why: &str| format!("http.ca: {}: {why}", ca.display());
-    let pem = fs::read(ca).map_err(|error| unreadable(&error.to_string()))?;
-    let roots = Certificate::from_pem_bundle(&pem).map_err(|_| unreadable("it is no list of certificates as PEM"))?;
-    if roots.is_empty() {
-        return Err(unreadable("it has no certificate as PEM"));
-    }
-    let client = builder(limit).tls_certs_merge(roots).build();
-    client.map_err(|error| unreadable(&format!("no HTTP client can be made that trusts its certificates: {error}")))
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    let all = Certificate::from_pem_bundle(pem).map_err(|_| "it is no list of certificates as PEM")?;
+    if all.is_empty() { Err("it has no certificate as PEM".into()) } else { Ok(all) }
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one builder")]

@@ -9,6 +9,8 @@ pub mod failure;
 pub mod http;
 pub mod ids;
 pub mod keys;
+#[cfg(test)]
+mod known_answers;
 pub mod ledger;
 pub mod metrics;
 pub mod oauth;

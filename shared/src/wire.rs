@@ -19,6 +19,7 @@ mod message;
 mod place;
 mod reply;
 mod suite;
+mod unsealed;
 #[cfg(test)]
 mod vectors;
 
@@ -29,3 +30,4 @@ pub use message::{UnreadError, open_with, seal_body, unsealed};
 pub use place::{ReplyPlace, RequestPlace};
 pub use reply::{open_reply, seal_reply};
 pub use suite::{OVERHEAD, OpenError, PrivateKey, PublicKey, SealError};
+pub use unsealed::{is_sealed, is_unsealed, take_unsealed};

@@ -124,6 +124,14 @@ impl fmt::Display for Find {
     }
 }
 
+/// The form in which one secret is in a text, if it is.
+#[must_use]
+pub fn found(secret: &str, text: impl AsRef<[u8]>) -> Option<&'static str> {
+    let mut canaries = Canaries::default();
+    canaries.add("the secret", secret);
+    canaries.search().text("the text", text).first().map(|find| find.form)
+}
+
 /// Fails the test if anything was found, and tells all of it.
 pub fn none(finds: &[Find]) {
     let told: Vec<_> = finds.iter().map(ToString::to_string).collect();

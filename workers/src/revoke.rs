@@ -26,6 +26,9 @@ pub use self::sweep::sweep;
 /// How many connections one message ends before it comes again for the rest.
 const BUDGET: usize = 50;
 
+/// How many such portions of an owner's connections one message tries, where they cannot be ended: each may take as long as a call.
+const PORTIONS: usize = 8;
+
 /// How many of them at the same time.
 const AT_ONCE: usize = 8;
 
@@ -77,7 +80,7 @@ impl Revoke {
             let message = "another revocation of this owner has this id; give each an id of its own";
             return Err(Failure::reject(Code::IdReused, message));
         };
-        let stored = match one {
+        let stored: Vec<_> = match one {
             Some(connection) => vec![store.stored_of(owner, store.locate(connection))],
             None => self.all_of(owner, &revocation).await?,
         };
@@ -88,9 +91,18 @@ impl Revoke {
             attempt: at.number,
         };
         let mut parts = Parts::of(request.id, Some(owner));
-        parts.end(&self.keeper, &ending, stored.iter().take(BUDGET).copied().collect()).await?;
+        // those that cannot be ended hold up no others: not in this message, and not in the next
+        let mut left = stored;
+        let first = (at.number as usize - 1) * BUDGET * PORTIONS % left.len().max(1);
+        left.rotate_left(first);
+        for _ in 0..PORTIONS {
+            if parts.done() < BUDGET {
+                let rest = left.split_off(left.len().min(BUDGET));
+                parts.end(&self.keeper, &ending, std::mem::replace(&mut left, rest)).await?;
+            }
+        }
         parts.name(one);
-        if stored.len() > BUDGET {
+        if !left.is_empty() {
             parts.come_again();
         }
         let parts = parts.finished()?;

@@ -109,11 +109,11 @@ impl FollowUp {
     /// The same with every secret sealed that is plain.
     ///
     /// # Errors
-    /// If the operating system gives no randomness, or the body has a number without a canonical form.
-    pub fn sealed<M: Queued>(self, key: &PublicKey) -> Result<Self, String> {
+    /// In words, as of [`seal_body`].
+    pub fn sealed(self, key: &PublicKey) -> Result<Self, String> {
         let problem = |error: serde_json::Error| error.to_string();
         let mut body = serde_json::from_slice(&self.body).map_err(problem)?;
-        seal_body::<M>(&mut body, self.id, key).map_err(|error| error.to_string())?;
+        seal_body(self.queue, &mut body, self.id, key).map_err(|error| error.to_string())?;
         Ok(Self { body: serde_json::to_vec(&body).map_err(problem)?, ..self })
     }
 

@@ -1,9 +1,4 @@
 //! The known-answer vectors of `schemas/vectors/sealed.json`: what they are made of, and that both sides hold them.
-//!
-//! After a wanted change: `SEALPOST_WRITE_VECTORS=1 cargo test -p sealpost-shared the_committed_vectors`.
-
-use std::collections::BTreeSet;
-use std::{env, fs};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -11,14 +6,9 @@ use sha2::{Digest, Sha256};
 use super::aead::{NONCE_LEN, OpenError, open_with, seal_with};
 use super::place::associated_data;
 use super::{Key, KeyRef, RecordKey};
+use crate::known_answers::{assert_made, assert_once, committed};
 
-const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas/vectors/sealed.json");
-
-#[derive(Serialize, Deserialize)]
-struct File {
-    about: String,
-    vectors: Vec<Vector>,
-}
+const FILE: &str = "sealed.json";
 
 /// What a reader is given, and what must come of it. Bytes are in hex.
 #[derive(Clone, Serialize, Deserialize)]
@@ -143,27 +133,15 @@ fn made() -> Vec<Vector> {
     vectors
 }
 
-fn committed() -> File {
-    serde_json::from_str(&fs::read_to_string(FILE).unwrap()).unwrap()
-}
-
 #[test]
 fn the_committed_vectors_are_what_the_code_makes() {
     let about = "Known answers for sealed.md. Made by the code; bytes in hex; every vector must give its result.";
-    let mut text = serde_json::to_string_pretty(&File { about: about.to_owned(), vectors: made() }).unwrap();
-    text.push('\n');
-    if env::var_os("SEALPOST_WRITE_VECTORS").is_some() {
-        fs::write(FILE, &text).unwrap();
-    }
-    assert!(
-        fs::read_to_string(FILE).unwrap() == text,
-        "{FILE} is not what the code makes; if the change is wanted: SEALPOST_WRITE_VECTORS=1"
-    );
+    assert_made(FILE, about, &made());
 }
 
 #[test]
 fn every_committed_vector_gives_its_result() {
-    for vector in committed().vectors {
+    for vector in committed::<Vector>(FILE) {
         let key = Key::from_bytes(&bytes_of(&vector.key));
         assert_eq!(hex::encode(vector.bound()), vector.associated_data, "{}", vector.name);
         let sealed = hex::decode(&vector.sealed).unwrap();
@@ -180,8 +158,7 @@ fn every_committed_vector_gives_its_result() {
 
 #[test]
 fn no_name_and_no_case_is_there_twice() {
-    let vectors = committed().vectors;
-    let names: BTreeSet<_> = vectors.iter().map(|v| &v.name).collect();
-    let cases: BTreeSet<_> = vectors.iter().map(|v| (&v.key, &v.associated_data, &v.sealed)).collect();
-    assert_eq!((names.len(), cases.len()), (vectors.len(), vectors.len()));
+    let vectors = committed::<Vector>(FILE);
+    assert_once(vectors.iter().map(|vector| &vector.name));
+    assert_once(vectors.iter().map(|vector| (&vector.key, &vector.associated_data, &vector.sealed)));
 }

@@ -31,6 +31,11 @@ const LATER: Duration = Duration::from_secs(5);
 /// How often a provider may say no, or a key not be there, before a token is deleted that was not revoked.
 pub(super) const PATIENCE: u32 = 6;
 
+/// The catalogue's entries, by their names.
+pub trait Providers: Fn(&ProviderId) -> Option<OAuthProvider> + Sync {}
+
+impl<P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync> Providers for P {}
+
 /// What connections are ended with.
 pub struct Ending<'a, P> {
     /// By what.
@@ -70,10 +75,7 @@ impl TokenKeeper {
     ///
     /// # Errors
     /// If Redis or the key source give no answer.
-    pub async fn end<P>(&self, ending: &Ending<'_, P>, stored: &Stored) -> Result<Ended, Failure>
-    where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
-    {
+    pub async fn end(&self, ending: &Ending<'_, impl Providers>, stored: &Stored) -> Result<Ended, Failure> {
         let Some(mut turn) = self.try_turn(&stored.id, self.ending_time()).await? else {
             // whoever has the turn may be about to take away what is buried
             self.store.follow_tombstones(&stored.id, ending.revocation).await?;
@@ -91,10 +93,12 @@ impl TokenKeeper {
         self.calls.limit * 5 / 2 + Duration::from_secs(1)
     }
 
-    async fn end_in_turn<P>(&self, ending: &Ending<'_, P>, stored: &Stored, turn: &mut Turn) -> Result<Ended, Failure>
-    where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
-    {
+    async fn end_in_turn(
+        &self,
+        ending: &Ending<'_, impl Providers>,
+        stored: &Stored,
+        turn: &mut Turn,
+    ) -> Result<Ended, Failure> {
         let mut connection = match self.bury(ending, stored).await {
             Ok(connection) => connection,
             Err(failure) => return Ok(Ended::NotYet { connection: None, failure, buried: false }),

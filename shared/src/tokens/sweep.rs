@@ -9,16 +9,16 @@ mod position;
 mod renew;
 mod reseal;
 
+use crate::tokens::Providers;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use sealpost_schemas::{Answer, Code, ProviderId, RotationCounts, RotationMode, RotationScope};
+use sealpost_schemas::{Answer, Code, RotationCounts, RotationMode, RotationScope};
 use uuid::Uuid;
 
 use super::TokenKeeper;
 use crate::failure::{Failure, Verdict};
-use crate::oauth::OAuthProvider;
 use crate::records::{Cursor, Held, Scope};
 use crate::seal::KeyRef;
 
@@ -89,7 +89,7 @@ impl TokenKeeper {
     /// If Redis or the key source give no answer, or a provider asks for fewer requests.
     pub async fn sweep<P>(self: &Arc<Self>, sweep: Sweep<'_, P>) -> Result<Page, Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let walk = Walk { scope: self.store.scope(sweep.scope), sweep: &sweep };
         let mut versions = self.store.versions(sweep.shard).await?;
@@ -140,7 +140,7 @@ impl TokenKeeper {
     /// A page of what is due.
     async fn due<P>(self: &Arc<Self>, walk: &Walk<'_, P>, before: Timestamp) -> Result<Page, Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let Sweep { shard, from, budget, .. } = walk.sweep;
         let after = match from {
@@ -155,7 +155,7 @@ impl TokenKeeper {
     /// A page of what these key versions hold, version by version: as many of them as its budget is enough for.
     async fn held<P>(self: &Arc<Self>, walk: &Walk<'_, P>, versions: &[KeyRef]) -> Result<Page, Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let Sweep { shard, from, budget, .. } = walk.sweep;
         // a version that emptied meanwhile is gone from the list; the walk begins again at the first that is left, where
@@ -208,7 +208,7 @@ impl TokenKeeper {
 
     async fn page<P>(self: &Arc<Self>, walk: &Walk<'_, P>, held: impl Iterator<Item = Held>) -> Result<Page, Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let mut page = Page::default();
         let (mut records, mut others) = (Vec::new(), Vec::new());
@@ -235,7 +235,7 @@ impl TokenKeeper {
     /// What is done with one thing.
     async fn one<P>(self: &Arc<Self>, walk: &Walk<'_, P>, held: Held) -> Result<(RotationCounts, Vec<Answer>), Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         match held {
             Held::Record(id) => self.renew(walk, &id).await,

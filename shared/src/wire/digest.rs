@@ -3,14 +3,15 @@
 use serde_json::{Number, Value};
 use sha2::{Digest, Sha256};
 
-/// The largest whole number that every JSON reader reads as the same (RFC 8785 §3.2.2.3, RFC 7493 §2.2).
-const MAX_WHOLE: u64 = (1 << 53) - 1;
+/// The largest number that every JSON reader reads as the same, whole or not (RFC 8785 §3.2.2.3, RFC 7493 §2.2): beyond it one
+/// reader has a whole number where another has a fraction's nearest, and some cannot tell how it was written.
+const MAX: u64 = (1 << 53) - 1;
 
 /// Why a body has no digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DigestError {
     /// A number that not every reader reads as the same.
-    #[error("the body holds a whole number beyond ±(2^53 - 1), which has no canonical form; write it as a text")]
+    #[error("the body holds a number beyond ±(2^53 - 1), which not all read as the same; write it as a text")]
     Number,
     /// A field is not there.
     #[error("the body has no such field as is to be sealed")]
@@ -45,9 +46,12 @@ fn check(value: &Value) -> Result<(), DigestError> {
     }
 }
 
+/// However it is written: as a whole number, with a fraction or with an exponent.
 fn is_exact(number: &Number) -> bool {
     let whole = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
-    whole.is_none_or(|whole| whole <= MAX_WHOLE)
+    #[expect(clippy::cast_precision_loss, reason = "2^53 - 1 is a double")]
+    let within = |double: f64| double.abs() <= MAX as f64;
+    whole.map_or_else(|| number.as_f64().is_some_and(within), |whole| whole <= MAX)
 }
 
 #[cfg(test)]
@@ -93,13 +97,25 @@ mod tests {
     }
 
     #[test]
-    fn whole_numbers_that_not_every_reader_reads_as_the_same_are_refused() {
-        let whole = |number: &str| rest_digest(serde_json::from_str::<Value>(&format!("[{number}]")).unwrap(), []);
-        for fine in ["9007199254740991", "-9007199254740991", "1e300", "0.5", "123456789012345678901234567890"] {
-            assert!(whole(fine).is_ok(), "{fine}");
+    fn numbers_that_not_every_reader_reads_as_the_same_are_refused_however_they_are_written() {
+        let number = |text: &str| rest_digest(serde_json::from_str::<Value>(&format!("[{text}]")).unwrap(), []);
+        for fine in ["9007199254740991", "-9007199254740991", "9007199254740991.0", "9e15", "0.5", "1e-300", "-0.0"] {
+            assert!(number(fine).is_ok(), "{fine}");
         }
-        for wrong in ["9007199254740992", "-9007199254740992", "18446744073709551615", "-9223372036854775808"] {
-            assert_eq!(whole(wrong), Err(DigestError::Number), "{wrong}");
+        for wrong in [
+            "9007199254740992",
+            "-9007199254740992",
+            "18446744073709551615",
+            "-9223372036854775808",
+            "18446744073709551616",
+            "123456789012345678901234567890",
+            "9007199254740992.0",
+            "9007199254740991.9",
+            "1e16",
+            "-1e16",
+            "1e300",
+        ] {
+            assert_eq!(number(wrong), Err(DigestError::Number), "{wrong}");
         }
     }
 }

@@ -42,7 +42,7 @@ fn a_spoilt_reply_key_is_refused_or_goes_by_the_thumbprint_of_its_own_x() {
 #[test]
 fn a_body_that_was_written_anew_has_the_same_digest() {
     let seeds = vec![
-        br#"{"n":[1.50,1e2,-0,9007199254740991,0.1,1e-7,1e300],"e\u0301":"\u20ac\ud83d\ude00\n","a":{"b":null}}"#
+        br#"{"n":[1.50,1e2,-0,9007199254740991,0.1,1e-7,9e15],"e\u0301":"\u20ac\ud83d\ude00\n","a":{"b":null}}"#
             .to_vec(),
     ];
     bolero::check!().with_iterations(ITERATIONS).with_generator(near(seeds)).for_each(|bytes| {

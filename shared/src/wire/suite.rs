@@ -50,6 +50,24 @@ pub enum SealError {
     /// The rest of the message has no canonical form.
     #[error("cannot seal: {0}")]
     Digest(#[from] super::DigestError),
+    /// One secret is sealed already, and another is not.
+    #[error(
+        "{sealed} is sealed already, and would not open beside {plain}, which is not: seal all of them together, or none"
+    )]
+    Half {
+        /// One that is plain, as a JSON pointer.
+        plain: &'static str,
+        /// One that is sealed, as a JSON pointer.
+        sealed: &'static str,
+    },
+    /// Something that may be a secret stands where none is sealed.
+    #[error(
+        "in place of {field} or beside it is something that may be a secret and cannot be sealed: only a text in its own field can"
+    )]
+    Misplaced {
+        /// The secret's place, or that of one beside it, as a JSON pointer.
+        field: &'static str,
+    },
 }
 
 /// Why a sealed secret does not open.

@@ -89,6 +89,22 @@ async fn every_record_is_opened_with_its_own_version_refreshed_sealed_with_the_l
 }
 
 #[tokio::test]
+async fn one_tenants_key_that_cannot_be_rotated_keeps_no_other_from_it_and_the_command_fails() {
+    let (world, old) = connected(World::of("tokens-{tenant}", "").await).await;
+    world
+        .azure
+        .fault(json!({"at": "vault", "secret": "tokens-acme", "kind": "status", "status": 403, "always": true}))
+        .await;
+    let said = run(&world.pipeline, &["keys", "rotate", "--all"]).await;
+    assert!(!said.good && said.stderr.contains("tokens-acme"), "{}{}", said.stdout, said.stderr);
+    assert!(!said.stderr.contains("tokens-globex"), "{}", said.stderr);
+    world.azure.well_again().await;
+    for (key, versions) in old.iter().zip([1, 2, 2]) {
+        assert_eq!(world.keys().versions(&key.id).await.unwrap().len(), versions, "{key}: {}", said.stdout);
+    }
+}
+
+#[tokio::test]
 async fn a_rotation_with_everything_against_it_ends_the_same() {
     let (world, old) = connected(World::of("tokens-{tenant}", "").await).await;
     let pipeline = &world.pipeline;

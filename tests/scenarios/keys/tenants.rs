@@ -134,6 +134,20 @@ async fn a_tenant_without_a_key_waits_for_it_and_keeps_nobody_else_waiting() {
 }
 
 #[tokio::test]
+async fn a_request_that_is_declined_is_answered_at_once_also_where_no_key_can_note_that() {
+    let pipeline = with("tokens-{tenant}").await;
+    let _worker = pipeline.worker().await;
+    let mut late = exchange_request("acme", "ada", &pipeline.consent("ada").await);
+    late["deadline"] = json!("2020-01-01T00:00:00Z");
+    for _ in 0..2 {
+        let answer = pipeline.ask("exchange-request.v1", &late).await;
+        assert_eq!(answer["failure"]["code"], "deadline-passed", "{answer}");
+    }
+    assert_eq!(pipeline.sandbox.stats().await["token"], json!({}), "nothing was sent");
+    assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
+}
+
+#[tokio::test]
 async fn a_name_that_no_key_can_have_is_told_with_what_to_do() {
     let pipeline = with("tokens-{tenant}").await;
     let said = run(&pipeline, &["keys", "rotate", "--tenant", "Acme & Co"]).await;

@@ -7,7 +7,7 @@ use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_tests::Pipeline;
 use serde_json::json;
 
-use super::world::{ShardRun, attempt_shard, first_of, minted, owner, pipeline, redis, step};
+use super::world::{ShardRun, all_of, attempt, attempt_shard, first_of, minted, owner, pipeline, redis, step};
 
 /// As many connections of ada, who lie in one shard; those up to `lost` have a key that is not there.
 async fn connections(pipeline: &Pipeline, all: usize, lost: usize) {
@@ -124,4 +124,21 @@ async fn a_platform_that_asks_for_patience_with_a_tenant_is_given_it() {
     assert_eq!(left(&pipeline).await, 0);
     assert_eq!(pipeline.sandbox.stats().await["revoke"], json!({"ok": 120}));
     assert_eq!(pipeline.store().await.count_tombstones().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn connections_of_an_owner_that_cannot_be_ended_hold_up_no_others() {
+    let pipeline = pipeline().await;
+    connections(&pipeline, 130, 60).await;
+    let (step, request, mut messages) = (step(&pipeline).await, all_of("ada"), 1);
+    // those that come again at once spend no attempt
+    let failure = loop {
+        match attempt(&step, &request, 1).await {
+            Err(Failure { verdict: Verdict::Defer { .. }, .. }) => messages += 1,
+            Err(failure) => break failure,
+            Ok(_) => panic!("60 are left"),
+        }
+        assert!(messages < 5, "an endless loop");
+    };
+    assert_eq!((failure.code, left(&pipeline).await), (Code::KeyMissing, 60), "{}", failure.message);
 }

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import sys
+import uuid
 
 import rfc8785
 from pyhpke import AEADId, CipherSuite, KDFId, KEMId, KEMKey
@@ -28,7 +29,7 @@ def seal(asked):
         body[holder][name] = True
     rest = hashlib.sha256(rfc8785.dumps(body)).digest()
     for pointer, holder, name, secret in places:
-        aad = joined([asked["queue"].encode(), body["id"].lower().encode(), pointer.encode(), rest])
+        aad = joined([asked["queue"].encode(), str(uuid.UUID(body["id"])).encode(), pointer.encode(), rest])
         enc, context = SUITE.create_sender_context(KEMKey.from_jwk(jwk), info=b"sealpost request secret 1")
         holder[name] = {"sealed": b64(enc + context.seal(secret.encode(), aad=aad)), "key": jwk["kid"]}
     return body

@@ -45,6 +45,26 @@ async fn what_is_sent_from_a_file_is_sealed_also_where_nobody_insists_on_it() {
 }
 
 #[tokio::test]
+async fn a_file_whose_secrets_cannot_all_be_sealed_is_refused_and_nothing_is_sent() {
+    let pipeline = Pipeline::start().await;
+    let job = json!({"id": "0199ab3c-7d00-7000-8000-000000000001", "owner": {"tenant": "acme", "user": "ada"},
+        "provider": "practice", "content": {"type": "post", "text": "Hello"},
+        "device_tokens": {"access_token": "hunter2"}});
+    let mut half = pipeline.sealed("publish-job.v1", &job).await;
+    half["device_tokens"]["refresh_token"] = json!("hunter2");
+    let (mut list, mut large) = (job.clone(), job);
+    list["device_tokens"] = json!(["hunter2", "hunter2"]);
+    large["newer"] = json!(1e17);
+    for (file, told) in [(half, "is sealed already"), (list, "only a text in its own field"), (large, "2^53")] {
+        pipeline.write("job.json", &file.to_string());
+        let said = run(&pipeline, &["enqueue", "publish", "--file", "job.json", "--no-wait"]).await;
+        assert!(!said.good && said.stderr.contains(told), "{}{}", said.stdout, said.stderr);
+        assert!(!said.stderr.contains("hunter2"), "{}", said.stderr);
+    }
+    assert_eq!(pipeline.rig.broker.ready("publish-jobs").await.unwrap_or_default(), 0);
+}
+
+#[tokio::test]
 async fn without_a_key_to_seal_to_nothing_is_sent_and_check_tells_what_to_do() {
     let pipeline = strict().await;
     let text = std::fs::read_to_string(pipeline.config()).unwrap();

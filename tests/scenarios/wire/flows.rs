@@ -2,7 +2,7 @@
 
 use lapin::types::AMQPValue;
 use sealpost_tests::Pipeline;
-use sealpost_tests::pipeline::{attempt, exchange_request, properties, publish_job};
+use sealpost_tests::pipeline::{SOON, WIRE, attempt, exchange_request, properties, publish_job};
 use serde_json::{Value, json};
 
 use super::{sealed_request, strict};
@@ -80,4 +80,18 @@ async fn a_retry_opens_as_the_first_attempt_does() {
     let properties = properties(TYPE, request["id"].as_str().unwrap()).with_headers(headers);
     let correlation = pipeline.send_raw(TYPE, request.to_string().as_bytes(), properties).await;
     assert_eq!(pipeline.answer(&correlation).await.json()["outcome"], "stored");
+}
+
+#[tokio::test]
+async fn what_is_to_be_tried_again_waits_as_it_was_sealed() {
+    let pipeline = strict().await;
+    let _worker = pipeline.worker().await;
+    // a version that the worker has not read before the file is gone
+    pipeline.rotate_key_of(WIRE);
+    let request = sealed_request(&pipeline).await;
+    pipeline.write("keyring.json", "not a keyring");
+    let properties = properties(TYPE, request["id"].as_str().unwrap()).with_headers(attempt(9));
+    pipeline.send_raw(TYPE, request.to_string().as_bytes(), properties).await;
+    let waiting = pipeline.rig.broker.next("delay.1h", SOON).await;
+    assert_eq!(waiting.json(), request);
 }

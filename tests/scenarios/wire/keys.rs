@@ -83,6 +83,24 @@ async fn versions_that_were_replaced_long_ago_are_switched_off_without_a_word() 
 }
 
 #[tokio::test]
+async fn a_version_that_was_replaced_long_ago_stays_on_while_a_dead_letter_needs_it_that_may_be_replayed() {
+    let pipeline = strict().await;
+    let _worker = pipeline.worker().await;
+    let (old, mut request) = (kid(&pipeline).await, sealed_request(&pipeline).await);
+    request["provider"] = json!("nowhere");
+    pipeline.ask(TYPE, &request).await;
+    until("it is a dead letter", SOON, async || pipeline.rig.broker.depth("dead-letters").await == 1).await;
+    // made in 1970
+    pipeline.rotate_key_of(WIRE);
+    let early = run(&pipeline, &["keys", "retire", &old]).await;
+    assert!(!early.good && early.stderr.contains("1 dead letters"), "{}{}", early.stdout, early.stderr);
+    until("it is given back", SOON, async || pipeline.rig.broker.depth("dead-letters").await == 1).await;
+    pipeline.rig.broker.drain("dead-letters").await;
+    let retired = run(&pipeline, &["keys", "retire", &old]).await;
+    assert!(retired.good && retired.stdout.contains("is switched off"), "{}{}", retired.stdout, retired.stderr);
+}
+
+#[tokio::test]
 async fn while_the_key_source_is_away_a_message_waits_and_then_opens() {
     let pipeline = strict().await;
     let worker = pipeline.worker().await;

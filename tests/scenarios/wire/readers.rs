@@ -91,7 +91,7 @@ async fn what_their_libraries_seal_a_worker_opens() {
     let jwks = run(&pipeline, &["keys", "jwks"]).await.json();
     for (user, client) in ["ada", "ben"].into_iter().zip(clients()) {
         let mut body = exchange_request("Ünï {}", user, &pipeline.consent(user).await);
-        body["newer"] = json!({"b": [0.1, 1e21, -1], "a": "\u{1f44b}\u{7f}"});
+        body["newer"] = json!({"b": [0.1, 9e15, -1], "a": "\u{1f44b}\u{7f}"});
         let fields = ["/grant/code", "/grant/code_verifier"];
         let asked = json!({"jwks": jwks, "queue": "exchange-requests", "body": body, "fields": fields});
         let sealed = tokio::task::spawn_blocking(move || sealed_by(client, &asked)).await.unwrap();

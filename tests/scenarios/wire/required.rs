@@ -1,11 +1,11 @@
 //! A plain secret where sealed ones are required: a clear answer, and it is written nowhere by us.
 
 use sealpost_tests::Pipeline;
-use sealpost_tests::pipeline::{EVENTS, SOON, exchange_request, properties, publish_job};
+use sealpost_tests::canary::found;
+use sealpost_tests::pipeline::{EVENTS, SOON, attempt, exchange_request, properties, publish_job};
 use serde_json::{Value, json};
 
 use super::{refused, sealed_request, strict};
-use crate::operations::secrets::found;
 
 const TYPE: &str = "exchange-request.v1";
 const CANARY: &str = "canary-of-a-plain-secret-0123456789";
@@ -55,7 +55,7 @@ async fn a_plain_secret_is_refused_and_its_dead_letter_has_nothing_in_its_place(
         let told = answer["failure"]["message"].as_str().unwrap();
         assert!(told.starts_with("/grant/") && told.contains("sealpost keys jwks"), "{told}");
         let text = String::from_utf8(letter.body.clone()).unwrap();
-        assert!(found(CANARY, &format!("{text}{answer}")).is_none(), "{text} {answer}");
+        assert!(found(CANARY, format!("{text}{answer}")).is_none(), "{text} {answer}");
         assert_eq!(letter.json()["owner"], request["owner"], "the rest is there for whoever looks");
     }
     let mut job = publish_job("acme", "ada", "Hello");
@@ -63,6 +63,30 @@ async fn a_plain_secret_is_refused_and_its_dead_letter_has_nothing_in_its_place(
     let (_, letter) = refused(&pipeline, "publish-job.v1", &job, "sealed-required").await;
     let bare = json!({"access_token": null, "refresh_token": null});
     assert_eq!(letter.json()["device_tokens"], bare);
+    assert_nowhere(&pipeline, &worker.log()).await;
+}
+
+#[tokio::test]
+async fn a_plain_secret_in_messagepack_in_another_queue_or_among_the_retries_goes_nowhere_either() {
+    let pipeline = strict().await;
+    let worker = pipeline.worker_with(&["all"], &[("SEALPOST_LOG", "trace")]).await;
+    let request = request(&pipeline, grants().remove(0)).await;
+    let id = request["id"].as_str().unwrap();
+    let packed = rmp_serde::to_vec_named(&request).unwrap();
+    let in_messagepack = || properties(TYPE, id).with_content_type("application/msgpack".into());
+    let as_job = "publish-job.v1";
+    for (queue, body, properties, code) in [
+        (TYPE, packed.clone(), in_messagepack(), "sealed-required"),
+        (as_job, request.to_string().into_bytes(), properties(TYPE, id), "malformed-message"),
+        (as_job, packed, in_messagepack(), "malformed-message"),
+        (TYPE, request.to_string().into_bytes(), properties(TYPE, id).with_headers(attempt(3)), "sealed-required"),
+    ] {
+        pipeline.send_raw(queue, &body, properties).await;
+        let letter = pipeline.rig.broker.next("dead-letters", SOON).await;
+        assert_eq!(letter.header("sealpost-code").as_deref(), Some(code));
+        assert_eq!(found(CANARY, &letter.body), None, "{code}");
+        assert!(!letter.body.is_empty(), "the rest is there");
+    }
     assert_nowhere(&pipeline, &worker.log()).await;
 }
 
@@ -92,7 +116,7 @@ async fn a_plain_secret_that_the_message_does_not_ask_for_is_one_too_many() {
     for (type_name, body) in [(TYPE, of_another_grant), (TYPE, misspelt), ("publish-job.v1", job)] {
         let (answer, letter) = refused(&pipeline, type_name, &body, "sealed-required").await;
         let text = String::from_utf8(letter.body.clone()).unwrap();
-        assert!(found(CANARY, &format!("{text}{answer}")).is_none(), "{text} {answer}");
+        assert!(found(CANARY, format!("{text}{answer}")).is_none(), "{text} {answer}");
     }
     // a name that stands twice has its last value, and the other one goes nowhere
     let id = publish_job("acme", "ada", "Hello")["id"].clone();
@@ -103,7 +127,7 @@ async fn a_plain_secret_that_the_message_does_not_ask_for_is_one_too_many() {
     let correlation = pipeline.send_raw(TYPE, twice.as_bytes(), properties).await;
     assert_eq!(pipeline.answer(&correlation).await.json()["outcome"], "failed");
     let letter = pipeline.rig.broker.next("dead-letters", SOON).await;
-    assert!(found(CANARY, &String::from_utf8_lossy(&letter.body)).is_none());
+    assert!(found(CANARY, &letter.body).is_none());
     assert_nowhere(&pipeline, &worker.log()).await;
 }
 
@@ -137,7 +161,7 @@ async fn what_cannot_be_read_is_put_aside_without_what_may_be_a_secret() {
         assert_eq!(answer["failure"]["code"], code, "{answer}");
         let letter = pipeline.rig.broker.next("dead-letters", SOON).await;
         let put_aside = String::from_utf8(letter.body.clone()).unwrap();
-        assert!(found(CANARY, &format!("{put_aside}{answer}")).is_none(), "{put_aside} {answer}");
+        assert!(found(CANARY, format!("{put_aside}{answer}")).is_none(), "{put_aside} {answer}");
         assert_eq!(!put_aside.is_empty(), left, "{put_aside}");
     }
     // what is sealed may be replayed where a newer worker runs

@@ -4,7 +4,7 @@ use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable},
 };
-use sealpost_schemas::{Connection, ExchangeRequest, Name, ProviderId, PublishJob};
+use sealpost_schemas::{Connection, Name, ProviderId};
 use sealpost_shared::ids;
 use sealpost_shared::wire::{PublicKey, seal_body};
 use serde_json::{Value, json};
@@ -41,11 +41,7 @@ pub fn publish_job(tenant: &str, user: &str, text: &str) -> Value {
 #[must_use]
 pub fn sealed(type_name: &str, body: &Value, key: &PublicKey) -> Value {
     let (mut body, id) = (body.clone(), body["id"].as_str().and_then(|id| id.parse().ok()).expect("an id"));
-    let sealed = match queue_of(type_name) {
-        "exchange-requests" => seal_body::<ExchangeRequest>(&mut body, id, key),
-        "publish-jobs" => seal_body::<PublishJob>(&mut body, id, key),
-        queue => panic!("messages of {queue} have no secrets"),
-    };
+    let sealed = seal_body(queue_of(type_name), &mut body, id, key);
     sealed.expect("sealed secrets");
     body
 }

@@ -198,7 +198,7 @@ impl Player {
     /// The message with its secrets sealed.
     async fn message<M: Queued>(&self, message: &M) -> Result<FollowUp, String> {
         let key = self.wire.newest().await.map_err(|e| e.to_string())?;
-        FollowUp::of(message).map_err(|e| e.to_string())?.sealed::<M>(&key)
+        FollowUp::of(message).map_err(|e| e.to_string())?.sealed(&key)
     }
 
     async fn ask<M: Queued, R: Message>(&self, request: &M) -> Result<R, String> {

@@ -102,7 +102,7 @@ impl Connect {
 }
 
 fn asked(request: &ExchangeRequest, key: &PublicKey, args: &Connect) -> Result<[Asked; 1], String> {
-    let message = FollowUp::of(request).map_err(|error| error.to_string())?.sealed::<ExchangeRequest>(key)?;
+    let message = FollowUp::of(request).map_err(|error| error.to_string())?.sealed(key)?;
     Ok([Asked { message, connection: Some(args.connection()) }])
 }
 

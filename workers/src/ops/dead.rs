@@ -3,6 +3,7 @@
 mod list;
 mod mask;
 mod replay;
+mod sealed;
 mod show;
 
 use clap::builder::PossibleValuesParser;
@@ -11,6 +12,7 @@ use sealpost_schemas::{Code, queues};
 use sealpost_shared::broker::{Broker, DeadLetter, DeadLetters};
 use sealpost_shared::config::Config;
 
+pub(super) use self::sealed::sealed_to;
 use super::progress::Progress;
 use super::{Common, open};
 

@@ -34,7 +34,7 @@ pub enum Keys {
     /// Where the keyring was copied to several machines, copy the changed one too.
     ///
     /// A version of the key that producers seal to (keys list --wire) is switched off a day and the time of the ledger after a newer one
-    /// was made: until then a message that waits may need it.
+    /// was made, if no dead letter that may be replayed has a secret that is sealed to it: until then a message may need it.
     Retire(retire::Retire),
     /// Prints the public key that producers seal secrets in messages to, as a JWK Set (RFC 7517).
     Jwks(jwks::Jwks),

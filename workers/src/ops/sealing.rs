@@ -1,9 +1,7 @@
 //! Commands seal the secrets of what they send, whether or not workers insist on it.
 
-use sealpost_schemas::{ExchangeRequest, PublishJob, Queued};
 use sealpost_shared::config::Config;
-use sealpost_shared::wire::{PublicKey, WireKeys};
-use serde_json::Value;
+use sealpost_shared::wire::{PublicKey, WireKeys, is_unsealed};
 
 use crate::step::FollowUp;
 use crate::worker;
@@ -17,16 +15,6 @@ pub(super) async fn key(config: &Config) -> Result<PublicKey, String> {
 
 /// The message with its secrets sealed. The key is asked for only where there are any.
 pub(super) async fn sealed(config: &Config, message: FollowUp) -> Result<FollowUp, String> {
-    match message.queue {
-        ExchangeRequest::QUEUE if has_plain::<ExchangeRequest>(&message) => {
-            message.sealed::<ExchangeRequest>(&key(config).await?)
-        }
-        PublishJob::QUEUE if has_plain::<PublishJob>(&message) => message.sealed::<PublishJob>(&key(config).await?),
-        _ => Ok(message),
-    }
-}
-
-fn has_plain<M: Queued>(message: &FollowUp) -> bool {
-    let body: Value = serde_json::from_slice(&message.body).unwrap_or_default();
-    M::SECRETS.iter().any(|field| body.pointer(field).is_some_and(Value::is_string))
+    let body = serde_json::from_slice(&message.body).map_err(|error| error.to_string())?;
+    if is_unsealed(message.queue, body) { message.sealed(&key(config).await?) } else { Ok(message) }
 }

@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use sealpost_schemas::{
-    Answer, Code, Connection, Message, Owner, ProviderId, Receipt, RevocationCounts, RevocationOutcome,
-    RevocationResult, RevokedAtProvider,
+    Answer, Code, Connection, Message, Owner, Receipt, RevocationCounts, RevocationOutcome, RevocationResult,
+    RevokedAtProvider,
 };
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ids;
-use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::records::{RecordId, Stored};
-use sealpost_shared::tokens::{Ended, Ending, TokenKeeper};
+use sealpost_shared::tokens::{Ended, Ending, Providers, TokenKeeper};
 use uuid::Uuid;
 
 use super::AT_ONCE;
@@ -39,15 +38,12 @@ impl<'a> Parts<'a> {
     }
 
     /// Ends these. An error ends it here; what was done by then is found again.
-    pub(super) async fn end<P>(
+    pub(super) async fn end(
         &mut self,
         keeper: &TokenKeeper,
-        ending: &Ending<'_, P>,
+        ending: &Ending<'_, impl Providers>,
         stored: Vec<Stored>,
-    ) -> Result<(), Failure>
-    where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
-    {
+    ) -> Result<(), Failure> {
         let one = async |stored: Stored| (stored.id, keeper.end(ending, &stored).await);
         let mut ended = stream::iter(stored.into_iter().map(one)).buffer_unordered(AT_ONCE);
         while let Some((id, ended)) = ended.next().await {
@@ -85,10 +81,13 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// There is more to do.
+    /// There is more to do: at once, where some were ended, whatever keeps others.
     pub(super) fn come_again(&mut self) {
         let message = "more connections are to be ended than one message may";
-        self.failure.get_or_insert_with(|| Failure::defer(SOON, Code::UnderWay, message));
+        let soon = Failure::defer(SOON, Code::UnderWay, message);
+        if self.done > 0 || self.failure.is_none() {
+            self.failure = Some(soon);
+        }
     }
 
     /// How many connections were met that could not be ended.

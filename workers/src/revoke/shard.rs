@@ -7,11 +7,10 @@
 
 use std::sync::Arc;
 
-use sealpost_schemas::{Answer, Code, ProviderId, RevocationResult, RevocationShard};
+use sealpost_schemas::{Answer, Code, RevocationResult, RevocationShard};
 use sealpost_shared::failure::{Failure, Verdict};
-use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::records::{RecordId, Stored, Tag};
-use sealpost_shared::tokens::{Ending, TokenKeeper};
+use sealpost_shared::tokens::{Ending, Providers, TokenKeeper};
 
 use super::position::Position;
 use super::receipts::{Parts, done};
@@ -144,10 +143,12 @@ impl Step for RevokeShard {
 
 impl RevokeShard {
     /// Walks as far as the budget goes; whether the walk is over.
-    async fn walk<P>(&self, walk: &mut Walk<'_>, ending: &Ending<'_, P>, parts: &mut Parts<'_>) -> Result<bool, Failure>
-    where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
-    {
+    async fn walk(
+        &self,
+        walk: &mut Walk<'_>,
+        ending: &Ending<'_, impl Providers>,
+        parts: &mut Parts<'_>,
+    ) -> Result<bool, Failure> {
         let before = walk.left;
         // one that begins anew goes to the end with what it met before: that is known to stay
         let pages = if walk.attempt == 1 { PAGES } else { usize::MAX };
@@ -172,15 +173,12 @@ impl RevokeShard {
     }
 
     /// Ends some of what is stored; after which one to go on, if more may follow.
-    async fn records<P>(
+    async fn records(
         &self,
         walk: &Walk<'_>,
         after: Option<&str>,
-        (ending, parts): (&Ending<'_, P>, &mut Parts<'_>),
-    ) -> Result<Option<String>, Failure>
-    where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
-    {
+        (ending, parts): (&Ending<'_, impl Providers>, &mut Parts<'_>),
+    ) -> Result<Option<String>, Failure> {
         let store = self.keeper.store();
         let ids = store.records_of_tenant(walk.shard.shard, &walk.tenant, after, PAGE).await?;
         // whose they are, their index says
@@ -198,15 +196,12 @@ impl RevokeShard {
     }
 
     /// Goes on with some of what is buried, also by others; after which one to go on, if more may follow.
-    async fn tombstones<P>(
+    async fn tombstones(
         &self,
         walk: &Walk<'_>,
         after: Option<&str>,
-        (ending, parts): (&Ending<'_, P>, &mut Parts<'_>),
-    ) -> Result<Option<String>, Failure>
-    where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
-    {
+        (ending, parts): (&Ending<'_, impl Providers>, &mut Parts<'_>),
+    ) -> Result<Option<String>, Failure> {
         let store = self.keeper.store();
         let room = BUDGET.saturating_sub(parts.len()).max(1);
         let (buried, last) = store.tombstones_under(walk.shard.shard, &walk.tenant, after, room).await?;

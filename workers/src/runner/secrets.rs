@@ -1,15 +1,14 @@
 //! Secrets that come unsealed where they must be sealed: they go nowhere from here.
 
 use sealpost_schemas::codec::{Encoding, MAX_BODY};
-use sealpost_schemas::{Code, ExchangeRequest, PublishJob, Queued};
+use sealpost_schemas::{Code, Queued, all_secrets, name_of};
 use sealpost_shared::broker::Delivery;
 use sealpost_shared::failure::Failure;
-use serde_json::{Map, Value};
+use sealpost_shared::wire::{is_sealed, take_unsealed};
+use serde_json::Value;
 
 use super::read::Input;
 
-/// What stands beside secrets and is none.
-const OPEN: [&str; 4] = ["type", "redirect_uri", "iss", "expires_at"];
 /// What the user wrote: whatever is in it is to be published.
 const CONTENT: &str = "content";
 
@@ -36,11 +35,11 @@ pub(super) fn take_out<M: Queued>(read: &mut Result<Input<M>, Failure>, delivery
         delivery.body = Vec::new().into();
         return None;
     };
-    let all = [ExchangeRequest::SECRETS, PublishJob::SECRETS].concat();
+    let all: Vec<_> = all_secrets().collect();
     let found = match read {
-        Ok(_) => in_holders(&mut tree, M::SECRETS),
+        Ok(_) => take_unsealed(&mut tree, M::SECRETS),
         Err(_) if is_of_newer => by_name(&mut tree, &all),
-        Err(_) => in_holders(&mut tree, &all).or(by_name(&mut tree, &all)),
+        Err(_) => take_unsealed(&mut tree, &all).or(by_name(&mut tree, &all)),
     };
     // written anew also where nothing was found: a name that stands twice has one value in the tree
     delivery.body = encoding.encode(&tree).unwrap_or_default().into();
@@ -52,38 +51,13 @@ pub(super) fn take_out<M: Queued>(read: &mut Result<Input<M>, Failure>, delivery
     Some(Failure::reject(Code::SealedRequired, message))
 }
 
-/// Takes what may be a secret out of the objects that have these. The place of the first, as far as it is known by name.
-fn in_holders(body: &mut Value, secrets: &[&'static str]) -> Option<&'static str> {
-    let mut found = None;
-    for field in secrets {
-        let Some((holder, _)) = field.rsplit_once('/') else { continue };
-        let Some(value) = body.pointer_mut(holder) else { continue };
-        let Value::Object(fields) = value else {
-            if value.take() != Value::Null {
-                found = found.or(Some(*field));
-            }
-            continue;
-        };
-        for (name, value) in fields {
-            let is_none = value.is_boolean() || value.is_number() || value.is_null() || is_sealed(value);
-            if is_none || (value.is_string() && OPEN.contains(&name.as_str())) {
-                continue;
-            }
-            value.take();
-            let named = secrets.iter().find(|known| known.strip_prefix(holder) == Some(&*format!("/{name}")));
-            found = found.or(Some(*named.unwrap_or(field)));
-        }
-    }
-    found
-}
-
 /// Takes every text that is called like one of these secrets, wherever it is.
 fn by_name(value: &mut Value, secrets: &[&'static str]) -> Option<&'static str> {
     let mut found = None;
     match value {
         Value::Object(fields) => {
             for (name, value) in fields {
-                let called = secrets.iter().find(|field| field.rsplit('/').next() == Some(name));
+                let called = secrets.iter().find(|field| name_of(field) == name);
                 let taken = match called {
                     Some(field) if !is_sealed(value) && !value.is_null() => {
                         value.take();
@@ -106,47 +80,12 @@ fn by_name(value: &mut Value, secrets: &[&'static str]) -> Option<&'static str> 
     found
 }
 
-fn is_sealed(value: &Value) -> bool {
-    let has = |fields: &Map<String, Value>, name| fields.get(name).is_some_and(Value::is_string);
-    value.as_object().is_some_and(|fields| fields.len() == 2 && has(fields, "sealed") && has(fields, "key"))
-}
-
 #[cfg(test)]
 mod tests {
-    use sealpost_schemas::{ExchangeRequest, PublishJob, Queued};
+    use sealpost_schemas::{ExchangeRequest, Queued, all_secrets};
     use serde_json::json;
 
-    use super::{by_name, in_holders};
-
-    #[test]
-    fn of_the_objects_that_have_secrets_nothing_stays_that_may_be_one() {
-        let sealed = json!({"sealed": "x", "key": "k"});
-        for (before, after, field) in [
-            (
-                json!({"grant": {"type": "t", "code": "s", "cod": "s", "iss": "i", "nonce": sealed}}),
-                json!({"grant": {"type": "t", "code": null, "cod": null, "iss": "i", "nonce": sealed}}),
-                "/grant/code",
-            ),
-            (
-                json!({"grant": {"type": "t", "refresh_token": sealed, "nonce": "s"}}),
-                json!({"grant": {"type": "t", "refresh_token": sealed, "nonce": null}}),
-                "/grant/nonce",
-            ),
-            (
-                json!({"grant": {"code": {"sealed": "x", "key": "k", "more": "s"}, "nonce": {"s": 5}, "iss": ["s"]}}),
-                json!({"grant": {"code": null, "nonce": null, "iss": null}}),
-                "/grant/code",
-            ),
-            (json!({"grant": "s", "id": "i"}), json!({"grant": null, "id": "i"}), "/grant/code"),
-        ] {
-            let mut body = before;
-            assert_eq!(in_holders(&mut body, ExchangeRequest::SECRETS), Some(field), "{after}");
-            assert_eq!(body, after);
-        }
-        let mut tokens = json!({"device_tokens": ["s", "s"], "content": {"text": "code"}});
-        assert_eq!(in_holders(&mut tokens, PublishJob::SECRETS), Some("/device_tokens/access_token"));
-        assert_eq!(tokens, json!({"device_tokens": null, "content": {"text": "code"}}));
-    }
+    use super::by_name;
 
     #[test]
     fn of_a_message_that_cannot_be_read_nothing_stays_that_is_called_like_a_secret() {
@@ -155,7 +94,7 @@ mod tests {
             "grnat": {"code": "s"}, "payload": [{"refresh_token": ["s"]}], "access_token": "s",
             "grant": {"code": sealed, "kind": "new"}, "content": {"code": "a post"},
         });
-        assert!(by_name(&mut body, &[ExchangeRequest::SECRETS, PublishJob::SECRETS].concat()).is_some());
+        assert!(by_name(&mut body, &all_secrets().collect::<Vec<_>>()).is_some());
         let after = json!({
             "grnat": {"code": null}, "payload": [{"refresh_token": null}], "access_token": null,
             "grant": {"code": sealed, "kind": "new"}, "content": {"code": "a post"},
@@ -168,7 +107,6 @@ mod tests {
         let sealed = json!({"sealed": "x", "key": "k"});
         for fine in [json!({"grant": {"type": "t", "code": sealed}}), json!({}), json!({"grant": {"more": 1}})] {
             let mut body = fine.clone();
-            assert_eq!(in_holders(&mut body, ExchangeRequest::SECRETS), None);
             assert_eq!(by_name(&mut body, ExchangeRequest::SECRETS), None);
             assert_eq!(body, fine);
         }

@@ -1,5 +1,6 @@
 //! The vendor's client on our HTTP client: it keeps our pace, and notices when the vault wants to be left alone.
 
+use std::error::Error as _;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -55,7 +56,7 @@ impl Paced {
     }
 }
 
-/// Gives back what a request that is not sent would have cost: who waited for it has gone away.
+/// Gives back what a request that is not sent would have cost: who waited for it has gone away, or the vault was not reached.
 struct Refund<'a>(&'a Mutex<Pace>);
 
 impl Drop for Refund<'_> {
@@ -80,7 +81,11 @@ impl HttpClient for Paced {
             Ok(answer) => trace::answered(&span, answer.status().into()),
             Err(_) => trace::failed(&span, &"no answer came"),
         }
-        let answer = answer?;
+        let answer = answer.inspect_err(|error| {
+            if was_not_sent(error) {
+                drop(Refund(&self.pace));
+            }
+        })?;
         match answer.status() {
             StatusCode::TooManyRequests => {
                 let wait = retry_after(answer.headers()).unwrap_or(PAUSE);
@@ -100,8 +105,65 @@ impl HttpClient for Paced {
     }
 }
 
+/// Whether no connection was made, so that the vault had nothing to serve.
+fn was_not_sent(error: &azure_core::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if error.downcast_ref::<reqwest::Error>().is_some_and(reqwest::Error::is_connect) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 /// In seconds, which is how the vault writes it.
 fn retry_after(headers: &Headers) -> Option<Duration> {
     let text = headers.get_optional_str(&HeaderName::from_static("retry-after"))?;
     Some(Duration::from_secs(text.trim().parse().ok()?).min(MAX_WAIT))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::time::{Duration, Instant};
+
+    use azure_core::http::{HttpClient, Method, Request, Url};
+    use futures_util::FutureExt;
+
+    use super::{Pace, Paced};
+
+    fn paced() -> (Paced, Request) {
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let client = crate::http::client(Duration::from_secs(5)).unwrap();
+        // 40 at once
+        let paced = Paced::new(client, Pace::of_percent(1));
+        (paced, Request::new(Url::parse(&format!("http://{closed}/")).unwrap(), Method::Get))
+    }
+
+    /// How many pass at once from now on.
+    fn left(paced: &Paced) -> usize {
+        let (mut pace, now) = (paced.pace.lock().unwrap(), Instant::now());
+        (0..1000).take_while(|_| pace.wait(now).is_zero()).count()
+    }
+
+    #[tokio::test]
+    async fn a_request_to_a_vault_that_is_not_reached_costs_nothing() {
+        let (paced, request) = paced();
+        for _ in 0..30 {
+            assert!(paced.execute_request(&request).await.is_err());
+        }
+        assert_eq!(left(&paced), 40);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_nobody_waits_for_any_more_costs_nothing() {
+        let (paced, request) = paced();
+        assert_eq!(left(&paced), 40);
+        let before = paced.pace.lock().unwrap().wait(Instant::now());
+        for _ in 0..30 {
+            assert!(paced.execute_request(&request).now_or_never().is_none(), "it waits its turn");
+        }
+        assert!(paced.pace.lock().unwrap().wait(Instant::now()) <= before + Duration::from_millis(250));
+    }
 }

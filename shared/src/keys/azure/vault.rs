@@ -50,7 +50,7 @@ impl Vault {
         let mut trust = Trust { address: settings.connect_to.map(|to| (name.clone(), to)), ..Trust::default() };
         if let Some(file) = &settings.ca_file {
             let pem = std::fs::read(file).map_err(|why| problem("ca_file", &format!("{}: {why}", file.display())))?;
-            trust.authorities = Some(pem);
+            trust.only = Some(pem);
         }
         let http = trusting_client(settings.limit(), &trust).map_err(|why| problem("ca_file", &why))?;
         let paced = Arc::new(Paced::new(http.clone(), Pace::of_percent(settings.read_share_percent)));

@@ -1,5 +1,6 @@
 //! Tokens that come when their connection has ended: they are buried before anything else, and then revoked.
 
+use crate::tokens::Providers;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,7 +96,7 @@ impl TokenKeeper {
 
     async fn end_once<P>(&self, connection: &Connection, provider: &P, turn: &mut Turn) -> Result<(), Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         for id in self.store.tombstones_of(&self.store.locate(connection)).await? {
             // it is in every exchange's way, and seldom gone

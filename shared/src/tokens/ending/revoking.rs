@@ -1,7 +1,8 @@
 //! The tokens of one tombstone at their provider.
 
+use crate::tokens::Providers;
 use jiff::SignedDuration;
-use sealpost_schemas::{Code, ProviderError, ProviderId, RevokedAtProvider};
+use sealpost_schemas::{Code, ProviderError, RevokedAtProvider};
 use secrecy::SecretString;
 
 use super::PATIENCE;
@@ -46,7 +47,7 @@ impl TokenKeeper {
     /// Has the tokens revoked, the refresh token first, which ends both where the provider follows RFC 7009 §2.1.
     pub(super) async fn revoke_all<P>(&self, of: &mut Revoking<'_>, provider: &P) -> Result<RevokedAtProvider, NotYet>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let name = of.content.connection.provider.clone();
         let Some(provider) = provider(&name) else {

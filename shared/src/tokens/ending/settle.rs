@@ -1,9 +1,10 @@
 //! A tombstone, until the provider answered for its tokens.
 
+use crate::tokens::Providers;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use sealpost_schemas::{Code, Connection, ProviderId, RevokedAtProvider};
+use sealpost_schemas::{Code, Connection, RevokedAtProvider};
 
 use super::PATIENCE;
 use super::buried::is_damage;
@@ -11,7 +12,6 @@ use super::revoking::Revoking;
 use crate::failure::Failure;
 use crate::keys::KeyError;
 use crate::metrics;
-use crate::oauth::OAuthProvider;
 use crate::records::{Content, Revocation, Tombstone, TombstoneId};
 use crate::tokens::TokenKeeper;
 use crate::tokens::turn::Turn;
@@ -57,7 +57,7 @@ impl TokenKeeper {
         turn: &mut Turn,
     ) -> Result<Settled, Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let tombstone = match self.store.load_tombstone(id).await {
             Ok(Some(tombstone)) => tombstone,

@@ -1,15 +1,15 @@
 //! Tombstones that are left, found by nothing but being there.
 
+use crate::tokens::Providers;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
-use sealpost_schemas::{Code, ProviderId, RotationCounts};
+use sealpost_schemas::{Code, RotationCounts};
 
 use super::settle::Settled;
 use crate::failure::Failure;
-use crate::oauth::OAuthProvider;
 use crate::records::{Scope, Tag, TombstoneId};
 use crate::tokens::TokenKeeper;
 use crate::tokens::outcome::LOOKS;
@@ -29,7 +29,7 @@ impl TokenKeeper {
     /// If Redis does not answer.
     pub async fn sweep_tombstones<P>(&self, provider: &P, now: Timestamp) -> Result<u64, Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let due = self.store.due_tombstones(now, EACH).await?;
         let of = self.store.providers_of(&due).await?;
@@ -45,7 +45,7 @@ impl TokenKeeper {
     /// Those of one provider: the first one alone, and then more of them at the same time.
     async fn sweep_some<P>(&self, ids: Vec<TombstoneId>, provider: &P) -> Result<(), Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let is_silent = AtomicBool::new(false);
         let one = async |id: &TombstoneId| {
@@ -63,7 +63,7 @@ impl TokenKeeper {
     /// Looks at one; whether its provider gives no answer now.
     async fn sweep_one<P>(&self, id: &TombstoneId, provider: &P) -> Result<bool, Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let Some(mut turn) = self.try_turn(&id.record, self.ending_time()).await? else { return Ok(false) };
         let settled = self.settle(id, provider, None, &mut turn).await;

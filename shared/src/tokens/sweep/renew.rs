@@ -1,12 +1,12 @@
 //! Refreshing one record in a sweep, and sealing it anew whatever came of that.
 
+use crate::tokens::Providers;
 use std::sync::Arc;
 
-use sealpost_schemas::{Answer, Code, ProviderId, RotationCounts};
+use sealpost_schemas::{Answer, Code, RotationCounts};
 
 use super::{TokenKeeper, Walk};
 use crate::failure::{Failure, Verdict};
-use crate::oauth::OAuthProvider;
 use crate::records::{Custody, Record, RecordId, State};
 use crate::tokens::Access;
 
@@ -19,7 +19,7 @@ impl TokenKeeper {
         id: &RecordId,
     ) -> Result<(RotationCounts, Vec<Answer>), Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let Some(record) = self.store.load(id).await? else { return Ok(Default::default()) };
         if !walk.scope.has(&record) {
@@ -55,7 +55,7 @@ impl TokenKeeper {
         counts: &mut RotationCounts,
     ) -> Result<Vec<Answer>, Failure>
     where
-        P: Fn(&ProviderId) -> Option<OAuthProvider> + Sync,
+        P: Providers,
     {
         let data = &record.metadata;
         let done = walk.sweep.since.is_some_and(|since| data.refreshed_at >= since);

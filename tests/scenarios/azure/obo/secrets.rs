@@ -2,13 +2,14 @@
 //! event, header of a dead letter, nor in Redis's files.
 
 use sealpost_shared::keys::{KeySource, LocalKeys};
+use sealpost_tests::canary::found;
 use sealpost_tests::pipeline::{ANSWERS, EVENTS, SOON};
 use sealpost_tests::until;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::{Proof, World, job, request};
-use crate::operations::secrets::{bodies, files, found, headers};
+use crate::operations::secrets::{bodies, files, headers};
 
 /// How every JWT of the tenant's and of ours begins: `{"typ":"JWT"` in base64.
 const ANY_JWT: &str = "eyJ0eXAiOiJKV1Qi";

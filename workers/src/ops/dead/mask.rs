@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 use sealpost_schemas::codec::Encoding;
-use sealpost_schemas::{Language, Name, ProviderId};
+use sealpost_schemas::{Language, Name, ProviderId, all_secrets, name_of};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -52,20 +52,8 @@ const SCOPES: &str = "scopes";
 /// What the user wrote is shown, as it will be at the provider; but for what is called like a secret.
 const CONTENT: &str = "content";
 
-/// Fields with these names are masked wherever they are.
-const SECRET: [&str; 11] = [
-    "code",
-    "code_verifier",
-    "nonce",
-    "assertion",
-    "refresh_token",
-    "access_token",
-    "id_token",
-    "client_secret",
-    "password",
-    "authorization",
-    "sealed",
-];
+/// Fields with these names are masked wherever they are, beside those that are secrets of messages.
+const SECRET: [&str; 5] = ["id_token", "client_secret", "password", "authorization", "sealed"];
 
 /// The longest name of a field that we do not know and show all the same.
 const MAX_NAME: usize = 32;
@@ -92,7 +80,8 @@ fn masked(path: &str, value: Value) -> Value {
 
 fn field(path: &str, name: String, value: Value) -> (String, Value) {
     let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-    if SECRET.contains(&name.to_ascii_lowercase().as_str()) {
+    let is = |secret: &str| name.eq_ignore_ascii_case(secret);
+    if all_secrets().map(name_of).chain(SECRET).any(is) {
         return (name, MASKED.into());
     }
     let known = SHOWN.iter().any(|shown| *shown == below || shown.starts_with(&format!("{below}.")));

@@ -87,7 +87,7 @@ async fn replay(args: &Replay, walk: &mut Walk, outcome: &mut Outcome, stop: &Ca
 }
 
 /// Why a letter is not replayed.
-fn refusal(letter: &DeadLetter, now: Timestamp) -> Option<String> {
+pub(super) fn refusal(letter: &DeadLetter, now: Timestamp) -> Option<String> {
     let days = ledger::KEPT.as_secs() / 86_400;
     let kept = SignedDuration::try_from(ledger::KEPT).unwrap_or(SignedDuration::MAX);
     let anew = "if it is still wanted, send it anew with an id of its own";

@@ -1,7 +1,7 @@
 //! A line as something that is asked.
 
 use sealpost_schemas::codec::{Encoding, decode};
-use sealpost_schemas::{ExchangeRequest, ExchangeResult, Message, queues};
+use sealpost_schemas::{ExchangeResult, Message, queues};
 use sealpost_shared::broker::Heard;
 use sealpost_shared::wire::PublicKey;
 use uuid::Uuid;
@@ -32,7 +32,7 @@ impl Question for Asked<'_> {
     }
 
     fn message(&self) -> Result<FollowUp, String> {
-        FollowUp::of(&self.line.request()).map_err(|error| error.to_string())?.sealed::<ExchangeRequest>(self.key)
+        FollowUp::of(&self.line.request()).map_err(|error| error.to_string())?.sealed(self.key)
     }
 
     fn read(heard: &Heard) -> Option<(Uuid, Said<ExchangeResult>)> {

@@ -40,7 +40,7 @@ pub(super) async fn run(args: &Retire) -> Result<(), String> {
     if let Some((key, _, used)) = wire.find(&args.version)
         && args.key.as_ref().is_none_or(|id| *id == key.id)
     {
-        wire.retire(key, *used, (args.undo, args.even_if_messages_need_it)).await?;
+        wire.retire(&config, (key, *used), (args.undo, args.even_if_messages_need_it)).await?;
         let became =
             if args.undo { "is switched on again" } else { "is switched off: what is sealed to it cannot be read" };
         return told(args, key, (!args.undo, 0), became);

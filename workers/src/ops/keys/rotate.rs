@@ -16,7 +16,8 @@ pub struct Rotate {
     /// Where each tenant has a key of its own: whose key. May be given several times.
     #[arg(long, value_parser = read::name)]
     tenant: Vec<Name>,
-    /// Where each tenant has a key of its own: every key that something is sealed under.
+    /// Where each tenant has a key of its own: every key that something is sealed under. One that cannot be rotated keeps no other
+    /// from it; the command fails in the end, and says which.
     #[arg(long, conflicts_with = "tenant")]
     all: bool,
     /// The key that producers seal secrets in messages to, instead of those that seal records.

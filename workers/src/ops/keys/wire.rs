@@ -11,15 +11,15 @@ use sealpost_shared::ledger::KEPT;
 use sealpost_shared::seal::{KeyRef, KeyVersion};
 use serde_json::{Value, json};
 
-use crate::ops::screen;
+use crate::ops::{dead, screen};
 use crate::worker;
 
 /// How long a producer may go on sealing to a version after a newer one was made: it asks for the key once a day at least.
 const CACHED: Duration = Duration::from_hours(24);
 
-/// How long a version is needed after a newer one was made. What is sealed to it until then may wait as a retry or a dead letter; a dead
-/// letter that is older than the ledger is not replayed, so that nothing needs it after that. A message that waited on its queue for
-/// all that time, since no worker ran, is put aside.
+/// How long a version is needed at least after a newer one was made: until then a message that is sealed to it may wait in a queue or
+/// to be tried again. The dead letters, which may have been put aside as late as that, are looked at besides. Of what waits in a queue
+/// for longer, since no worker ran, nobody knows: it is put aside, and opens once the version is switched on again.
 const NEEDED: Duration = CACHED.saturating_add(KEPT);
 
 /// The versions of the wire key, oldest first.
@@ -35,7 +35,7 @@ pub(super) enum Use {
     Latest,
     /// Messages may need it until then.
     Until(Timestamp),
-    /// Nothing that waits can need it.
+    /// Nothing needs it but dead letters, which are looked at when it is retired.
     Over,
 }
 
@@ -91,7 +91,12 @@ impl WireVersions {
     ///
     /// # Errors
     /// In words, if it is the latest, or messages may need it and nobody says that this does not matter.
-    pub(super) async fn retire(&self, key: &KeyRef, used: Use, (undo, needed): (bool, bool)) -> Result<(), String> {
+    pub(super) async fn retire(
+        &self,
+        config: &Config,
+        (key, used): (&KeyRef, Use),
+        (undo, needed): (bool, bool),
+    ) -> Result<(), String> {
         match used {
             _ if undo => {}
             Use::Latest => {
@@ -106,10 +111,24 @@ impl WireVersions {
                     screen::time(time)
                 ));
             }
+            Use::Over if !needed => no_letter_needs(config, key).await?,
             Use::Until(_) | Use::Over => {}
         }
         self.keys.set_enabled(key, undo).await.map_err(|error| error.to_string())
     }
+}
+
+/// Fails if dead letters need a version that may still be replayed.
+async fn no_letter_needs(config: &Config, key: &KeyRef) -> Result<(), String> {
+    let anyway = "--even-if-messages-need-it does it all the same";
+    let letters = dead::sealed_to(config, &key.version).await;
+    let letters = letters.map_err(|why| format!("looking for dead letters that need {key}: {why}; {anyway}"))?;
+    let Some((count, youngest)) = letters else { return Ok(()) };
+    let until = youngest.checked_add(KEPT).map_or_else(|_| "their end".into(), screen::time);
+    Err(format!(
+        "{key} is not switched off: {count} dead letters have secrets that are sealed to it and may be replayed until {until} \
+         (sealpost dead list --each). Replay them first; {anyway}"
+    ))
 }
 
 fn use_of(infos: &[VersionInfo], at: usize, now: Timestamp) -> Use {
