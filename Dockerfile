@@ -8,7 +8,7 @@ RUN cargo build --release --locked --package sealpost --bin sealpost \
     && mkdir -p /out/keys \
     && mv target/release/sealpost /out/
 
-FROM gcr.io/distroless/cc-debian12
+FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build --chown=65532:65532 /out/keys /keys
 COPY --from=build /out/sealpost /usr/local/bin/sealpost
 ENV SEALPOST_CONFIG=/etc/sealpost/sealpost.toml
