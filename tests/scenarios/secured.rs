@@ -67,11 +67,15 @@ async fn jobs_are_done_by_tls_as_users_who_may_no_more_than_that() {
         redis_url: Some(by_tls),
         ..Setup::default()
     };
-    let pipeline = Pipeline::of(rig, Sandbox::start().await, setup).await;
+    let mut pipeline = Pipeline::of(rig, Sandbox::start().await, setup).await;
     let authority = folder.join("ca.pem");
     let worker = pipeline.worker_with(&["all"], &[("SSL_CERT_FILE", authority.to_str().unwrap())]).await;
     pipeline.connect("ada").await;
     assert_eq!(pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "x")).await["outcome"], "published");
+    // What is there after a crash was read by Redis itself, as its user `default`.
+    pipeline.rig.redis.kill9().await;
+    pipeline.rig.redis.restart().await.unwrap();
+    assert_eq!(pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "y")).await["outcome"], "published");
     pipeline.rotate_key();
     assert_eq!(pipeline.ask("rotation-tick.v1", &rotation_tick()).await["counts"]["failed"], 0);
     let again =
@@ -134,7 +138,7 @@ fn the_stores_user_may_what_the_code_sends_and_nothing_else() {
     let mut all = String::new();
     texts(&workspace().join("shared/src/records"), &mut all);
     let mut wanted = commands(&all);
-    assert!(wanted.len() > 40 && wanted.contains("hsetnx") && wanted.contains("config|get"), "{wanted:?}");
+    assert!(wanted.len() > 30 && wanted.contains("hsetnx") && wanted.contains("config|get"), "{wanted:?}");
     wanted.extend(client.split(' ').map(str::to_owned));
     let rules = read("examples/redis.acl");
     let user = rules.lines().find(|line| line.starts_with("user sealpost ")).unwrap();
