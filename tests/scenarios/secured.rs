@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair};
 use sealpost::dev::servers::{rabbitmq::RabbitMqOptions, redis::RedisOptions};
+use sealpost_shared::ids;
 use sealpost_tests::machine::{folder, remove_folder, workspace};
 use sealpost_tests::own::Own;
 use sealpost_tests::pipeline::{exchange_request, publish_job, rotation_tick};
@@ -77,13 +78,14 @@ async fn jobs_are_done_by_tls_as_users_who_may_no_more_than_that() {
     pipeline.rig.redis.restart().await.unwrap();
     assert_eq!(pipeline.ask("publish-job.v1", &publish_job("acme", "ada", "y")).await["outcome"], "published");
     pipeline.rotate_key();
-    assert_eq!(pipeline.ask("rotation-tick.v1", &rotation_tick()).await["counts"]["failed"], 0);
+    pipeline.send("rotation-tick.v1", &rotation_tick()).await;
+    assert_eq!(pipeline.event("rotation.done").await.json()["counts"]["failed"], 0);
     let again =
         pipeline.ask("exchange-request.v1", &exchange_request("acme", "ada", &pipeline.consent("ada").await)).await;
     assert_eq!(again["outcome"], "stored", "{again}");
-    let query = json!({"id": again["request"], "owner": {"tenant": "acme", "user": "ada"}});
+    let query = json!({"id": ids::fresh(), "owner": {"tenant": "acme", "user": "ada"}});
     pipeline.ask("connection-query.v1", &query).await;
-    let ending = json!({"id": again["id"], "scope": "tenant", "tenant": "acme"});
+    let ending = json!({"id": ids::fresh(), "scope": "tenant", "tenant": "acme"});
     assert_eq!(pipeline.ask("revocation-request.v1", &ending).await["outcome"], "done");
     assert!(!worker.log().contains("NOPERM"), "{}", worker.log());
 
@@ -134,7 +136,7 @@ fn texts(folder: &Path, all: &mut String) {
 #[test]
 fn the_stores_user_may_what_the_code_sends_and_nothing_else() {
     // What the client sends by itself: when it connects, and to find its way in a cluster.
-    let client = "auth hello ping client|setinfo client|setname cluster|slots readonly readwrite asking";
+    let client = "auth hello ping client cluster|slots readonly readwrite asking";
     let mut all = String::new();
     texts(&workspace().join("shared/src/records"), &mut all);
     let mut wanted = commands(&all);
