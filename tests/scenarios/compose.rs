@@ -96,7 +96,7 @@ fn the_stacks_configuration_is_read_and_each_secret_in_it_is_made_and_mounted() 
             "{what}: {said}"
         );
     }
-    let named = |text: &str| -> Vec<String> {
+    let secrets_in = |text: &str| -> Vec<String> {
         let after = text.split(there).skip(1);
         let is_name = |char: char| char.is_ascii_lowercase() || char == '.';
         after.map(|rest| rest.chars().take_while(|char| is_name(*char)).collect()).collect()
@@ -108,9 +108,9 @@ fn the_stacks_configuration_is_read_and_each_secret_in_it_is_made_and_mounted() 
         ("redis", "deploy/redis.conf"),
         ("rabbitmq", "deploy/rabbitmq.conf"),
     ] {
-        let names = named(&read(file));
-        assert!(!names.is_empty(), "{file}");
-        for name in names {
+        let mentioned = secrets_in(&read(file));
+        assert!(!mentioned.is_empty(), "{file}");
+        for name in mentioned {
             assert!(words(&compose["services"][service]["secrets"]).contains(&name.as_str()), "{service}: {name}");
             assert_eq!(compose["secrets"][&name]["file"], format!("./secrets/{name}"));
             assert!(secrets.join(&name).exists(), "{name}");
@@ -161,9 +161,9 @@ fn secrets_are_random_for_their_readers_only_and_made_once() {
     let [one, other] = ["one", "other"].map(|name| folder.join(name));
     make_secrets(&one);
     make_secrets(&other);
-    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&one), 0o700);
-    assert_eq!((mode(&one.join("admin.txt")), mode(&one.join("broker.url"))), (0o600, 0o644));
+    let bits = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(bits(&one), 0o700);
+    assert_eq!((bits(&one.join("admin.txt")), bits(&one.join("broker.url"))), (0o600, 0o644));
     let all = |folder: &Path| -> Vec<(PathBuf, String)> {
         let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
         files.sort();
