@@ -1,7 +1,7 @@
 # What one does with a clone. Everything else is plain cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour test soak fuzz bench contract lint deny generated
+.PHONY: help demo tour secrets test soak fuzz bench contract lint deny generated
 
 # Advisories need a database from the network.
 DENY := check --hide-inclusion-graph bans licenses sources
@@ -21,6 +21,9 @@ tour: ## the same, walking through every step by itself, and checking it
 	@scripts/prerequisites.sh cc
 	cargo build --bins
 	cargo run --quiet --bin sealpost -- dev --tour
+
+secrets: ## the passwords of docker-compose.yml, random, in secrets/; what is there stays
+	@scripts/secrets.sh
 
 test: ## everything that CI checks: lints, all tests on real servers, the tour
 	@scripts/prerequisites.sh cc python

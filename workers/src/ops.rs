@@ -7,6 +7,7 @@ pub mod connect;
 pub mod connections;
 pub mod dead;
 pub mod enqueue;
+pub mod health;
 pub mod import;
 pub mod jobs;
 pub mod keys;
@@ -39,6 +40,8 @@ fn configuration() -> PathBuf {
 pub enum Ops {
     /// Tells whether a worker would find what it needs, and what to do if not.
     Check(check::Check),
+    /// Asks the worker beside it whether it can work, over its operations port.
+    Health(health::Health),
     /// Connects an account: asks for consent in a browser, and waits for what becomes of it.
     Connect(connect::Connect),
     /// Sends one message to its queue, waits for the answer, and prints it.
@@ -68,6 +71,7 @@ pub enum Ops {
 pub async fn run(command: Ops) -> Result<(), String> {
     match command {
         Ops::Check(args) => check::run(&args).await,
+        Ops::Health(args) => health::run(&args).await,
         Ops::Connect(args) => connect::run(&args).await,
         Ops::Enqueue(command) => enqueue::run(*command).await,
         Ops::Connections(command) => connections::run(command).await,
