@@ -34,6 +34,11 @@ pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: 
     let began = runner.clock.since_boot();
     let read = catch_unwind(AssertUnwindSafe(|| read::input::<S::Input>(&delivery)));
     let mut read = read.unwrap_or_else(|_| Err(Failure::reject(Code::StepPanicked, DEFECT)));
+    let made = read.as_ref().ok().and_then(|input| delivery.made(input.message.id()));
+    let age = || made.map(|made| time_until(runner.clock.now().duration_since(made)));
+    if let Some(wait) = age().filter(|_| delivery.first && !delivery.redelivered) {
+        metrics::job_waited(S::Input::QUEUE, wait);
+    }
     let mut plain = None;
     if runner.require_sealed {
         let taken = catch_unwind(AssertUnwindSafe(|| secrets::take_out(&mut read, &mut delivery)));
@@ -50,6 +55,9 @@ pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: 
         Some(left) if delivery.ack().await => left,
         _ => Left::GivenBack,
     };
+    if let (Left::Done(_) | Left::DeadLettered, Some(age)) = (left, age()) {
+        metrics::job_ended(S::Input::QUEUE, age);
+    }
     metrics::job_left(S::Input::QUEUE, left, runner.clock.since_boot().saturating_sub(began));
 }
 
