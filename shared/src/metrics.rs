@@ -91,7 +91,8 @@ pub fn describe() {
         counter!(UNKNOWN_OUTCOMES, "act" => act.label()).increment(0);
     }
     counter!(ID_TOKENS_UNVERIFIED).increment(0);
-    for code in [Code::InvalidGrant, Code::RefreshOutcomeLost, Code::SubjectChanged, Code::PickupExpired] {
+    let ended = [Code::InvalidGrant, Code::InteractionRequired, Code::RefreshOutcomeLost];
+    for code in ended.into_iter().chain([Code::SubjectChanged, Code::PickupExpired]) {
         counter!(NEEDS_CONSENT, "code" => code.as_str()).increment(0);
     }
     for how in [Lookup::Cached, Lookup::Fetched, Lookup::Stale, Lookup::Failed] {
