@@ -64,4 +64,5 @@ generated: ## writes the schemas and test vectors anew from the code
 	SEALPOST_WRITE_GENERATED=1 cargo test --quiet -p sealpost-schemas
 	SEALPOST_WRITE_GENERATED=1 cargo test --quiet -p sealpost the_committed_schema
 	SEALPOST_WRITE_VECTORS=1 cargo test --quiet -p sealpost-shared the_committed_vectors
-	git status --short schemas
+	SEALPOST_WRITE_GENERATED=1 cargo test --quiet -p sealpost-tests --test scenarios the_committed_dashboards
+	git status --short schemas dashboards

@@ -13,6 +13,7 @@ mod commands;
 mod connect;
 mod console;
 mod contract;
+mod dashboards;
 mod delivery;
 mod dev;
 mod device;

@@ -76,7 +76,7 @@ fn named() -> BTreeSet<String> {
 }
 
 /// The rows of `docs/metrics.md`: type, and labels in the order of the alphabet.
-fn documented() -> BTreeMap<String, (String, Vec<String>)> {
+pub(super) fn documented() -> BTreeMap<String, (String, Vec<String>)> {
     let text = std::fs::read_to_string(workspace().join("docs/metrics.md")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `sealpost_"));
     rows.map(|row| {
