@@ -13,7 +13,7 @@ use std::time::Duration;
 use sealpost_tests::machine::workspace;
 use sealpost_tests::prometheus::promtool;
 use sealpost_tests::python::python_venv;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use panels::Dashboard;
 
@@ -80,9 +80,8 @@ fn the_committed_dashboards_are_what_their_panels_say() {
 
 #[test]
 fn every_panel_has_a_title_a_unit_and_a_sentence_that_says_what_to_do() {
-    for name in NAMES {
-        let dashboard: Value =
-            serde_json::from_slice(&fs::read(folder().join(format!("{name}.json"))).unwrap()).unwrap();
+    for (name, dashboard) in dashboards() {
+        let dashboard = dashboard.json();
         assert_eq!(dashboard["templating"]["list"][0]["type"], "datasource");
         let mut titles = BTreeSet::new();
         for panel in dashboard["panels"].as_array().unwrap() {
