@@ -17,7 +17,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 INK, FAINT, PAPER, PANEL = "#1f2430", "#6b7280", "#f4f5f7", "#ffffff"
@@ -95,7 +95,7 @@ def lines(axes, panel, found, span, end):
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(unit, value)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / 60:.0f} min" if value else "now"))
     axes.locator_params(axis="y", nbins=5)
-    axes.locator_params(axis="x", nbins=5)
+    axes.xaxis.set_major_locator(MultipleLocator(60 * max(1, round(span / 300))))
     axes.grid(True, color="#e5e7eb", linewidth=0.6)
     axes.tick_params(labelsize=7, colors=FAINT, length=0)
     for side in axes.spines.values():
@@ -147,7 +147,7 @@ def draw(name, prometheus, span, end):
 
 def main():
     prometheus, span, *names = sys.argv[1:]
-    end = time.time()
+    end = time.time() - 2  # the last scrape
     for name in names or ["pipeline", "tokens", "keys", "providers"]:
         draw(name, prometheus, int(span), end)
 

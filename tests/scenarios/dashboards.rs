@@ -17,6 +17,8 @@ use serde_json::json;
 
 use panels::Dashboard;
 
+const MATPLOTLIB: &str = "matplotlib==3.11.2";
+
 const NAMES: [&str; 4] = ["pipeline", "tokens", "keys", "providers"];
 
 fn folder() -> PathBuf {
@@ -29,12 +31,14 @@ fn dashboards() -> Vec<(&'static str, Dashboard)> {
 
 /// For how long a run is to go on, so that pictures can be drawn of it: `make dashboards` says so.
 fn drawing() -> Option<Duration> {
-    Some(Duration::from_secs(std::env::var("SEALPOST_DRAW_DASHBOARDS").ok()?.parse().expect("a number of seconds")))
+    let seconds = std::env::var("SEALPOST_DRAW_DASHBOARDS").ok()?.parse().expect("a number of seconds");
+    let _ready = python_venv(&[MATPLOTLIB]); // which may take a while, in which nothing would move
+    Some(Duration::from_secs(seconds))
 }
 
 /// Draws each dashboard as the last so many seconds look. Blocks.
 fn draw(prometheus: &str, span: Duration) {
-    let mut python = Command::new(python_venv(&["matplotlib==3.11.2"]));
+    let mut python = Command::new(python_venv(&[MATPLOTLIB]));
     python.arg(workspace().join("scripts/draw-dashboards.py")).args([prometheus, &span.as_secs().to_string()]);
     assert!(python.status().unwrap().success());
 }

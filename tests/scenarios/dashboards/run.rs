@@ -45,7 +45,7 @@ async fn every_query_of_every_panel_brings_data_of_a_real_run_and_every_alert_as
     let prometheus = Prometheus::start(&Scraped { sealpost, rabbitmq: rabbitmq.prometheus_port() }).await;
 
     let mut traffic = Traffic::start(&pipeline, &vault.pipeline).await;
-    let (began, draw) = (Instant::now(), super::drawing());
+    let (draw, began) = (super::drawing(), Instant::now());
     // each brought data at some time: what is rare need not come again
     let mut missing: Vec<_> = dashboards().iter().flat_map(|(_, dashboard)| dashboard.queries()).collect();
     while !missing.is_empty() || began.elapsed() < draw.unwrap_or_default() {
@@ -56,14 +56,14 @@ async fn every_query_of_every_panel_brings_data_of_a_real_run_and_every_alert_as
             tokio::time::sleep(Duration::from_millis(200)).await; // the pace of the load, for a picture
         }
     }
+    if draw.is_some() {
+        super::draw(&prometheus.url(), began.elapsed());
+    }
     for (name, expression) in alerts() {
         prometheus.query(&expression).await.unwrap_or_else(|refused| panic!("{name}: {refused}"));
         for metric in metrics_in(&expression) {
             let parts = format!("count({{__name__=~\"{metric}(_bucket)?\"}})");
             assert!(!prometheus.query(&parts).await.unwrap().is_empty(), "{name}: nobody exports {metric}");
         }
-    }
-    if draw.is_some() {
-        super::draw(&prometheus.url(), began.elapsed());
     }
 }

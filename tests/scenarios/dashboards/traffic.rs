@@ -11,13 +11,13 @@ const USERS: [&str; 6] = ["ada", "ben", "cleo", "dan", "eva", "finn"];
 
 /// What a platform does to one request in so many turns.
 const FAULTS: [(usize, &str, &str); 7] = [
-    (4, "/api/posts", r#"{"kind": "status", "status": 429, "headers": {"retry-after": "1"}}"#),
+    (9, "/api/posts", r#"{"kind": "status", "status": 429, "headers": {"retry-after": "1"}}"#),
     (5, "/api/posts", r#"{"kind": "slow", "delay_ms": 700}"#),
-    (6, "/token", r#"{"kind": "status", "status": 429, "headers": {"retry-after": "1"}}"#),
-    (7, "/api/posts", r#"{"kind": "drop", "when": "after"}"#),
-    (8, "/api/posts", r#"{"kind": "status", "status": 422, "body": "{\"error\": \"no\"}"}"#),
-    (9, "/token", r#"{"kind": "drop"}"#),
-    (11, "/token", r#"{"kind": "status", "status": 401, "body": "{\"error\": \"invalid_client\"}"}"#),
+    (14, "/token", r#"{"kind": "status", "status": 429, "headers": {"retry-after": "1"}}"#),
+    (19, "/api/posts", r#"{"kind": "drop", "when": "after"}"#),
+    (13, "/api/posts", r#"{"kind": "status", "status": 422, "body": "{\"error\": \"no\"}"}"#),
+    (23, "/token", r#"{"kind": "drop"}"#),
+    (29, "/token", r#"{"kind": "status", "status": 401, "body": "{\"error\": \"invalid_client\"}"}"#),
 ];
 
 /// What was done so far.
@@ -54,13 +54,13 @@ impl<'a> Traffic<'a> {
             self.pipeline.send("publish-job.v1", &job).await;
         }
         self.vault.ask("publish-job.v1", &publish_job("acme", "ada", "Hello")).await;
-        match self.turn % 15 {
+        match self.turn % 60 {
             2 => self.rotate().await,
-            3 => self.not_readable().await,
-            8 => self.ends("finn").await,
-            11 => self.consents("finn").await,
-            12 => self.withdraws("eva").await,
-            14 => self.consents("eva").await,
+            5 => self.not_readable().await,
+            20 => self.ends("finn").await,
+            26 => self.consents("finn").await,
+            32 => self.withdraws("eva").await,
+            40 => self.consents("eva").await,
             _ => {}
         }
         self.answered().await;

@@ -54,6 +54,7 @@ pub enum PublishError {
 
 impl PublishError {
     /// The label of the metric of calls.
+    #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
             Self::NotSent => "not-sent",

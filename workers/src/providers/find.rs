@@ -39,6 +39,7 @@ pub enum Found {
 
 impl Found {
     /// The label of the metric of calls.
+    #[must_use]
     pub const fn label(&self) -> &'static str {
         match self {
             Self::Post(_) | Self::Nothing => "ok",
