@@ -1,6 +1,7 @@
 //! What operators see: measures, readiness, logs; and what nobody may see.
 
 mod measures;
+mod moved;
 mod readiness;
 pub(crate) mod secrets;
 
