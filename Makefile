@@ -1,7 +1,7 @@
 # What one does with a clone. Everything else is plain cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour secrets test soak fuzz bench contract lint deny generated
+.PHONY: help demo tour secrets test soak fuzz bench contract dashboards lint deny generated
 
 # Advisories need a database from the network.
 DENY := check --hide-inclusion-graph bans licenses sources
@@ -54,6 +54,13 @@ bench: ## the publish path and the re-sealing walk beside bare pipelines; writes
 contract: ## the messages as a page to read, .sealpost/contract/index.html (needs Node with npm)
 	@scripts/contract.sh
 
+# A run of that many seconds, in which things go wrong now and then.
+DRAW ?= 300
+dashboards: ## draws the dashboards of a real run that Prometheus has scraped, docs/dashboard-*.png (five minutes; DRAW=60: one)
+	@scripts/prerequisites.sh cc python
+	cargo build --bins
+	SEALPOST_DRAW_DASHBOARDS=$(DRAW) cargo test -p sealpost-tests --test scenarios -- dashboards::run
+
 lint: ## formatting, clippy, and what cargo-deny says if it is installed
 	@scripts/with-component.sh rustfmt cargo fmt --all --check
 	@scripts/with-component.sh clippy cargo clippy --workspace --all-targets -- -D warnings
@@ -67,4 +74,5 @@ generated: ## writes the schemas and test vectors anew from the code
 	SEALPOST_WRITE_GENERATED=1 cargo test --quiet -p sealpost-schemas
 	SEALPOST_WRITE_GENERATED=1 cargo test --quiet -p sealpost the_committed_schema
 	SEALPOST_WRITE_VECTORS=1 cargo test --quiet -p sealpost-shared the_committed_vectors
-	git status --short schemas
+	SEALPOST_WRITE_GENERATED=1 cargo test --quiet -p sealpost-tests --test scenarios the_committed_dashboards
+	git status --short schemas dashboards

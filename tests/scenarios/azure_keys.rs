@@ -28,8 +28,8 @@ const VAULT: &str = "sealpost";
 const INDEX: &str = "sealpost-index";
 
 /// A pipeline whose keys are in a vault: an index key, and one version of the key that seals.
-struct World {
-    pipeline: Pipeline,
+pub(crate) struct World {
+    pub(crate) pipeline: Pipeline,
     azure: Azure,
     first: KeyRef,
     /// `keys.key`.
@@ -38,7 +38,7 @@ struct World {
 
 impl World {
     /// With these lines more in `[keys.azure]`.
-    async fn start(more: &str) -> Self {
+    pub(crate) async fn start(more: &str) -> Self {
         Self::of(KEY, more).await
     }
 

@@ -58,7 +58,7 @@ async fn access_tokens_live(pipeline: &Pipeline, seconds: u32) {
 }
 
 /// Connects users whose access tokens have expired when this returns.
-async fn connect_expired(pipeline: &Pipeline, users: &[&str]) {
+pub(crate) async fn connect_expired(pipeline: &Pipeline, users: &[&str]) {
     access_tokens_live(pipeline, 1).await;
     for user in users {
         pipeline.connect(user).await;

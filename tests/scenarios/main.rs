@@ -14,6 +14,7 @@ mod compose;
 mod connect;
 mod console;
 mod contract;
+mod dashboards;
 mod delivery;
 mod dev;
 mod device;

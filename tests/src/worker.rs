@@ -70,6 +70,12 @@ impl Worker {
         self.process.pid()
     }
 
+    /// Host and port of its operations port.
+    #[must_use]
+    pub fn operations(&self) -> &str {
+        self.operations.trim_start_matches("http://")
+    }
+
     /// What it logged so far.
     #[must_use]
     pub fn log(&self) -> String {

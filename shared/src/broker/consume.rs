@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
+use jiff::Timestamp;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
 
 use super::acks::Acks;
 use super::link::{Link, Supervised};
@@ -26,6 +28,8 @@ pub struct Delivery {
     pub queue: &'static str,
     /// Which attempt this is: 1 on the work queue, whatever a header says; on its retries what our own header says.
     pub attempt: u32,
+    /// Whether it came from the work queue, and not by way of its retries.
+    pub first: bool,
     /// Whether the broker delivered it before, to somebody who did not answer.
     pub redelivered: bool,
     /// Name and version, where the producer set them.
@@ -44,6 +48,7 @@ pub struct Delivery {
     pub sender: Sender,
     /// The body. `Debug` shows its length only.
     pub body: Body,
+    stamp: Option<u64>,
     tag: u64,
     acker: lapin::Acker,
     /// With its channel, which closes when nobody holds it, and the answer could not be sent.
@@ -62,6 +67,7 @@ impl Delivery {
         Self {
             queue,
             attempt,
+            first: !again,
             redelivered: delivery.redelivered,
             type_name: message.type_name,
             message_id: message.id,
@@ -71,6 +77,7 @@ impl Delivery {
             traceparent: message.traceparent,
             sender: message.sender,
             body: message.body,
+            stamp: *delivery.properties.timestamp(),
             tag: delivery.delivery_tag,
             acker: delivery.acker,
             acks: Arc::clone(acks),
@@ -92,6 +99,16 @@ impl Delivery {
             sender: self.sender.clone(),
             body: self.body.clone(),
         }
+    }
+
+    /// When the message was made, as far as it says so: its id is a UUID of version 7, or the producer or broker stamped it.
+    #[must_use]
+    pub fn made(&self, id: Uuid) -> Option<Timestamp> {
+        // version 4 and 5 tell no time
+        let of_id = id.get_timestamp().filter(|_| id.get_version_num() == 7).map(|time| time.to_unix());
+        let seconds = of_id.map(|(seconds, _)| seconds).or(self.stamp)?;
+        let nanoseconds = of_id.map_or(0, |(_, nanoseconds)| i32::try_from(nanoseconds).unwrap_or_default());
+        Timestamp::new(i64::try_from(seconds).ok()?, nanoseconds).ok()
     }
 
     /// Whether it can still be answered. When it cannot, the broker delivers it again, to whomever.

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{IndexKey, KeyError, KeySource, VersionInfo, Wanted};
-use crate::metrics::{self, Fetch};
+use crate::metrics::{self, Fetch, Lookup};
 use crate::seal::{Key, KeyId, KeyRef, KeyVersion};
 use disk::Stamp;
 pub use error::KeyringError;
@@ -78,9 +78,15 @@ impl LocalKeys {
     fn look(&self) -> (Arc<Keyring>, Option<Arc<KeyringError>>) {
         let stamp = Stamp::of(&self.path); // before reading, so that a change while reading shows at the next look
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if stamp.is_none() || stamp != state.seen {
+        let known = stamp.is_some() && stamp == state.seen;
+        if !known {
             state.reread(&self.path, stamp);
         }
+        metrics::key_looked_up(match &state.trouble {
+            Some(_) => Lookup::Stale,
+            None if known => Lookup::Cached,
+            None => Lookup::Fetched,
+        });
         (Arc::clone(&state.ring), state.trouble.clone())
     }
 }

@@ -62,6 +62,21 @@ pub enum RevokeError {
     Refused(ProviderError),
 }
 
+impl RevokeError {
+    /// The label of the metric of calls.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NoEndpoint | Self::NoAnswer(NoAnswer::NotSent) => "not-sent",
+            Self::NoAnswer(_) => "lost",
+            Self::Unavailable { said, .. } if said.status == Some(429) => "rate-limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::UnsupportedKind | Self::Refused(_) => "rejected",
+            Self::InvalidClient(_) => "invalid-client",
+        }
+    }
+}
+
 /// Revokes one token. `times`: how long that may take, answer included, and when it begins. That the provider does not know the
 /// token (RFC 7009 §2.2), also where it says so as an error, is no failure. `known`: the tokens of the connection, none of which goes on in the provider's words, also
 /// where it was not sent this time.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::TokenKeeper;
 use super::device::{self, JobTokens};
 use crate::failure::Failure;
-use crate::metrics;
+use crate::metrics::{self, Used};
 use crate::oauth::OAuthProvider;
 use crate::records::{Content, Metadata, Ready, ReadyIf, Record, Standing, State};
 use crate::seal::Key;
@@ -137,8 +137,10 @@ impl TokenKeeper {
     /// [`Self::access_token`] does.
     #[must_use]
     pub fn usable(&self, record: &Ready, key: &Key) -> Option<Usable> {
-        let tokens = record.open(key).ok()?.tokens;
+        let Content { connection, tokens, .. } = record.open(key).ok()?;
         let token = tokens.access_token.filter(|_| tokens.id_token.is_none())?;
+        let age = self.calls.clock.now().duration_since(record.refreshed_at);
+        metrics::token_used(connection.provider.as_str(), Used::Access, age);
         Some(Usable { token, generation: record.generation, consent: record.consent })
     }
 
@@ -207,6 +209,8 @@ impl TokenKeeper {
         Ok(match (kept, &content.tokens.refresh_token) {
             (Some(token), _) if Some(generation) != wanted.refused && is_fresh(&record.metadata, told, now) => {
                 let request = record.metadata.request;
+                let age = now.duration_since(record.metadata.refreshed_at);
+                metrics::token_used(wanted.connection.provider.as_str(), Used::Access, age);
                 Found::Settled(Access::Granted { token, generation, consent: request, newer, events: Vec::new() })
             }
             (_, Some(_)) => Found::Stale(Box::new((record, content))),

@@ -92,9 +92,10 @@ impl TokenKeeper {
         (credential, token): (&Credential, &SecretString),
     ) -> Result<TokenAnswer, RefreshError> {
         let times = (self.calls.limit, self.calls.clock.now());
+        let began = self.calls.clock.since_boot();
         let answer = oauth::refresh(&self.calls.http, provider, credential, (token, None), times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
-        metrics::token_call(name.as_str(), "refresh_token", outcome);
+        metrics::token_call(name.as_str(), "refresh_token", outcome, self.took(began));
         // RFC 6749 §6: an answer without one leaves the old one good
         answer
             .map(|answer| TokenAnswer { refresh_token: answer.refresh_token.or_else(|| Some(token.clone())), ..answer })

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use sealpost_schemas::events::{ConnectionNeedsConsent, ConnectionRefreshed};
 use sealpost_schemas::{Answer, Code, Connection, Message, Owner, ProviderError};
 use tokio::time::sleep;
@@ -17,7 +18,7 @@ use super::turn::{Turn, put_off};
 use super::{TokenKeeper, superseded};
 use crate::failure::Failure;
 use crate::ids;
-use crate::metrics::{self, Act};
+use crate::metrics::{self, Act, Used};
 use crate::oauth::TokenAnswer;
 use crate::records::{Content, Custody, Expected, Marker, Metadata, Parking, Record, Saved, Standing, State, TokenSet};
 
@@ -76,6 +77,7 @@ impl TokenKeeper {
             // not revoked: that can take the family, and with it what is stored
             return self.adopt(attempt.wanted).await;
         }
+        metrics::refresh_saved();
         if let Some(ended) = self.judge_subject(attempt.wanted, &content, &metadata).await? {
             return Ok(ended);
         }
@@ -92,6 +94,7 @@ impl TokenKeeper {
             let message = format!("refreshing record {id} at {}: {why}", attempt.wanted.connection.provider);
             return Err(Failure::retry(Code::TokenTypeUnsupported, message).with_events(events));
         }
+        metrics::token_used(attempt.wanted.connection.provider.as_str(), Used::Access, SignedDuration::ZERO);
         let (token, generation) = (answer.access_token, metadata.generation);
         let newer = metadata.custody == Custody::Device;
         Ok(Access::Granted { token, generation, consent: metadata.request, newer, events })
@@ -177,6 +180,7 @@ impl TokenKeeper {
                 continue;
             }
             tracing::warn!(record = %record.id, code = code.as_str(), "consent is needed again");
+            metrics::needs_consent(code);
             if code == Code::RefreshOutcomeLost {
                 metrics::outcome_unknown(Act::Refresh);
             }

@@ -13,10 +13,11 @@ use super::TokenKeeper;
 use super::access::{Access, Found, Wanted};
 use super::turn::{Turn, put_off};
 use crate::failure::{Failure, Verdict};
+use crate::ids;
+use crate::metrics::{self, Used};
 use crate::oauth::{self, Credential, RefreshError, TokenAnswer};
 use crate::records::{Content, Marker, Record, Saved};
 use crate::seal::{Key, KeyRef};
-use crate::{ids, metrics};
 
 /// One attempt, from its marker on.
 pub(super) struct Attempt<'a> {
@@ -42,7 +43,10 @@ impl TokenKeeper {
         let credential = self.credential(&wanted.provider).await?;
         let mut turn = match self.turn(wanted).await? {
             Ok(turn) => turn,
-            Err(access) => return Ok(access),
+            Err(access) => {
+                metrics::refresh_awaited();
+                return Ok(access);
+            }
         };
         let result = self.refresh_in_turn(wanted, &credential, &mut turn).await;
         self.end_turn(turn).await;
@@ -57,7 +61,10 @@ impl TokenKeeper {
     ) -> Result<Access, Failure> {
         let attempt = match self.mark(wanted, turn).await? {
             Ok(attempt) => attempt,
-            Err(access) => return Ok(access),
+            Err(access) => {
+                metrics::refresh_awaited();
+                return Ok(access);
+            }
         };
         let id = attempt.record.id;
         if self.left(turn) <= self.calls.limit {
@@ -107,9 +114,12 @@ impl TokenKeeper {
         let Some(token) = &tokens.refresh_token else { return Err(RefreshError::NotSent) };
         let known = (token, tokens.access_token.as_ref());
         let times = (self.calls.limit, self.calls.clock.now());
+        let age = times.1.duration_since(attempt.record.metadata.refreshed_at);
+        metrics::token_used(connection.provider.as_str(), Used::Refresh, age);
+        let began = self.calls.clock.since_boot();
         let answer = oauth::refresh(&self.calls.http, provider, credential, known, times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
-        metrics::token_call(connection.provider.as_str(), "refresh_token", outcome);
+        metrics::token_call(connection.provider.as_str(), "refresh_token", outcome, self.took(began));
         answer
     }
 }

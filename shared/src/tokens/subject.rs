@@ -67,6 +67,7 @@ impl TokenKeeper {
                 continue;
             }
             tracing::error!(record = %id, "a refresh brought the tokens of another account; consent is needed again");
+            metrics::needs_consent(Code::SubjectChanged);
             let event = ConnectionNeedsConsent {
                 id: event_id(&wanted.connection, ConnectionNeedsConsent::NAME, ended),
                 connection: wanted.connection.clone(),

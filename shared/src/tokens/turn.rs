@@ -101,6 +101,11 @@ impl TokenKeeper {
         Ok(lease.map(|lease| Turn { lease, ends: asked + lasts, runs_out: false }))
     }
 
+    /// How long it is since then, by the clock that leases are measured with.
+    pub(super) fn took(&self, began: Duration) -> Duration {
+        self.calls.clock.since_boot().saturating_sub(began)
+    }
+
     /// How long the lease still lasts.
     pub(super) fn left(&self, turn: &Turn) -> Duration {
         turn.ends.saturating_sub(self.calls.clock.since_boot())

@@ -16,10 +16,13 @@ async fn publishing_with_keys_in_a_vault_makes_no_call_once_they_are_cached() {
     let job = |text| publish_job("acme", "ada", text);
     assert_eq!(world.pipeline.ask("publish-job.v1", &job("first")).await["outcome"], "published");
     let before = world.reads().await;
+    let looked_up = async |result| worker.metric("sealpost_key_lookups_total", &[result]).await;
+    let (fetched, cached) = (looked_up("fetched").await, looked_up("cached").await);
     for _ in 0..5 {
         assert_eq!(world.pipeline.ask("publish-job.v1", &job("warm")).await["outcome"], "published");
     }
     assert_eq!(world.reads().await, before);
+    assert!(fetched > 0 && looked_up("fetched").await == fetched && looked_up("cached").await >= cached + 5);
 
     // what was fetched is told, and no value of it
     let (log, (_, page)) = (worker.log(), worker.page("/metrics").await);

@@ -71,6 +71,7 @@ async fn a_job_that_needs_a_key_which_is_not_cached_waits_for_the_vault_and_cost
     let job = world.pipeline.send("publish-job.v1", &publish_job("acme", "ada", "later")).await;
     let code = ["code=\"key-source-unavailable\""];
     worker.measured("sealpost_attempts_failed_total", &code, 1).await;
+    worker.measured("sealpost_key_lookups_total", &["result=\"failed\""], 1).await;
     assert_eq!(worker.page("/readyz").await.0, 503);
     world.azure.well_again().await;
     let answer = world.pipeline.answer(&job).await.json();

@@ -33,8 +33,12 @@ async fn the_scheduler_measures_what_is_sealed_under_which_version_and_what_rota
     let _fans_out = pipeline.worker_with(&["rotate"], &[]).await;
     pipeline.send("rotation-tick.v1", &rotation_tick()).await;
     measured("a rotation has all to do", 3, 10, 4).await;
+    let ended = async || scheduler.metric("sealpost_rotation_ended_timestamp_seconds", &["mode=\"rewrap\""]).await;
+    assert_eq!(ended().await, 0, "none has ended");
+    let began = sealpost_shared::ids::fresh().get_timestamp().unwrap().to_unix().0;
     let worker = pipeline.worker().await;
     measured("it has done all", 13, 0, 0).await;
+    until("when it ended is told", SOON, async || ended().await + 1 >= began).await;
     assert_eq!(worker.metric("sealpost_rotation_records_total", &["resealed"]).await, 10);
     assert_eq!(worker.metric("sealpost_rotation_shards_done_total", &[]).await, 4);
 }
@@ -52,9 +56,15 @@ async fn fetches_of_keys_are_counted_by_how_they_ended() {
     pipeline.rotate_key();
     publish().await;
     assert_eq!((fetched("ok").await, fetched("failed").await), (1, 0));
+    assert_eq!(worker.metric("sealpost_key_lookups_total", &["result=\"fetched\""]).await, 1);
+    assert!(worker.metric("sealpost_key_lookups_total", &["result=\"cached\""]).await >= 1);
     set_permissions(pipeline.keyring(), Permissions::from_mode(0o644)).unwrap();
     publish().await;
     assert!(fetched("failed").await >= 1);
+    assert!(
+        worker.metric("sealpost_key_lookups_total", &["result=\"stale\""]).await >= 1,
+        "what was read before is used"
+    );
     set_permissions(pipeline.keyring(), Permissions::from_mode(0o600)).unwrap();
     publish().await;
     assert_eq!(fetched("ok").await, 2);

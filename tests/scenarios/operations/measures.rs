@@ -60,6 +60,13 @@ const WORDS: &[&str] = &[
     "refreshed",
     "ended",
     "failed",
+    "access",
+    "token",
+    "find",
+    "revoke",
+    "cached",
+    "fetched",
+    "stale",
 ];
 
 /// Every metric that the code names.
@@ -69,7 +76,7 @@ fn named() -> BTreeSet<String> {
 }
 
 /// The rows of `docs/metrics.md`: type, and labels in the order of the alphabet.
-fn documented() -> BTreeMap<String, (String, Vec<String>)> {
+pub(super) fn documented() -> BTreeMap<String, (String, Vec<String>)> {
     let text = std::fs::read_to_string(workspace().join("docs/metrics.md")).unwrap();
     let rows = text.lines().filter_map(|line| line.strip_prefix("| `sealpost_"));
     rows.map(|row| {
@@ -135,6 +142,7 @@ async fn every_metric_is_there_with_its_help_and_only_with_labels_of_our_own() {
     assert_eq!(status, 200);
     let scheduler = pipeline.scheduler().await;
     scheduler.measured("sealpost_sealed_records", &["version=\"latest\""], 1).await;
+    scheduler.measured("sealpost_rotation_ended_timestamp_seconds", &["mode=\"rewrap\""], 1).await;
     page += &scheduler.page("/metrics").await.1;
     let documented = documented();
     assert_eq!(documented.keys().cloned().collect::<BTreeSet<_>>(), named(), "docs/metrics.md names every metric");
@@ -153,7 +161,10 @@ async fn every_metric_is_there_with_its_help_and_only_with_labels_of_our_own() {
     }
     let labels = labels(&page);
     let names: Vec<_> = labels.keys().map(String::as_str).collect();
-    let known = ["act", "code", "grant", "kind", "le", "mode", "outcome", "provider", "queue", "result", "version"];
+    let known = [
+        "act", "call", "code", "grant", "kind", "le", "mode", "outcome", "provider", "queue", "result", "token",
+        "version",
+    ];
     assert_eq!(names, known);
     for (label, values) in labels.into_iter().filter(|(label, _)| label != "le") {
         for value in values {

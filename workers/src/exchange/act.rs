@@ -1,5 +1,7 @@
 //! The code, assertion or refresh token is spent, and what it brings is stored.
 
+use std::time::Instant;
+
 use sealpost_schemas::{Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Claim, Sending, Standing};
@@ -57,6 +59,7 @@ impl Exchange {
         // RFC 6749 §5.1: an answer without scopes grants those that were asked for
         let asked = request.scopes.as_ref().unwrap_or(&call.oauth.scopes);
         let (TokenCall { oauth, credential, .. }, times) = (&call, (self.keeper.limit(), at.now));
+        let began = Instant::now();
         let answer = match call.spent {
             Spent::Code(grant) => exchange_code(&self.http, oauth, credential, &grant, times).await,
             Spent::Assertion(token) => on_behalf_of(&self.http, oauth, credential, (token, asked), times).await,
@@ -73,7 +76,7 @@ impl Exchange {
         };
         if let Some(grant) = call.spent.counted() {
             let outcome = answer.as_ref().map_or_else(TokenError::label, |_| "ok");
-            metrics::token_call(request.provider.as_str(), grant, outcome);
+            metrics::token_call(request.provider.as_str(), grant, outcome, began.elapsed());
         }
         let tokens = match answer {
             Ok(tokens) => tokens,

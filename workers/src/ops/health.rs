@@ -40,8 +40,7 @@ pub async fn run(args: &Health) -> Result<(), String> {
     let url = format!("http://{}/{path}", reachable(listen));
     let client = http::client(WITHIN).map_err(|error| format!("cannot make an HTTP client: {error}"))?;
     let no_answer = |why: http::NoAnswer| format!("{url}: {why}; does a worker with this configuration run here?");
-    let response = client.get(&url).send().await.map_err(|error| no_answer((&error).into()))?;
-    let answer = http::read(response).await.map_err(no_answer)?;
+    let answer = http::send(client.get(&url)).await.map_err(no_answer)?;
     let said = String::from_utf8_lossy(&answer.body);
     if answer.status == 200 { print(said.trim_end()) } else { Err(said.trim_end().into()) }
 }

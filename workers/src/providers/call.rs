@@ -52,6 +52,21 @@ pub enum PublishError {
     Unknown(String),
 }
 
+impl PublishError {
+    /// The label of the metric of calls.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::NotSent => "not-sent",
+            Self::Unavailable { .. } => "unavailable",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::TokenRefused { .. } => "token-refused",
+            Self::Rejected(_) => "rejected",
+            Self::Unknown(_) => "lost",
+        }
+    }
+}
+
 impl Request<'_> {
     fn read(&self, answer: &Answered, token: &SecretString) -> Result<Publication, PublishError> {
         let (status, after) = (answer.status, answer.retry_after);

@@ -37,6 +37,18 @@ pub enum Found {
     TokenRefused,
 }
 
+impl Found {
+    /// The label of the metric of calls.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Post(_) | Self::Nothing => "ok",
+            Self::NoProof => "lost",
+            Self::TokenRefused => "token-refused",
+        }
+    }
+}
+
 /// Looks for the post of a request; `None` where its entry knows no way to.
 pub async fn find(client: &Client, request: &Request<'_>, access_token: &SecretString) -> Option<Found> {
     let (find, publishing) = request.find()?;

@@ -1,11 +1,12 @@
 //! One request to the provider, under a claim and a mark of its own, and what its answer means for the job.
 
 use std::ops::ControlFlow::{self, Break, Continue};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sealpost_schemas::{Code, FailureReport, PublishJob, PublishResult};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Begin, Claim, Sending};
+use sealpost_shared::metrics::{self, Call};
 use sealpost_shared::records::Outcome;
 use secrecy::SecretString;
 
@@ -67,7 +68,11 @@ impl Publish {
                 self.ledger.unsent(&sending).await?;
                 return Err(busy(job, LOOK_AGAIN));
             }
-            match publish(&self.http, request, &token).await {
+            let began = Instant::now();
+            let answer = publish(&self.http, request, &token).await;
+            let outcome = answer.as_ref().err().map_or("ok", PublishError::label);
+            metrics::api_call(job.provider.as_str(), Call::Publish, outcome, began.elapsed());
+            match answer {
                 Ok(post) => return self.published(job, (post, tokens.refreshed), &sending).await,
                 Err(PublishError::TokenRefused { .. }) if !refused => {
                     refused = true;

@@ -1,11 +1,12 @@
 //! A request was sent, and nobody is there to say how it ended. Never a guess: the post is found, or the request repeated
 //! where the provider's entry says that this makes no second post, or the outcome is unknown.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sealpost_schemas::{PublishJob, PublishResult};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::Doubt;
+use sealpost_shared::metrics::{self, Call};
 
 use super::Publish;
 use super::results::{answer, busy, published, unknown};
@@ -48,7 +49,12 @@ impl Publish {
             if doubt.consent.is_some_and(|consent| tokens.consent != Some(consent)) {
                 return no_proof();
             }
-            match find(&self.http, request, &token).await {
+            let began = Instant::now();
+            let found = find(&self.http, request, &token).await;
+            if let Some(found) = &found {
+                metrics::api_call(job.provider.as_str(), Call::Find, found.label(), began.elapsed());
+            }
+            match found {
                 Some(Found::Post(post)) => {
                     let standing = self.ledger.found(doubt, &published(job, post, tokens.refreshed)).await;
                     return standing.map_or_else(|failure| again(job, failure), |standing| answer(job, standing));

@@ -46,6 +46,11 @@ async fn handled<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut de
     let began = runner.clock.since_boot();
     let read = catch_unwind(AssertUnwindSafe(|| read::input::<S::Input>(&delivery)));
     let mut read = read.unwrap_or_else(|_| Err(Failure::reject(Code::StepPanicked, DEFECT)));
+    let made = read.as_ref().ok().and_then(|input| delivery.made(input.message.id()));
+    let age = || made.map(|made| time_until(runner.clock.now().duration_since(made)));
+    if let Some(wait) = age().filter(|_| delivery.first && !delivery.redelivered) {
+        metrics::job_waited(S::Input::QUEUE, wait);
+    }
     let mut plain = None;
     if runner.require_sealed {
         let taken = catch_unwind(AssertUnwindSafe(|| secrets::take_out(&mut read, &mut delivery)));
@@ -63,6 +68,9 @@ async fn handled<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut de
         Some(left) if delivery.ack().await => left,
         _ => Left::GivenBack,
     };
+    if let (Left::Done(_) | Left::DeadLettered, Some(age)) = (left, age()) {
+        metrics::job_ended(S::Input::QUEUE, age);
+    }
     let took = runner.clock.since_boot().saturating_sub(began);
     metrics::job_left(S::Input::QUEUE, left, took);
     end::told(S::Input::QUEUE, (id, attempt), traceparent.as_deref(), (left, failure), took);

@@ -36,6 +36,10 @@ async fn look(store: &Store, keys: &SealingKeys) -> Result<(), String> {
         let running = rotations.iter().filter(|rotation| rotation.begin.mode == mode && rotation.ended.is_none());
         let left = running.map(|rotation| u32::from(store.shards().saturating_sub(rotation.shards_done))).sum();
         metrics::rotation_shards_left(mode, left);
+        let of_mode = rotations.iter().filter(|rotation| rotation.begin.mode == mode && rotation.begin.everything);
+        if let Some(ended) = of_mode.filter_map(|rotation| rotation.ended).max() {
+            metrics::rotation_ended(mode, ended);
+        }
     }
     Ok(())
 }

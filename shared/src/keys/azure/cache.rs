@@ -10,6 +10,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::keys::{KeyError, Wanted};
+use crate::metrics::{self, Lookup};
 use crate::seal::{KeyId, KeyRef, KeyVersion};
 
 /// How long a failed fetch keeps others from trying, while what is cached serves; and how long a refusal is taken for the
@@ -187,23 +188,31 @@ impl<T: Clone + Send + Sync + 'static> Cache<T> {
             if let Some((error, since)) = state.refused.get(&asked)
                 && since.elapsed() < PAUSE
             {
+                metrics::key_looked_up(Lookup::Failed);
                 return Err(error.clone());
             }
             let held = state.held.get(&asked).filter(|held| !strictly || held.doubt == Doubt::None);
             let next = held.map_or(Next::Ask(None), |held| held.next(ages, Instant::now()));
             match next {
-                Next::Use(found) => return Ok(found),
+                Next::Use(found) => {
+                    metrics::key_looked_up(Lookup::Cached);
+                    return Ok(found);
+                }
                 Next::UseAndRenew(found) => {
+                    metrics::key_looked_up(Lookup::Cached);
                     let _renewal = self.fly(&mut state, asked, fetch);
                     return Ok(found);
                 }
                 Next::Ask(spare) => (self.fly(&mut state, asked, fetch), spare),
             }
         };
-        match (flight.await, spare) {
-            (Err(error), Some(found)) if error.is_outage() => Ok(found),
-            (landed, _) => landed,
-        }
+        let (how, obtained) = match (flight.await, spare) {
+            (Err(error), Some(found)) if error.is_outage() => (Lookup::Stale, Ok(found)),
+            (Ok(found), _) => (Lookup::Fetched, Ok(found)),
+            (Err(error), _) => (Lookup::Failed, Err(error)),
+        };
+        metrics::key_looked_up(how);
+        obtained
     }
 
     /// Joins the fetch that is under way, or starts one. It is a task of its own: whoever waits for it may go away.

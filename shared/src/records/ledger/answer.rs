@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use redis::{FromRedisValue, Value};
 use uuid::Uuid;
 
@@ -124,7 +125,9 @@ pub(super) fn begun_sending(
         Some(generation) => {
             let generation = generation.parse().map_err(|_| malformed("generation"))?;
             let sealed = (key, parts.next("sealed")?);
-            Some(Ready::new(wanted.record, (generation, consent.parse().ok()), sealed))
+            let refreshed_at: i64 = parts.next("refreshed_at")?;
+            let refreshed_at = Timestamp::from_millisecond(refreshed_at).map_err(|_| malformed("refreshed_at"))?;
+            Some(Ready::new(wanted.record, (generation, consent.parse().ok(), refreshed_at), sealed))
         }
         None => None,
     };

@@ -38,6 +38,8 @@ pub struct Ready {
     pub generation: Uuid,
     /// The consent that it comes from.
     pub consent: Option<Uuid>,
+    /// When its tokens were last replaced.
+    pub refreshed_at: Timestamp,
     sealed: Sealed,
 }
 
@@ -52,10 +54,10 @@ impl ReadyIf {
 impl Ready {
     pub(super) fn new(
         record: RecordId,
-        (generation, consent): (Uuid, Option<Uuid>),
+        (generation, consent, refreshed_at): (Uuid, Option<Uuid>, Timestamp),
         (key, bytes): (&KeyRef, Vec<u8>),
     ) -> Self {
-        Self { record, generation, consent, sealed: Sealed { key: key.clone(), bytes } }
+        Self { record, generation, consent, refreshed_at, sealed: Sealed { key: key.clone(), bytes } }
     }
 
     /// Opens it with the key that it was asked for under.

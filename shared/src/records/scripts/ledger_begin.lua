@@ -8,7 +8,7 @@
 -- time in ms by the caller's clock, how long before its end an access token counts as expired in ms, the key id and key
 -- version that the caller can open.
 -- Returns {'act', epoch, 1 if it was claimed before}
--- | {'send', number of the request, 1 if it was claimed before, generation, consent, sealed} (the last three where the
+-- | {'send', number of the request, 1 if it was claimed before, generation, consent, sealed, refreshed_at} (the last four where the
 -- record is still the one that the mark was made for) | {'busy', ms left}
 -- | {'doubt', ms left, ms since the first request, requests sent, epoch, consent} | {'reused'}
 -- | {'settled', state, outcome, key id, key version, sealed}.
@@ -18,7 +18,7 @@ local entries, held_prefix, member_prefix, record = ARGV[6], ARGV[7], ARGV[8], K
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
--- The generation, consent and sealed part of a record that can be used as it is. Anything odd is left to who reads it whole.
+-- The generation, consent, sealed part and time of the last refresh of a record that can be used as it is. Anything odd is left to who reads it whole.
 local function ready()
   if not record then return end
   local r = redis.call('HMGET', record, 'standing', 'format', 'key_version', 'key_id', 'access_expires_at', 'refreshed_at',
@@ -26,7 +26,7 @@ local function ready()
   if r[1] ~= 'active' or (tonumber(r[2]) or 9) > 2 or r[3] ~= ARGV[12] or r[4] ~= ARGV[11] then return end
   local ends, began = tonumber(r[5]), tonumber(r[6])
   local lasts = ends and began and ends - tonumber(ARGV[9]) > math.min(tonumber(ARGV[10]), (ends - began) / 4)
-  if r[5] == '' or lasts then return r[7], r[8], r[9] end
+  if r[5] == '' or lasts then return r[7], r[8], r[9], r[6] end
 end
 
 local forgets = owner:sub(-1) == '0' -- a random digit of sixteen
@@ -52,9 +52,9 @@ end
 local left = e[12] and e[12] ~= '' and math.max(0, tonumber(e[13]) - now) or 0
 local own = left > 0 and e[12] == owner -- sent again, its answer was lost
 if own and state == 'sending' then
-  local generation, consent, sealed = ready()
+  local generation, consent, sealed, refreshed_at = ready()
   if consent ~= e[11] then return {'send', tonumber(e[10]), 1} end
-  return {'send', tonumber(e[10]), 1, generation, consent, sealed}
+  return {'send', tonumber(e[10]), 1, generation, consent, sealed, refreshed_at}
 end
 if state == 'unknown' then return {'doubt', left, now - tonumber(e[4]), tonumber(e[10]), e[9] or '0', e[11] or ''} end
 if left > 0 and not own then return {'busy', left} end
@@ -66,7 +66,7 @@ if state == 'sending' or (state == 'claimed' and e[3] == '1') then
 end
 
 local claimed_until = now + tonumber(length)
-local generation, consent, sealed = ready()
+local generation, consent, sealed, refreshed_at = ready()
 if state then
   if not sealed then
     redis.call('HSET', entry, 'claim', owner, 'until', claimed_until)
@@ -76,7 +76,7 @@ if state then
   redis.call('HSETNX', entry, 'first', now)
   redis.call('HSET', entry, 'state', 'sending', 'consent', consent, 'claim', owner, 'until', claimed_until)
   redis.call('ZREM', forget, name)
-  return {'send', redis.call('HINCRBY', entry, 'sent', 1), 1, generation, consent, sealed}
+  return {'send', redis.call('HINCRBY', entry, 'sent', 1), 1, generation, consent, sealed, refreshed_at}
 end
 
 -- The first time everything is written at once: this is most of what Redis does for a job. Who sends at once has a record,
@@ -90,4 +90,4 @@ if not sealed then
 end
 redis.call('HSET', entry, 'format', 1, 'state', 'sending', 'fingerprint', fingerprint, 'sent', 1, 'first', now,
   'consent', consent, 'claim', owner, 'until', claimed_until)
-return {'send', 1, 0, generation, consent, sealed}
+return {'send', 1, 0, generation, consent, sealed, refreshed_at}

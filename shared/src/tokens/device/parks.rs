@@ -100,6 +100,7 @@ impl TokenKeeper {
         };
         tracing::warn!(record = %record.id, "parked tokens were not picked up; consent is needed again");
         metrics::park_expired();
+        metrics::needs_consent(Code::PickupExpired);
         let mut data = record.metadata.clone();
         data.standing = standing;
         Ok(access::ended(&standing, None, needs_consent(connection, &data).into_iter().collect()))

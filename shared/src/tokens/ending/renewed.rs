@@ -22,9 +22,10 @@ impl TokenKeeper {
         self.in_time(of)?;
         let times = (self.calls.limit, self.calls.clock.now());
         let known = (&token, of.content.tokens.access_token.as_ref());
+        let began = self.calls.clock.since_boot();
         let answer = oauth::refresh(&self.calls.http, provider, &credential, known, times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
-        metrics::token_call(of.content.connection.provider.as_str(), "refresh_token", outcome);
+        metrics::token_call(of.content.connection.provider.as_str(), "refresh_token", outcome, self.took(began));
         let error = match answer {
             Ok(answer) => {
                 self.bury_anew(of, answer).await;

@@ -9,6 +9,7 @@ use super::PATIENCE;
 use super::settle::NotYet;
 use crate::failure::{Failure, Verdict};
 use crate::http::NoAnswer;
+use crate::metrics::{self, Call};
 use crate::oauth::{self, OAuthProvider, RevocationTokens, RevokeError, Revoked, Revokes, TokenKind};
 use crate::records::{Content, Tombstone};
 use crate::tokens::TokenKeeper;
@@ -139,7 +140,11 @@ impl TokenKeeper {
         let times = (self.calls.limit, self.calls.clock.now());
         let tokens = &of.content.tokens;
         let known: Vec<_> = tokens.access_token.iter().chain(&tokens.refresh_token).collect();
-        let failed = match oauth::revoke(&self.calls.http, provider, &credential, (token, kind), &known, times).await {
+        let began = self.calls.clock.since_boot();
+        let answer = oauth::revoke(&self.calls.http, provider, &credential, (token, kind), &known, times).await;
+        let outcome = answer.as_ref().err().map_or("ok", RevokeError::label);
+        metrics::api_call(of.content.connection.provider.as_str(), Call::Revoke, outcome, self.took(began));
+        let failed = match answer {
             Ok(revoked) => return Ok(Some(Said::Revoked(revoked))),
             Err(RevokeError::UnsupportedKind) => return Ok(Some(Said::UnsupportedKind)),
             Err(RevokeError::Refused(said)) => return Ok(Some(Said::Refused(said))),

@@ -19,6 +19,8 @@ use node::{Node, Ports, conf};
 pub struct RabbitMqOptions {
     /// With the management plugin, whose HTTP API is then ready too.
     pub management: bool,
+    /// With the Prometheus plugin.
+    pub prometheus: bool,
     /// More lines for rabbitmq.conf; they win over ours.
     pub conf: Vec<String>,
 }
@@ -44,13 +46,14 @@ impl RabbitMq {
         let cookie = folder.join(".erlang.cookie");
         fs::write(&cookie, format!("{:016x}{:016x}", random()?, random()?)).map_err(doing())?;
         fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).map_err(doing())?;
-        let plugins = if options.management { "[rabbitmq_management]." } else { "[]." };
-        fs::write(folder.join("enabled_plugins"), plugins).map_err(doing())?;
+        let plugins = [("rabbitmq_management", options.management), ("rabbitmq_prometheus", options.prometheus)];
+        let plugins: Vec<_> = plugins.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name).collect();
+        fs::write(folder.join("enabled_plugins"), format!("[{}].", plugins.join(","))).map_err(doing())?;
         let name = format!("sealpost-{:08x}", random()?);
         let mut tries = 1;
         loop {
-            let [amqp, dist, epmd, management] = free_ports()?;
-            let ports = Ports { amqp, dist, epmd, management };
+            let [amqp, dist, epmd, management, prometheus] = free_ports()?;
+            let ports = Ports { amqp, dist, epmd, management, prometheus };
             fs::write(folder.join("rabbitmq.conf"), conf(ports, options)).map_err(doing())?;
             let node = Node {
                 launcher: launcher.clone(),
@@ -145,6 +148,12 @@ impl RabbitMq {
     #[must_use]
     pub fn management_url(&self) -> Option<String> {
         self.node.management.then(|| format!("http://127.0.0.1:{}", self.node.ports.management))
+    }
+
+    /// The port of the Prometheus plugin, if it was started with it.
+    #[must_use]
+    pub fn prometheus_port(&self) -> u16 {
+        self.node.ports.prometheus
     }
 
     /// Where its data and its log are.

@@ -29,6 +29,7 @@ pub(super) struct Ports {
     pub(super) dist: u16,
     pub(super) epmd: u16,
     pub(super) management: u16,
+    pub(super) prometheus: u16,
 }
 
 pub(super) fn conf(ports: Ports, options: &RabbitMqOptions) -> String {
@@ -39,6 +40,10 @@ pub(super) fn conf(ports: Ports, options: &RabbitMqOptions) -> String {
     if options.management {
         lines.push("management.tcp.ip = 127.0.0.1".into());
         lines.push(format!("management.tcp.port = {}", ports.management));
+    }
+    if options.prometheus {
+        lines.push("prometheus.tcp.ip = 127.0.0.1".into());
+        lines.push(format!("prometheus.tcp.port = {}", ports.prometheus));
     }
     lines.extend_from_slice(&options.conf);
     lines.join("\n") + "\n"
