@@ -2,6 +2,7 @@
 
 mod keys;
 mod telemetry;
+mod urls;
 mod words;
 
 use std::fs;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Deserializer};
 
 pub use self::keys::{Azure, Credential, KeySettings, Keys};
 pub use self::telemetry::{LogFormat, Ratio, Telemetry};
+pub use self::urls::Urls;
 pub use self::words::read_toml;
 
 use crate::broker::Users;
@@ -62,8 +64,9 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Broker {
-    /// `amqp://user:password@host:port/vhost`, or `amqps`.
-    pub url: SecretSource,
+    /// `amqp://user:password@host:port/vhost`, or `amqps`; of several nodes the next is tried when one is lost or does not
+    /// answer.
+    pub url: Urls,
     /// How many messages of a queue one worker holds at a time.
     #[serde(default = "default_prefetch", deserialize_with = "at_least_one")]
     pub prefetch: u16,
@@ -79,9 +82,9 @@ pub struct Broker {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    /// `redis://user:password@host:port`, or `rediss`.
-    pub url: SecretSource,
-    /// Whether the URL is a node of a Redis Cluster.
+    /// `redis://user:password@host:port`, or `rediss`; several only of a cluster.
+    pub url: Urls,
+    /// Whether that is a node of a Redis Cluster, or several. The others are found by one that answers.
     #[serde(default)]
     pub cluster: bool,
     /// How many logical shards; fixed when the first worker starts.
@@ -250,9 +253,15 @@ impl Config {
             let hint = if file.exists() { "" } else { "; name the configuration by --config or SEALPOST_CONFIG" };
             problem + hint
         })?;
-        for (key, url) in [("broker.url", &config.broker.url), ("store.url", &config.store.url)] {
-            let checked = config.keys.check_secret(url);
-            checked.map_err(|problem| format!("{}: {key}: {problem}", file.display()))?;
+        let wrong = |key, problem| format!("{}: {key}: {problem}", file.display());
+        for (key, urls) in [("broker.url", &config.broker.url), ("store.url", &config.store.url)] {
+            for url in urls.all() {
+                config.keys.check_secret(url).map_err(|problem| wrong(key, problem))?;
+            }
+        }
+        if config.store.url.all().len() > 1 && !config.store.cluster {
+            let problem = "has several addresses; write cluster = true if they are nodes of a Redis Cluster";
+            return Err(wrong("store.url", problem.into()));
         }
         let folder = file.parent().unwrap_or_else(|| Path::new("."));
         config.broker.url.resolve(folder);
@@ -294,6 +303,9 @@ impl SecretSource {
         }
     }
 }
+
+/// Where a secret may be.
+const PLACES: [&str; 3] = ["env", "file", "vault"];
 
 /// What `{ vault = … }` needs.
 const NEEDS_VAULT: &str = "{ vault = … } needs source = \"azure\" in [keys]";

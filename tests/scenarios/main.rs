@@ -9,6 +9,7 @@ mod bad_input;
 mod broker;
 mod canary;
 mod catalogue;
+mod clusters;
 mod commands;
 mod compose;
 mod connect;

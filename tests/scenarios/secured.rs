@@ -59,7 +59,7 @@ async fn jobs_are_done_by_tls_as_users_who_may_no_more_than_that() {
     let conf = read("examples/rabbitmq-tls.conf").replace("listeners.tcp = none\n", "").replace("/run/secrets/", &here);
     let conf = conf.replace("listeners.ssl.default = 5671", &format!("listeners.ssl.1 = 127.0.0.1:{amqp_port}"));
     let conf = conf.lines().map(str::to_owned).collect();
-    let rabbitmq = Own::rabbitmq(RabbitMqOptions { management: true, conf }).await;
+    let rabbitmq = Own::rabbitmq(RabbitMqOptions { management: true, conf, ..RabbitMqOptions::default() }).await;
     let rig = Rig::with(&rabbitmq, RedisOptions { args }).await;
     let store = secret(&folder, "store.url").replace("@redis:6379", "");
     let by_tls = format!("{}@127.0.0.1:{redis_port}", store.replace("redis://", "rediss://"));

@@ -13,7 +13,7 @@ use sealpost::dev::{
     child::Guarded,
     servers::{
         Launcher,
-        rabbitmq::{RabbitMq, RabbitMqOptions},
+        rabbitmq::{RabbitMq, RabbitMqCluster, RabbitMqOptions},
         redis::{Redis, RedisCluster, RedisOptions},
     },
 };
@@ -42,6 +42,12 @@ pub trait Server {
 impl Server for RabbitMq {
     fn processes(&self) -> Vec<&Guarded> {
         vec![self.process(), self.port_mapper()]
+    }
+}
+
+impl Server for RabbitMqCluster {
+    fn processes(&self) -> Vec<&Guarded> {
+        Self::processes(self).collect()
     }
 }
 
@@ -75,6 +81,13 @@ impl Own<RabbitMq> {
             tables.iter().any(|table| table.windows(entry.len()).any(|part| part == entry))
         })
         .await;
+    }
+}
+
+impl Own<RabbitMqCluster> {
+    /// Starts a cluster of three nodes; takes a while.
+    pub async fn rabbitmq_cluster() -> Self {
+        start("rabbitmq-cluster", async |folder, launcher| RabbitMqCluster::start(folder, launcher).await).await
     }
 }
 

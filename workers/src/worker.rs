@@ -11,7 +11,7 @@ use reqwest::Client;
 use sealpost_schemas::RotationMode;
 use sealpost_shared::broker::{Broker, BrokerConfig};
 use sealpost_shared::clock::{Clock, SystemClock};
-use sealpost_shared::config::{Config, Schedule, SecretSource};
+use sealpost_shared::config::{Config, Schedule, SecretSource, Urls};
 use sealpost_shared::keys::{KeySource, Keys, SealingKeys};
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::metrics;
@@ -94,17 +94,18 @@ impl Process {
             store: Arc::clone(&store),
         };
         serve(&config, ready).await?;
-        let url = async |key: &str, source| {
-            let read = awaited(&stop, async || secrets.read(source).await).await;
-            read.map_err(|why| format!("{key}: {why}")).map(|read| read.map(|read| read.text))
+        let read = async |key: &str, urls: &Urls| {
+            let read = awaited(&stop, async || texts(&secrets, urls).await).await;
+            read.map_err(|why| format!("{key}: {why}"))
         };
-        let Some(broker_url) = url("broker.url", &config.broker.url).await? else { return Ok(None) };
-        let started = broker(&config, broker_url)?;
+        let Some(broker_urls) = read("broker.url", &config.broker.url).await? else { return Ok(None) };
+        let started = broker(&config, broker_urls)?;
         let broker = opened.get_or_init(|| started).clone();
-        let Some(store_url) = url("store.url", &config.store.url).await? else { return Ok(None) };
+        let Some(store_urls) = read("store.url", &config.store.url).await? else { return Ok(None) };
         let index_key = awaited(&stop, async || Ok(keys.index_key().await?)).await?;
         let Some(index_key) = index_key else { return Ok(None) };
-        let opened = Store::new(store_config(&config, store_url), Arc::clone(&index_key)).map_err(|e| e.to_string())?;
+        let opened =
+            Store::new(store_config(&config, store_urls), Arc::clone(&index_key)).map_err(|e| e.to_string())?;
         let keys = SealingKeys::new(keys, config.keys.key.clone(), index_key);
         let store = store.get_or_init(|| opened).clone();
         Ok(Some(Self { config, broker, store, keys, secrets, stop }))
@@ -192,16 +193,25 @@ pub(crate) fn secrets<'a>(
     Ok(Secrets::default())
 }
 
-/// How the configuration reaches Redis, at this address.
-pub(crate) fn store_config(config: &Config, url: SecretString) -> StoreConfig {
-    let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
-    StoreConfig { shards: config.store.shards, ..StoreConfig::new(mode, [url]) }
+/// These addresses, each as it is now.
+pub(crate) async fn texts(secrets: &Secrets, urls: &Urls) -> Result<Vec<SecretString>, SecretError> {
+    let mut texts = Vec::new();
+    for url in urls.all() {
+        texts.push(secrets.read(url).await?.text);
+    }
+    Ok(texts)
 }
 
-/// The broker of the configuration at this address, which connects in the background.
-pub(crate) fn broker(config: &Config, url: SecretString) -> Result<Broker, String> {
+/// How the configuration reaches Redis, at these addresses.
+pub(crate) fn store_config(config: &Config, urls: Vec<SecretString>) -> StoreConfig {
+    let mode = if config.store.cluster { StoreMode::Cluster } else { StoreMode::Single };
+    StoreConfig { shards: config.store.shards, ..StoreConfig::new(mode, urls) }
+}
+
+/// The broker of the configuration at these addresses, which connects in the background.
+pub(crate) fn broker(config: &Config, urls: Vec<SecretString>) -> Result<Broker, String> {
     let (prefetch, users) = (config.broker.prefetch, config.broker.users.clone());
-    let broker = BrokerConfig { urls: vec![url], prefetch, users, ..BrokerConfig::default() };
+    let broker = BrokerConfig { urls, prefetch, users, ..BrokerConfig::default() };
     Broker::start(&broker).map_err(|e| e.to_string())
 }
 

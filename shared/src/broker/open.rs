@@ -102,6 +102,18 @@ pub(super) async fn open(purpose: Purpose, target: &Target, declaring: &Mutex<()
     Ok(Link::new(connection, (Arc::clone(at), version), grasp))
 }
 
+/// The same with the first of these that answers; a command has no time for a second round.
+pub(super) async fn open_any(purpose: Purpose, targets: &[Target]) -> Result<Link, BrokerError> {
+    let (declaring, mut last) = (Mutex::default(), BrokerError::NoUrl);
+    for target in targets {
+        match open(purpose, target, &declaring).await {
+            Ok(link) => return Ok(link),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
 /// The version in `Connection.Start` (AMQP 0-9-1, §1.4.2.1): 7 bytes of frame header, 4 of class and method, 2 of protocol
 /// version, then the table of server properties.
 fn version(first_bytes: &[u8]) -> Option<String> {

@@ -52,18 +52,15 @@ pub struct Events {
 }
 
 impl Producer {
-    /// Connects, declares the topology, and is ready for replies. `named`: its messages say who sends them, as they must
-    /// where `broker.users` is configured.
+    /// Connects to the first of these addresses that answers, declares the topology, and is ready for replies. `named`: its
+    /// messages say who sends them, as they must where `broker.users` is configured.
     ///
     /// # Errors
-    /// If the broker cannot be reached or used.
-    pub async fn connect(url: SecretString, named: bool) -> Result<Self, BrokerError> {
-        let targets = Target::all(&[url])?;
-        let link = open::open(Purpose::Publish, &targets[0], &AsyncMutex::new(())).await?;
-        let problem = |error: lapin::Error| BrokerError::Unreachable {
-            at: targets[0].at.to_string(),
-            problem: error.to_string(),
-        };
+    /// If none of them can be reached and used: what the last one said.
+    pub async fn connect(urls: &[SecretString], named: bool) -> Result<Self, BrokerError> {
+        let link = open::open_any(Purpose::Publish, &Target::all(urls)?).await?;
+        let at = Arc::clone(&link.at);
+        let problem = |error: lapin::Error| BrokerError::Unreachable { at: at.to_string(), problem: error.to_string() };
         let channel = link.connection.create_channel().await.map_err(problem)?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(problem)?;
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };

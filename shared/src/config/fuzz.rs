@@ -12,7 +12,9 @@ fn seeds() -> Vec<String> {
                 [ops]\nlisten = '127.0.0.1:1'\n[schedule]\nrewrap = '0 3 * * *'\n";
     let secret = "'amqp://u:hunter2@h'";
     let places = ["{ env = 'A' }", "{ file = 'B' }", "'A'", "5", "'k'", "'*'", "['acme']", "'127.0.0.1:1'", "'alice'"];
-    places.iter().map(|place| good.replacen(place, secret, 1)).chain([good.to_owned()]).collect()
+    let several = good.replacen("{ env = 'A' }", "[{ env = 'A' }, { file = 'C' }]", 1);
+    let spoilt = several.replacen("{ file = 'C' }", secret, 1);
+    places.iter().map(|place| good.replacen(place, secret, 1)).chain([good.to_owned(), several, spoilt]).collect()
 }
 
 #[test]

@@ -8,9 +8,10 @@ use sealpost_schemas::codec::without_value;
 use serde::de::DeserializeOwned;
 
 /// serde's words, and ours.
-const WORDS: [(&str, &str); 13] = [
+const WORDS: [(&str, &str); 14] = [
     ("expected one of `env`, `file`, `vault`", SECRET),
     ("expected string or table", SECRET),
+    ("expected a secret or a list of secrets", SECRET),
     ("expected struct ", "expected a table"),
     ("expected a map", "expected a table"),
     ("expected a nonzero u16", "expected a whole number from 1 to 65535"),

@@ -101,7 +101,7 @@ async fn what_sealpost_sends_itself_is_allowed_where_it_says_so() {
     for (named, outcome) in [(true, "published"), (false, "failed")] {
         let job = serde_json::from_value(publish_job("acme", "ada", "from a command")).unwrap();
         let message = sealpost::step::FollowUp::of::<sealpost_schemas::PublishJob>(&job).unwrap().outgoing();
-        let producer = Producer::connect(pipeline.rig.amqp_url().into(), named).await.unwrap();
+        let producer = Producer::connect(&[pipeline.rig.amqp_url().into()], named).await.unwrap();
         let heard = producer.ask("publish-jobs", &message, SOON).await.unwrap();
         let answer: serde_json::Value = serde_json::from_slice(&heard.body).unwrap();
         assert_eq!(answer["outcome"], outcome, "{answer}");

@@ -91,7 +91,7 @@ async fn a_reply_address_outside_the_configured_prefixes_is_refused_gets_nothing
     goes_on(&pipeline, "ada").await;
 
     // whoever waits is answered all the same
-    let producer = Producer::connect(pipeline.rig.amqp_url().into(), false).await.unwrap();
+    let producer = Producer::connect(&[pipeline.rig.amqp_url().into()], false).await.unwrap();
     let job = publish_job("acme", "ada", "asked and waited");
     let message = Outgoing {
         type_name: Some("publish-job.v1".into()),

@@ -168,6 +168,24 @@ async fn servers_that_are_away_or_not_as_they_should_be_are_found() {
 }
 
 #[tokio::test]
+async fn one_address_of_the_broker_that_answers_is_enough_and_the_others_are_told() {
+    let pipeline = Pipeline::start().await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    pipeline.write("away.url", &format!("amqp://guest:hunter2@127.0.0.1:{closed}"));
+    let (one, file) = ("url = { file = 'broker.url' }", "{ file = 'broker.url' }");
+    change(&pipeline, "sealpost.toml", one, &format!("url = [{{ file = 'away.url' }}, {file}, {file}]"));
+    drop(pipeline.worker().await);
+    let said = check(&pipeline).await;
+    let lines = line(&said, "broker");
+    assert!(said.good && lines.len() == 3 && !said.stdout.contains("hunter2"), "{}", said.stdout);
+    assert!(lines[0].starts_with("good RabbitMQ") && lines[1].starts_with("good RabbitMQ"), "{lines:?}");
+    assert!(lines[2].starts_with(&format!("warning 127.0.0.1:{closed}")), "{lines:?}");
+    assert_eq!(line(&said, "queues").len(), 1, "{}", said.stdout);
+    let sent = run(&pipeline, &["enqueue", "rotate", "--no-wait"]).await;
+    assert!(sent.good, "{}", sent.stderr);
+}
+
+#[tokio::test]
 async fn a_redis_cluster_is_looked_at_as_a_whole() {
     let cluster = Own::redis_cluster(false).await;
     let redis_url = Some(cluster.nodes[0].url());

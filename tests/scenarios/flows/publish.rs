@@ -28,7 +28,7 @@ async fn a_producer_that_waits_is_answered_over_direct_reply_to() {
     let pipeline = Pipeline::start().await;
     let _worker = pipeline.worker().await;
     pipeline.connect("ada").await;
-    let producer = Producer::connect(pipeline.rig.amqp_url().into(), false).await.unwrap();
+    let producer = Producer::connect(&[pipeline.rig.amqp_url().into()], false).await.unwrap();
     let job = publish_job("acme", "ada", "directly");
     let message = Outgoing {
         type_name: Some("publish-job.v1".into()),

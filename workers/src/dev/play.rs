@@ -45,7 +45,7 @@ pub(super) struct Player {
 impl Player {
     /// Connects.
     pub(super) async fn new(stack: &Stack) -> Result<Self, String> {
-        let producer = Producer::connect(SecretString::from(stack.broker_url()), false).await;
+        let producer = Producer::connect(&[SecretString::from(stack.broker_url())], false).await;
         let producer = producer.map_err(|e| e.to_string())?;
         let catalogue = Catalogue::read(&stack.config().with_file_name("providers.toml"))?;
         let id = provider("practice")?;

@@ -125,7 +125,7 @@ impl Stack {
 
     /// The store as workers have it.
     pub(super) async fn store(&self, keys: &SealingKeys) -> Result<Store, String> {
-        let config = worker::store_config(&Config::read(&self.config())?, self.redis.url().into());
+        let config = worker::store_config(&Config::read(&self.config())?, vec![self.redis.url().into()]);
         Store::open(config, keys.index_key()).await.map_err(|e| e.to_string())
     }
 

@@ -130,7 +130,7 @@ impl<'a, Q: Question> Asking<'a, Q> {
     /// Asks until everything is answered, of this broker, where our messages must say who sends them or need not.
     pub(super) async fn run(
         &mut self,
-        broker: (&SecretString, bool),
+        broker: (&[SecretString], bool),
         tell: &mut dyn FnMut(News<'_, Q::Answer>),
         stop: &CancellationToken,
     ) -> Result<(), Ended> {
@@ -161,10 +161,10 @@ impl<'a, Q: Question> Asking<'a, Q> {
     /// Asks over one connection.
     async fn session(
         &mut self,
-        (url, named): (&SecretString, bool),
+        (urls, named): (&[SecretString], bool),
         tell: &mut dyn FnMut(News<'_, Q::Answer>),
     ) -> Result<(), Break> {
-        let connecting = timeout(self.patience, Producer::connect(url.clone(), named)).await;
+        let connecting = timeout(self.patience, Producer::connect(urls, named)).await;
         let connected = connecting.map_err(|_| Break::For(self.without_answer()))?;
         let producer = connected.map_err(|error| Break::Lost(error.to_string()))?;
         let topics = self.questions.first().map(Question::topics).unwrap_or_default();

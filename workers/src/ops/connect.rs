@@ -59,14 +59,14 @@ pub struct Connect {
 /// In words: why there is no connection.
 pub async fn run(args: &Connect) -> Result<(), String> {
     let config = Config::read(&args.common.config)?;
-    let url = open::broker_url(&config).await?;
+    let urls = open::broker_urls(&config).await?;
     let catalogue = Catalogue::of(&config)?;
     let unknown = || format!("provider {} is not in {}", args.provider, config.providers.display());
     let provider = catalogue.get(&args.provider).ok_or_else(unknown)?;
     let stop = stop_signal()?;
     let stopped = || "stopped: nothing was connected".to_owned();
     // what can fail without a consent fails before a person is asked for one
-    stop.run_until_cancelled(look_for_workers(&url)).await.ok_or_else(stopped)??;
+    stop.run_until_cancelled(look_for_workers(&urls)).await.ok_or_else(stopped)??;
     let key = sealing::key(&config).await?;
     let landing = Landing::begin(&provider.oauth).await?;
     invite(&landing, args);
@@ -107,8 +107,8 @@ fn asked(request: &ExchangeRequest, key: &PublicKey, args: &Connect) -> Result<[
 }
 
 /// Whether the broker is there, and somebody to take the request.
-async fn look_for_workers(url: &SecretString) -> Result<(), String> {
-    let producer = Producer::connect(url.clone(), false).await.map_err(|error| error.to_string())?;
+async fn look_for_workers(urls: &[SecretString]) -> Result<(), String> {
+    let producer = Producer::connect(urls, false).await.map_err(|error| error.to_string())?;
     if producer.consumers(queues::EXCHANGE_REQUESTS).await == Some(0) {
         say("No worker takes exchange requests now; start one with: sealpost work exchange");
     }

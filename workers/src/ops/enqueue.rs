@@ -102,8 +102,8 @@ pub async fn run(command: Enqueue) -> Result<(), String> {
 }
 
 async fn send(config: &Config, asked: &Asked, json: bool) -> Result<(), String> {
-    let url = open::broker_url(config).await?;
-    let producer = Producer::connect(url, config.broker.users.is_some()).await.map_err(|error| error.to_string())?;
+    let urls = open::broker_urls(config).await?;
+    let producer = Producer::connect(&urls, config.broker.users.is_some()).await.map_err(|error| error.to_string())?;
     asking::send(&producer, &asked.message, None).await?;
     let (id, queue) = (asked.message.id, asked.message.queue);
     if json {
@@ -128,7 +128,7 @@ pub(super) async fn wait(
     seconds: u64,
     stop: &CancellationToken,
 ) -> Result<Value, String> {
-    let (url, broker) = (open::broker_url(config).await?, &config.broker);
+    let (urls, broker) = (open::broker_urls(config).await?, &config.broker);
     let done = asked[0].done_parts();
     let (mut progress, mut met) = (Progress::begin(parts, done), BTreeSet::new());
     let mut tell = |news: News<'_, Value>| match news {
@@ -144,7 +144,7 @@ pub(super) async fn wait(
     };
     let (patience, replies) = (Duration::from_secs(seconds), broker.reply_prefixes.clone().into());
     let mut asking = Asking::new(asked, NonZeroUsize::MIN, patience, replies);
-    let ended = asking.run((&url, broker.users.is_some()), &mut tell, stop).await;
+    let ended = asking.run((&urls, broker.users.is_some()), &mut tell, stop).await;
     let answered = asking.into_answers().into_iter().flatten().next();
     progress.end();
     answered.ok_or_else(|| without_answer(&asked[0], ended.err(), seconds))

@@ -56,7 +56,7 @@ pub struct ImportArgs {
 /// In words: what is wrong with the file, before anything is sent; or how many lines did not become connections.
 pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
     let config = Config::read(config)?;
-    let url = open::broker_url(&config).await?;
+    let urls = open::broker_urls(&config).await?;
     let catalogue = Catalogue::of(&config)?;
     let lines = lines::read(&args.file, args.provider.as_ref(), &|name| catalogue.get(name).is_some())?;
     let key = sealing::key(&config).await?;
@@ -75,7 +75,7 @@ pub async fn import(config: &Path, args: &ImportArgs) -> Result<(), String> {
         News::Said(Said::Parts(_)) => {}
         News::Note(note) => progress.note(&note),
     };
-    let ended = asking.run((&url, named), &mut tell, &stop).await;
+    let ended = asking.run((&urls, named), &mut tell, &stop).await;
     let report = Report { lines: &lines, results: asking.into_answers(), ended: ended.as_ref().err() };
     progress.end();
     if let Some((mut file, path)) = report_file.zip(args.report.as_deref()) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sealpost_shared::broker::Broker;
 use sealpost_shared::clock::SystemClock;
-use sealpost_shared::config::{Config, SecretSource};
+use sealpost_shared::config::{Config, Urls};
 use sealpost_shared::keys::SealingKeys;
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::records::Store;
@@ -13,15 +13,18 @@ use tokio::time::timeout;
 
 use crate::worker;
 
-/// How long a command waits for the broker.
+/// How long a command waits for the broker, for each of its addresses.
 const WITHIN: Duration = Duration::from_secs(10);
 
 /// Connects to the broker.
 pub(super) async fn broker(config: &Config) -> Result<Broker, String> {
-    let broker = worker::broker(config, broker_url(config).await?)?;
-    let connected = timeout(WITHIN, broker.connected()).await.map_err(|_| {
+    let urls = broker_urls(config).await?;
+    // time for each to be tried
+    let within = WITHIN * u32::try_from(urls.len()).unwrap_or(u32::MAX);
+    let broker = worker::broker(config, urls)?;
+    let connected = timeout(within, broker.connected()).await.map_err(|_| {
         let why = broker.ready().err().unwrap_or_else(|| "it is too slow".into());
-        format!("no connection to the broker within {} s ({why}); does RabbitMQ run there?", WITHIN.as_secs())
+        format!("no connection to the broker within {} s ({why}); does RabbitMQ run there?", within.as_secs())
     })?;
     connected.map_err(|error| error.to_string())?;
     Ok(broker)
@@ -30,19 +33,19 @@ pub(super) async fn broker(config: &Config) -> Result<Broker, String> {
 /// Opens the store, and the keys that open what it holds.
 pub(super) async fn store(config: &Config) -> Result<(Store, SealingKeys), String> {
     let keys = worker::sealing_keys(config).await?;
-    let store = worker::store_config(config, url(config, ("store.url", &config.store.url)).await?);
+    let store = worker::store_config(config, urls(config, ("store.url", &config.store.url)).await?);
     let store = Store::open(store, keys.index_key()).await.map_err(|error| error.to_string())?;
     Ok((store, keys))
 }
 
 /// Where the broker is.
-pub(super) async fn broker_url(config: &Config) -> Result<SecretString, String> {
-    url(config, ("broker.url", &config.broker.url)).await
+pub(super) async fn broker_urls(config: &Config) -> Result<Vec<SecretString>, String> {
+    urls(config, ("broker.url", &config.broker.url)).await
 }
 
-async fn url(config: &Config, (key, source): (&str, &SecretSource)) -> Result<SecretString, String> {
-    let secrets = worker::secrets(config, [source])?;
-    secrets.read(source).await.map(|read| read.text).map_err(|why| format!("{key}: {why}"))
+async fn urls(config: &Config, (key, urls): (&str, &Urls)) -> Result<Vec<SecretString>, String> {
+    let secrets = worker::secrets(config, urls.all())?;
+    worker::texts(&secrets, urls).await.map_err(|why| format!("{key}: {why}"))
 }
 
 /// The ledgers of every kind of message.

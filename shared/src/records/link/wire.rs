@@ -69,8 +69,9 @@ impl Servers {
             (StoreMode::Cluster, _) => {
                 // The client follows the cluster's changes by itself, and sends again what failed on the way: a write
                 // finds its own mark when it was done already.
+                // It waits for all of the addresses, so that one that hangs must not use up the link's whole limit.
                 let builder = ClusterClientBuilder::new(nodes)
-                    .connection_timeout(config.connect_timeout)
+                    .connection_timeout(config.connect_timeout / 2)
                     .response_timeout(config.response_timeout);
                 Self::Cluster(Box::new(builder.build().map_err(refused)?))
             }

@@ -6,12 +6,15 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 use super::{ATTEMPTS, Launcher, free_ports};
 use crate::dev::{DevError, child::Guarded};
 
+mod cluster;
 mod node;
+pub use cluster::RabbitMqCluster;
 use node::{Node, Ports, conf};
 
 /// What a start may choose.
@@ -29,9 +32,9 @@ pub struct RabbitMqOptions {
 #[derive(Debug)]
 pub struct RabbitMq {
     node: Node,
-    // In this order: the port mapper must outlive the node.
+    // In this order: the port mapper, which the nodes of a cluster share, must outlive the node.
     server: Guarded,
-    epmd: Guarded,
+    epmd: Arc<Guarded>,
 }
 
 impl RabbitMq {
@@ -41,14 +44,8 @@ impl RabbitMq {
     /// If it ends or does not answer in time, with the end of its log.
     pub async fn start(folder: &Path, launcher: &Launcher, options: &RabbitMqOptions) -> Result<Self, DevError> {
         let doing = || DevError::io(format!("preparing the folder {}", folder.display()));
-        fs::create_dir_all(folder).map_err(doing())?;
         let random = || getrandom::u64().map_err(|error| doing()(error.into()));
-        let cookie = folder.join(".erlang.cookie");
-        fs::write(&cookie, format!("{:016x}{:016x}", random()?, random()?)).map_err(doing())?;
-        fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).map_err(doing())?;
-        let plugins = [("rabbitmq_management", options.management), ("rabbitmq_prometheus", options.prometheus)];
-        let plugins: Vec<_> = plugins.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name).collect();
-        fs::write(folder.join("enabled_plugins"), format!("[{}].", plugins.join(","))).map_err(doing())?;
+        prepare(folder, options, &format!("{:016x}{:016x}", random()?, random()?)).map_err(doing())?;
         let name = format!("sealpost-{:08x}", random()?);
         let mut tries = 1;
         loop {
@@ -65,7 +62,7 @@ impl RabbitMq {
             match node.boot().await {
                 Err(DevError::AddressInUse { .. }) if tries < ATTEMPTS => tries += 1,
                 Err(error) => return Err(error),
-                Ok((server, epmd)) => return Ok(Self { node, server, epmd }),
+                Ok((server, epmd)) => return Ok(Self { node, server, epmd: Arc::new(epmd) }),
             }
         }
     }
@@ -77,7 +74,10 @@ impl RabbitMq {
     /// As for [`Self::start`].
     pub async fn restart(&mut self) -> Result<(), DevError> {
         self.terminate().await;
-        (self.server, self.epmd) = self.node.boot().await?;
+        if self.epmd.has_exited().is_some() {
+            self.epmd = Arc::new(self.node.map_ports().await?);
+        }
+        self.server = self.node.run().await?;
         Ok(())
     }
 
@@ -87,10 +87,12 @@ impl RabbitMq {
         self.server.exited().await;
     }
 
-    /// Ends it in order, and waits until it is gone.
+    /// Ends it in order, and waits until it is gone; its port mapper too, if no other node needs it.
     pub async fn terminate(&self) {
         self.server.terminate().await;
-        self.epmd.terminate().await;
+        if Arc::strong_count(&self.epmd) == 1 {
+            self.epmd.terminate().await;
+        }
     }
 
     /// Runs `rabbitmqctl` against this node and returns what it prints. Takes about a second.
@@ -161,4 +163,15 @@ impl RabbitMq {
     pub fn folder(&self) -> &Path {
         &self.node.folder
     }
+}
+
+/// Makes a node's folder: nodes with one cookie let each other in.
+fn prepare(folder: &Path, options: &RabbitMqOptions, cookie: &str) -> std::io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let file = folder.join(".erlang.cookie");
+    fs::write(&file, cookie)?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o400))?;
+    let plugins = [("rabbitmq_management", options.management), ("rabbitmq_prometheus", options.prometheus)];
+    let plugins: Vec<_> = plugins.iter().filter(|(_, wanted)| *wanted).map(|(name, _)| *name).collect();
+    fs::write(folder.join("enabled_plugins"), format!("[{}].", plugins.join(",")))
 }

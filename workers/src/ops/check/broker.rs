@@ -5,19 +5,34 @@ use sealpost_shared::config::Config;
 use sealpost_shared::secrets::Secrets;
 
 use super::Finding;
+use crate::worker;
 
 pub(super) async fn check(config: &Config, secrets: &Secrets) -> Vec<Finding> {
     // why not is told with the other secrets
-    let Ok(url) = secrets.read(&config.broker.url).await else { return Vec::new() };
-    match inspect(url.text).await {
-        Ok(inspection) => findings(&inspection),
-        Err(error) => vec![Finding::wrong("broker", format!("{error}; does RabbitMQ run there, and is it reachable?"))],
+    let Ok(urls) = worker::texts(secrets, &config.broker.url).await else { return Vec::new() };
+    let (mut first, mut nodes, mut lost) = (None, Vec::new(), Vec::new());
+    for url in urls {
+        match inspect(url).await {
+            // of one cluster all say the same but for what they are
+            Ok(inspection) => match &first {
+                None => first = Some(inspection),
+                Some(_) => nodes.push(reached(&inspection)),
+            },
+            Err(error) => lost.push(format!("{error}; does RabbitMQ run there, and is it reachable?")),
+        }
     }
+    let mark = if first.is_some() { Finding::warning } else { Finding::wrong };
+    let found = first.iter().flat_map(findings).chain(nodes);
+    found.chain(lost.into_iter().map(|says| mark("broker", says))).collect()
+}
+
+fn reached(Inspection { at, version, .. }: &Inspection) -> Finding {
+    Finding::good("broker", format!("RabbitMQ {version} at {at}"))
 }
 
 fn findings(inspection: &Inspection) -> Vec<Finding> {
-    let Inspection { at, version, missing, problems, waiting, dead_letters } = inspection;
-    let mut found = vec![Finding::good("broker", format!("RabbitMQ {version} at {at}"))];
+    let Inspection { missing, problems, waiting, dead_letters, .. } = inspection;
+    let mut found = vec![reached(inspection)];
     found.extend(problems.iter().map(|problem| Finding::wrong("queues", problem.to_string())));
     if let Some(first) = missing.first() {
         let says = format!(

@@ -62,8 +62,10 @@ pub(super) async fn check(config: &Config) -> (Vec<Finding>, Met) {
 /// Those that cannot be read, and why.
 async fn unreadable(config: &Config, catalogue: Option<&Catalogue>, secrets: &Secrets) -> Vec<String> {
     let mut problems = Vec::new();
-    for (name, url) in [("broker.url", &config.broker.url), ("store.url", &config.store.url)] {
-        problems.extend(secrets.read(url).await.err().map(|error| format!("{name}: {error}")));
+    for (name, urls) in [("broker.url", &config.broker.url), ("store.url", &config.store.url)] {
+        for url in urls.all() {
+            problems.extend(secrets.read(url).await.err().map(|error| format!("{name}: {error}")));
+        }
     }
     if let Some(all) = catalogue {
         let theirs = all.unreadable_secrets(secrets, SystemClock.now()).await;

@@ -15,8 +15,8 @@ const OLDEST: u32 = 7;
 
 pub(super) async fn check(config: &Config, index_key: Option<Arc<IndexKey>>, secrets: &Secrets) -> Vec<Finding> {
     // why not is told with the other secrets
-    let Ok(url) = secrets.read(&config.store.url).await else { return Vec::new() };
-    let store = worker::store_config(config, url.text);
+    let Ok(urls) = worker::texts(secrets, &config.store.url).await else { return Vec::new() };
+    let store = worker::store_config(config, urls);
     let Some(index_key) = index_key else {
         return vec![Finding::warning("store", "not looked at: it is compared with the keyring, which cannot be read")];
     };

@@ -6,7 +6,6 @@ use super::RabbitMqOptions;
 use crate::dev::{
     DevError,
     child::Guarded,
-    install::Installed,
     servers::{Launcher, ask, length, ready},
 };
 
@@ -50,17 +49,27 @@ pub(super) fn conf(ports: Ports, options: &RabbitMqOptions) -> String {
 }
 
 impl Node {
+    /// Starts the port mapper and the node.
     pub(super) async fn boot(&self) -> Result<(Guarded, Guarded), DevError> {
-        let Installed { rabbitmq_server, epmd, .. } = &self.launcher.installed;
-        let mut command = Command::new(epmd);
+        let epmd = self.map_ports().await?;
+        Ok((self.run().await?, epmd))
+    }
+
+    /// Starts the port mapper.
+    pub(super) async fn map_ports(&self) -> Result<Guarded, DevError> {
+        let mut command = Command::new(&self.launcher.installed.epmd);
         command.args(["-port", &self.ports.epmd.to_string(), "-address", "127.0.0.1"]).current_dir(&self.folder);
         let log = self.folder.join("epmd.log");
         let from = length(&log);
         let epmd = Guarded::spawn("epmd", &self.launcher.guard, &command, &log, None)?;
         ready(&epmd, from, READY_WITHIN, || async { ask(self.ports.epmd, &[0, 1, b'n'], |_| false).await.is_some() })
             .await?;
+        Ok(epmd)
+    }
 
-        let mut command = Command::new(rabbitmq_server);
+    /// Starts the node, whose port mapper is there.
+    pub(super) async fn run(&self) -> Result<Guarded, DevError> {
+        let mut command = Command::new(&self.launcher.installed.rabbitmq_server);
         self.environment(&mut command);
         // Makes the script exec the virtual machine, so that its pid is the one that we know.
         command.arg("-noinput").env("RABBITMQ_ALLOW_INPUT", "1");
@@ -69,7 +78,7 @@ impl Node {
         let removal = self.launcher.removal(&self.folder);
         let server = Guarded::spawn("rabbitmq-server", &self.launcher.guard, &command, &log, removal)?;
         ready(&server, from, READY_WITHIN, || self.answers()).await?;
-        Ok((server, epmd))
+        Ok(server)
     }
 
     /// The node answers a protocol header with its Connection.Start, which carries its name; and the management API

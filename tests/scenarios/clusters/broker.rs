@@ -1,0 +1,59 @@
+//! A RabbitMQ of three nodes.
+
+use lapin::options::QueueDeleteOptions;
+use sealpost::dev::servers::rabbitmq::RabbitMqCluster;
+use sealpost_tests::pipeline::{ANSWERS, EVENTS};
+use sealpost_tests::{Own, Pipeline, Rig, Sandbox, Setup, freeze};
+use serde_json::Value;
+
+use super::{USERS, more, name_all, through};
+
+/// The members of a quorum queue, by number; the one that leads first.
+async fn members(cluster: &RabbitMqCluster, queue: &str) -> Vec<usize> {
+    let args = ["--quiet", "--formatter", "json", "list_queues", "name", "leader", "members"];
+    let listed: Vec<Value> = serde_json::from_str(&cluster.nodes[0].ctl(&args).await.unwrap()).unwrap();
+    let found = listed.iter().find(|each| each["name"] == queue).unwrap();
+    let number = |name: &Value| {
+        let name = name.as_str().unwrap().strip_suffix("@localhost").unwrap();
+        name.rsplit('-').next().unwrap().parse::<usize>().unwrap() - 1
+    };
+    let mut members: Vec<_> = found["members"].as_array().unwrap().iter().map(number).collect();
+    let leader = number(&found["leader"]);
+    members.sort_unstable_by_key(|member| (*member != leader, *member));
+    members
+}
+
+#[tokio::test]
+async fn jobs_and_a_sweep_outlive_the_node_of_the_broker_that_leads_stopped_and_killed() {
+    let mut cluster = Own::rabbitmq_cluster().await;
+    let urls = cluster.urls();
+    let rig = Rig::on(&cluster.nodes[2]).await;
+    let pipeline = Pipeline::of(rig, Sandbox::start().await, Setup { shards: 8, ..Setup::default() }).await;
+    name_all(&pipeline, "broker.url", &urls);
+    let worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    pipeline.seed(USERS).await;
+    // They have one member, and would not outlive it.
+    for queue in [ANSWERS, EVENTS] {
+        let channel = pipeline.rig.broker.channel().await;
+        channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+    let all = members(&cluster, "publish-jobs").await;
+    assert_eq!(all.len(), 3, "a member on each node");
+    let leader = all[0];
+    let others: Vec<_> = (1..=3).map(|after| urls[(leader + after) % 3].clone()).collect();
+    through(&pipeline, &others, async |answered| {
+        println!("SIGSTOP of the node that leads publish-jobs");
+        freeze(cluster.nodes[leader].process()).await;
+        more(answered, 12).await;
+        cluster.nodes[leader].process().sigcont();
+        more(answered, 4).await;
+        let leader = members(&cluster, "publish-jobs").await[0];
+        println!("SIGKILL of the node that leads it now");
+        cluster.nodes[leader].kill9().await;
+        more(answered, 12).await;
+        cluster.nodes[leader].restart().await.unwrap();
+    })
+    .await;
+    assert!(worker.lives());
+}
