@@ -97,7 +97,7 @@ def lines(axes, panel, found, span, end):
     axes.locator_params(axis="y", nbins=5)
     axes.xaxis.set_major_locator(MultipleLocator(60 * max(1, round(span / 300))))
     axes.grid(True, color="#e5e7eb", linewidth=0.6)
-    axes.tick_params(labelsize=7, colors=FAINT, length=0)
+    axes.tick_params(labelsize=7, colors=FAINT, length=0, pad=4)
     for side in axes.spines.values():
         side.set_visible(False)
     if len(found) > LINES:
