@@ -301,7 +301,7 @@ impl Broker {
         let span = trace::send(to.kind());
         let sent = pool.publish(to, mandatory, properties, message.body.clone()).instrument(span.clone()).await;
         if let Err(error) = &sent {
-            trace::failed(&span, error);
+            trace::failed(&span, &error.label());
         }
         sent
     }

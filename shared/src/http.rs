@@ -142,7 +142,11 @@ pub async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> {
     answered
 }
 
-async fn read(mut response: Response) -> Result<Answered, NoAnswer> {
+/// Reads an answer to its end.
+///
+/// # Errors
+/// [`NoAnswer`] if it did not come whole.
+pub async fn read(mut response: Response) -> Result<Answered, NoAnswer> {
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers());
     let mut body = Vec::new();

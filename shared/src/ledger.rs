@@ -26,6 +26,7 @@ use std::time::Duration;
 use sealpost_schemas::{Code, Owner};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::sleep;
+use tracing::Instrument;
 use uuid::Uuid;
 
 pub use crate::records::LEDGER_KEPT as KEPT;
@@ -105,7 +106,7 @@ impl<C: Clock> Ledger<C> {
         let (of, start) = (self.claim(), self.clock.since_boot());
         let begun = self.store.ledger_begin_sending((&at.entry, owner), &fingerprint, &of, (wanted, &key.0)).await;
         if let Err(StoreError { trouble: Trouble::Unknown(_), .. }) = &begun {
-            tokio::spawn(never_sent(self.store.clone(), at.entry, of.owner));
+            tokio::spawn(never_sent(self.store.clone(), at.entry, of.owner).in_current_span());
         }
         match begun? {
             Ok(Marked { number, again, ready }) => {

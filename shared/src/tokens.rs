@@ -25,7 +25,7 @@ use tokio::sync::Semaphore;
 
 pub use access::{Access, Usable};
 pub use consent::{Consented, OnDevice, Prepared};
-pub use device::{Handed, HandedOver, JobTokens, Owed, PickUp};
+pub use device::{Handed, HandedOver, JobTokens, Over, Owed, PickUp};
 pub use ending::{Ended, Ending, Providers};
 pub use import::Brought;
 pub use outcome::meaning;

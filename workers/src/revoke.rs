@@ -26,8 +26,9 @@ pub use self::sweep::sweep;
 /// How many connections one message ends before it comes again for the rest.
 const BUDGET: usize = 50;
 
-/// How many such portions of an owner's connections one message tries, where they cannot be ended: each may take as long as a call.
-const PORTIONS: usize = 8;
+/// How many such portions of an owner's connections one message tries, where they cannot be ended: each may take as long as two calls,
+/// and the broker waits half an hour for an ack if nothing else is set (RabbitMQ, "Consumer Delivery Acknowledgement Timeout").
+const PORTIONS: usize = 4;
 
 /// How many of them at the same time.
 const AT_ONCE: usize = 8;

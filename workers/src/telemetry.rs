@@ -6,9 +6,9 @@ use std::io::{IsTerminal, stderr};
 use std::panic;
 
 use sealpost_shared::broker::may_log;
-use sealpost_shared::config::{LogFormat, Telemetry};
+use sealpost_shared::config::{Config, LogFormat};
 use sealpost_shared::trace::is_of_traces;
-use tracing::Metadata;
+use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::{EnvFilter, fmt};
@@ -19,16 +19,15 @@ pub(crate) use self::traces::{continued, trace_id};
 /// The environment variable of the log filter, as in `sealpost=debug`.
 const FILTER: &str = "SEALPOST_LOG";
 
-/// Without it. What lapin would say of a lost connection, our own supervision says with what to do; and what the library of
-/// traces says of itself is for its makers.
-const DEFAULT: &str = "info,lapin=off,opentelemetry=warn,opentelemetry_sdk=warn,opentelemetry-otlp=warn";
+/// Without it. What lapin would say of a lost connection, our own supervision says with what to do.
+const DEFAULT: &str = "info,lapin=off";
 
 /// Begins to log to standard error, one line an event, and to send spans where the configuration says so, until what is
 /// returned is [ended](Traces::end). Needs a tokio runtime.
 ///
 /// # Errors
 /// In words, if spans cannot be sent as it says.
-pub fn start(telemetry: &Telemetry) -> Result<Traces, String> {
+pub fn start(Config { telemetry, http, .. }: &Config) -> Result<Traces, String> {
     let chosen = std::env::var(FILTER).unwrap_or_else(|_| DEFAULT.into());
     let read = EnvFilter::try_new(&chosen);
     let problem = read.as_ref().err().map(ToString::to_string);
@@ -41,7 +40,7 @@ pub fn start(telemetry: &Telemetry) -> Result<Traces, String> {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
     };
-    let traces = Traces::to(telemetry)?;
+    let traces = Traces::to(telemetry, http)?;
     let spans = traces.layer().map(|layer| layer.with_filter(filter_fn(is_of_traces)));
     // an error means that this process logs already
     let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).with(spans).try_init();
@@ -57,5 +56,8 @@ pub fn start(telemetry: &Telemetry) -> Result<Traces, String> {
 }
 
 fn is_line(metadata: &Metadata<'_>) -> bool {
-    may_log(metadata) && !is_of_traces(metadata)
+    // what the library of traces says below a warning holds answers; and that no batch is taken we say once ourselves
+    let library = metadata.target().starts_with("opentelemetry");
+    let noise = library && (*metadata.level() > Level::WARN || metadata.name() == "BatchSpanProcessor.ExportError");
+    may_log(metadata) && !is_of_traces(metadata) && !noise
 }

@@ -221,7 +221,7 @@ pub(crate) fn broker(config: &Config, urls: Vec<SecretString>) -> Result<Broker,
 /// In words, for what an operator must mend before it can start.
 pub async fn work(config: &Path, steps: &[StepName]) -> Result<(), String> {
     let config = Config::read(config)?;
-    let traces = telemetry::start(&config.telemetry)?;
+    let traces = telemetry::start(&config)?;
     let ended = run(config, steps).await;
     traces.end().await;
     ended
@@ -326,7 +326,7 @@ async fn run(config: Config, steps: &[StepName]) -> Result<(), String> {
 /// In words, for what an operator must mend before it can start.
 pub async fn schedule(config: &Path) -> Result<(), String> {
     let config = Config::read(config)?;
-    let traces = telemetry::start(&config.telemetry)?;
+    let traces = telemetry::start(&config)?;
     let ended = tick(config).await;
     traces.end().await;
     ended

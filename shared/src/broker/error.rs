@@ -118,6 +118,19 @@ pub enum PublishError {
 }
 
 impl PublishError {
+    /// The label of the metric of publishes.
+    #[must_use]
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Self::Unroutable { .. } => "unroutable",
+            Self::Refused { .. } => "refused",
+            Self::NotSent { .. } => "not-sent",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Lost { .. } => "lost",
+            Self::ReplyTo { .. } => "own-queue",
+        }
+    }
+
     /// The stable code.
     #[must_use]
     pub const fn code(&self) -> Code {

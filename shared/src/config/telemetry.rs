@@ -49,8 +49,11 @@ fn ratio<'de, D: Deserializer<'de>>(value: D) -> Result<Ratio, D::Error> {
 /// An address with a password in it would be in errors; headers have their own place.
 fn collector<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Url>, D::Error> {
     let url = Url::deserialize(value).ok().filter(|url| {
-        matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.password().is_none()
+        matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
     });
-    let wrong = "must be an address as in \"http://127.0.0.1:4318/v1/traces\", without user and password";
+    let wrong = "must be an address as in \"http://127.0.0.1:4318/v1/traces\", without user, password and query";
     url.map(Some).ok_or_else(|| D::Error::custom(wrong))
 }

@@ -241,12 +241,13 @@ impl Store {
         self.done(&END, &keys, &args, || format!("end the park of record {record}")).await
     }
 
-    /// Whether the device is known to have the tokens that this request of its record brought, or what came of them.
+    /// Whether the device is known to have the tokens that this request of its record brought, or what came of them. Of a
+    /// record from before this was noted it is taken for known, as it was.
     pub async fn has_arrived(&self, record: &RecordId, request: Uuid) -> Result<bool, StoreError> {
         let mut get = redis::cmd("HGET");
         get.arg(layout::record(record)).arg("arrived");
         let noted: Option<String> = self.query(format!("read whether record {record} arrived"), &get).await?;
-        Ok(noted.is_some_and(|noted| noted == request.to_string()))
+        Ok(noted.is_none_or(|noted| noted == request.to_string()))
     }
 
     /// Has a sweep look at a park later than by its end. What counts for the device is the end.
@@ -261,11 +262,13 @@ impl Store {
         self.query(format!("put the park of record {record} off"), &put).await
     }
 
-    /// What was to be told of a park that is over is told. Does nothing where there is a park.
-    pub async fn told_of_park(&self, record: &RecordId) -> Result<(), StoreError> {
-        let keys = [layout::park(record), layout::parks(record.shard)];
+    /// What was to be told of a park that is over is told: of this token set, or of none. Does nothing where there is a park, or
+    /// the end of another was not told.
+    pub async fn told_of_park(&self, record: &RecordId, generation: Option<Uuid>) -> Result<(), StoreError> {
+        let keys = [layout::park(record), layout::parks(record.shard), layout::record(record)];
+        let generation = generation.map(|generation| generation.to_string()).unwrap_or_default();
         let doing = || format!("note that the end of the park of record {record} was told");
-        self.done(&OFF, &keys, &[record.key.to_string().into()], doing).await.map(|_| ())
+        self.done(&OFF, &keys, &[record.key.to_string().into(), generation.into()], doing).await.map(|_| ())
     }
 
     /// The records of all shards whose parks may be over by now, or were and that may not have been told; of each shard so many

@@ -13,6 +13,7 @@ use sealpost_schemas::Code;
 use secrecy::SecretString;
 
 pub use handover::{Handed, HandedOver, Owed, PickUp};
+pub use parks::Over;
 pub(super) use parks::Waiting;
 
 use super::TokenKeeper;

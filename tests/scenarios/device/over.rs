@@ -6,7 +6,7 @@ use sealpost::providers::Catalogue;
 use sealpost_schemas::Code;
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::failure::Verdict;
-use sealpost_shared::tokens::JobTokens;
+use sealpost_shared::tokens::{JobTokens, Over};
 use sealpost_tests::Pipeline;
 use sealpost_tests::pipeline::{connection, properties};
 use serde_json::{Value, json};
@@ -46,8 +46,10 @@ async fn what_a_worker_marked_that_died_before_it_told_is_told_by_another_and_th
     let (keeper, id) = (pipeline.keeper().await, record(&pipeline, "ada").await.unwrap().id);
     let mut told = Vec::new();
     for _ in 0..2 {
-        told.extend(keeper.expire_park(&id).await.map_err(|failure| failure.message).unwrap());
+        told.extend(keeper.expire_park(&id).await.map_err(|failure| failure.message).unwrap().events);
     }
+    // as a sweep does that looked before the other one marked it
+    keeper.told_of_park(&id, &Over::default()).await.map_err(|failure| failure.message).unwrap();
     assert!(told.len() == 2 && told[0].id == told[1].id, "the same again, until it is told");
     assert!(park(&pipeline, "ada").await.is_none());
 
@@ -80,7 +82,7 @@ async fn parks_that_cannot_be_ended_keep_no_other_one_waiting() {
     for _ in 0..2 {
         for met in keeper.overdue_parks(SystemClock.now()).await.map_err(|failure| failure.message).unwrap() {
             let told = keeper.expire_park(&met).await;
-            ended |= met == id && told.is_ok_and(|events| events.len() == 1);
+            ended |= met == id && told.is_ok_and(|over| over.events.len() == 1);
         }
     }
     assert!(ended, "the others were put off");
@@ -149,4 +151,37 @@ async fn a_job_without_refresh_token_hears_that_newer_tokens_wait() {
     assert_eq!(code(&answer), "tokens-superseded");
     assert!(answer["failure"]["message"].as_str().unwrap().contains("wait for the device"), "{answer}");
     assert!(park(&pipeline, "ada").await.is_some());
+}
+
+#[tokio::test]
+async fn a_connection_in_quarantine_whose_tokens_are_over_is_told_of_until_that_is_done() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker_with(&["exchange", "publish"], &[]).await;
+    refreshed(&pipeline, "ada").await;
+    let_it_end(&pipeline, "ada").await;
+    let (keeper, id) = (pipeline.keeper().await, record(&pipeline, "ada").await.unwrap().id);
+    let (mut redis, key) = redis(&pipeline, id.shard, &format!("record:{}", id.key));
+    let _: () = redis.hset(&key, "ciphertext", "spoilt").unwrap();
+    let expire = async || keeper.expire_park(&id).await.map_err(|failure| failure.message).unwrap();
+    let (first, again) = (expire().await, expire().await);
+    let told: Vec<_> = first.events.iter().chain(&again.events).collect();
+    assert!(told.len() == 2 && told[0].id == told[1].id && told[0].topic == "connection.quarantined", "{}", told.len());
+    keeper.told_of_park(&id, &again).await.map_err(|failure| failure.message).unwrap();
+    assert!(park(&pipeline, "ada").await.is_none());
+    assert_eq!(pipeline.store().await.count_parks().await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_request_that_was_answered_before_arrivals_were_noted_is_answered_as_then() {
+    let pipeline = Pipeline::start().await;
+    let _worker = pipeline.worker_with(&["exchange"], &[]).await;
+    let request = request(&pipeline, "ada").await;
+    assert!(exchange(&pipeline, &request).await.get("tokens").is_some());
+    unparked(&pipeline, "ada").await;
+    let id = record(&pipeline, "ada").await.unwrap().id;
+    let (mut redis, key) = redis(&pipeline, id.shard, &format!("record:{}", id.key));
+    let noted: u64 = redis.hdel(&key, "arrived").unwrap();
+    assert_eq!(noted, 1);
+    let again = exchange(&pipeline, &request).await;
+    assert_eq!((&again["outcome"], again.get("tokens")), (&json!("on-device"), None), "{again}");
 }

@@ -38,18 +38,18 @@ pub async fn sweep_parks(keeper: Arc<TokenKeeper>, broker: Broker, stop: Cancell
 /// Ends what is over. What is told is told before that is noted, so that another sweep tells it where this one ends in between.
 async fn sweep(keeper: &TokenKeeper, broker: &Broker) -> Result<(), Failure> {
     for id in keeper.overdue_parks(SystemClock.now()).await? {
-        let events = match keeper.expire_park(&id).await {
-            Ok(events) => events,
+        let over = match keeper.expire_park(&id).await {
+            Ok(over) => over,
             Err(failure) if failure.code == Code::StoreUnavailable => return Err(failure),
             Err(failure) => {
                 tracing::warn!(record = %id, code = failure.code.as_str(), reason = failure.message, "a park stays");
                 continue;
             }
         };
-        for event in &events {
+        for event in &over.events {
             tell(broker, event).await;
         }
-        keeper.told_of_park(&id).await?;
+        keeper.told_of_park(&id, &over).await?;
     }
     Ok(())
 }

@@ -230,13 +230,5 @@ fn outgoing(answer: &Answer, encoding: Encoding, body: Vec<u8>, delivery: &Deliv
 
 /// The metric label of how a publish ended.
 pub(crate) fn label(sent: &Result<(), PublishError>) -> &'static str {
-    match sent {
-        Ok(()) => "confirmed",
-        Err(PublishError::Unroutable { .. }) => "unroutable",
-        Err(PublishError::Refused { .. }) => "refused",
-        Err(PublishError::NotSent { .. }) => "not-sent",
-        Err(PublishError::Unconfirmed { .. }) => "unconfirmed",
-        Err(PublishError::Lost { .. }) => "lost",
-        Err(PublishError::ReplyTo { .. }) => "own-queue",
-    }
+    sent.as_ref().map_or_else(PublishError::label, |()| "confirmed")
 }

@@ -34,10 +34,15 @@ pub(super) fn told(
     let span = Span::current();
     span.record("sealpost.outcome", outcome);
     let Some((code, reason)) = failure else {
-        return tracing::info!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, "done");
+        if !matches!(left, Left::GivenBack) {
+            return tracing::info!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, "done");
+        }
+        tracing::warn!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, "not done: it comes again");
+        return trace::failed(&span, &outcome);
     };
     let code = code.as_str();
     tracing::warn!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, code, reason, "not done");
     span.record("sealpost.code", code);
-    trace::failed(&span, &reason);
+    // the reason may name a tenant, or a producer's queue
+    trace::failed(&span, &code);
 }

@@ -13,7 +13,7 @@ use opentelemetry_otlp::{SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
-use sealpost_shared::config::{Ratio, Telemetry};
+use sealpost_shared::config::{Http, Ratio, Telemetry};
 use sealpost_shared::http::{self, NoAnswer};
 use tokio::runtime::Handle;
 use tracing::{Span, Subscriber};
@@ -29,11 +29,10 @@ const TRACEPARENT: &str = "traceparent";
 pub struct Traces(Option<SdkTracerProvider>);
 
 impl Traces {
-    pub(super) fn to(Telemetry { traces, ratio: Ratio(ratio), .. }: &Telemetry) -> Result<Self, String> {
+    pub(super) fn to(Telemetry { traces, ratio: Ratio(ratio), .. }: &Telemetry, http: &Http) -> Result<Self, String> {
         let Some(url) = traces else { return Ok(Self(None)) };
         let wrong = |problem: &dyn std::fmt::Display| format!("telemetry.traces: {problem}");
-        let http = http::client(WITHIN).map_err(|e| wrong(&e))?;
-        let client = Sender { http, runtime: Handle::current(), refused: AtomicBool::new(false) };
+        let client = Sender { http: http.client(WITHIN)?, runtime: Handle::current(), refused: AtomicBool::new(false) };
         let exporter = SpanExporter::builder().with_http().with_http_client(client).with_endpoint(url.as_str());
         let exporter = exporter.with_timeout(WITHIN).build().map_err(|e| wrong(&e))?;
         let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(*ratio)));
@@ -120,23 +119,23 @@ impl Sender {
 impl HttpClient for Sender {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let request = reqwest::Request::try_from(request)?;
-        let http = self.http.clone();
+        let client = self.http.clone();
         let answering = async move {
-            let answer = http.execute(request).await?;
-            let (status, headers) = (answer.status(), answer.headers().clone());
-            Ok::<_, reqwest::Error>((status, headers, answer.bytes().await?))
+            let answer = client.execute(request).await.map_err(|error| NoAnswer::from(&error))?;
+            let headers = answer.headers().clone();
+            Ok::<_, NoAnswer>((headers, http::read(answer).await?))
         };
         let answered = self.runtime.spawn(answering).await?;
         self.told(match &answered {
-            Ok((status, ..)) if status.is_success() => None,
-            Ok((status, ..)) => Some(format!("status {status}")),
-            Err(error) => Some(NoAnswer::from(error).to_string()),
+            Ok((_, answer)) if (200..300).contains(&answer.status) => None,
+            Ok((_, answer)) => Some(format!("status {}", answer.status)),
+            Err(none) => Some(none.to_string()),
         });
-        let (status, headers, body) = answered?;
-        let mut response = Response::builder().status(status);
+        let (headers, answer) = answered?;
+        let mut response = Response::builder().status(answer.status);
         if let Some(own) = response.headers_mut() {
             *own = headers;
         }
-        Ok(response.body(body)?)
+        Ok(response.body(answer.body.into())?)
     }
 }

@@ -81,6 +81,8 @@ end
 -- consent.
 if in_epoch ~= '' or condition == 'absent' then
   redis.call('HSET', record, 'epoch', epoch(), 'tenant_epoch', tonumber(redis.call('GET', KEYS[9])) or 0)
+  -- what a consent brought for a device did not arrive yet (park_end.lua)
+  if lasts ~= '' then redis.call('HSET', record, 'arrived', '') end
 end
 
 local now = redis.call('HMGET', record, 'key_id', 'key_version', 'next_due', 'token', 'superseded', 'generation', 'standing',

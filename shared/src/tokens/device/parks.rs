@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sealpost_schemas::{Answer, Code, Connection, RotationCounts};
+use uuid::Uuid;
 
 use crate::failure::{Failure, Verdict};
 use crate::keys::KeyError;
@@ -13,6 +14,7 @@ use crate::records::{Content, Park, Record, RecordId, Saved, Scope, Standing, St
 use crate::tokens::TokenKeeper;
 use crate::tokens::access::{self, Access};
 use crate::tokens::outcome::LOOKS;
+use crate::tokens::quarantine;
 use crate::tokens::told::needs_consent;
 
 /// How long after its end a park is left to an answer that is on its way.
@@ -36,6 +38,17 @@ pub(in crate::tokens) enum Waiting {
     Tokens(Box<TokenSet>),
     /// Tokens that do not open, and will not.
     Lost,
+}
+
+/// What became of a park that a sweep looked at.
+#[derive(Default)]
+pub struct Over {
+    /// What is to be told of its connection.
+    pub events: Vec<Answer>,
+    /// The token set that ended, where that is told.
+    generation: Option<Uuid>,
+    /// That of a park which is dropped once it is told.
+    drops: Option<Uuid>,
 }
 
 impl TokenKeeper {
@@ -119,9 +132,10 @@ impl TokenKeeper {
     ///
     /// # Errors
     /// If Redis or the key source give no answer.
-    pub async fn expire_park(&self, id: &RecordId) -> Result<Vec<Answer>, Failure> {
+    pub async fn expire_park(&self, id: &RecordId) -> Result<Over, Failure> {
         match self.expire(id).await {
-            Err(failure) if failure.code != Code::StoreUnavailable => {
+            // of a record that moved another sweep may know more
+            Err(failure) if ![Code::StoreUnavailable, Code::Conflict].contains(&failure.code) => {
                 self.store.put_park_off(id, self.calls.clock.now() + AGAIN).await?;
                 Err(failure)
             }
@@ -133,43 +147,56 @@ impl TokenKeeper {
     ///
     /// # Errors
     /// If Redis does not answer: it is told again then.
-    pub async fn told_of_park(&self, id: &RecordId) -> Result<(), Failure> {
-        Ok(self.store.told_of_park(id).await?)
+    pub async fn told_of_park(&self, id: &RecordId, over: &Over) -> Result<(), Failure> {
+        if let Some(generation) = over.drops {
+            self.store.drop_park(id, generation).await?;
+        }
+        Ok(self.store.told_of_park(id, over.generation).await?)
     }
 
-    async fn expire(&self, id: &RecordId) -> Result<Vec<Answer>, Failure> {
+    async fn expire(&self, id: &RecordId) -> Result<Over, Failure> {
         // the record first: what ends the park meanwhile moves it
         let (record, park) = (self.store.load(id).await?, self.store.load_park(id).await?);
         let Some(park) = park else {
             // it was over, and whoever marked that may have died before it was told
             let Some(record) = record.filter(|record| has_expired(&record.metadata.standing)) else {
-                return Ok(Vec::new());
+                return Ok(Over::default());
             };
+            let generation = Some(record.metadata.generation);
             return match self.open(&record, None, self.calls.clock.now()).await {
-                Ok(content) => Ok(needs_consent(&content.connection, &record.metadata).into_iter().collect()),
-                Err(failure) if failure.verdict == Verdict::Reject => Ok(failure.events),
+                Ok(content) => {
+                    let events = needs_consent(&content.connection, &record.metadata).into_iter().collect();
+                    Ok(Over { events, generation, drops: None })
+                }
+                Err(failure) if failure.verdict == Verdict::Reject => {
+                    Ok(Over { events: failure.events, generation, drops: None })
+                }
                 Err(failure) => Err(failure),
             };
         };
         if park.now < park.until + GRACE {
-            return Ok(Vec::new());
+            return Ok(Over::default());
         }
         let Some(record) = record.filter(|record| record.metadata.generation == park.generation) else {
             self.store.drop_park(id, park.generation).await?;
-            return Ok(Vec::new());
+            return Ok(Over::default());
         };
+        let (generation, standing) = (Some(park.generation), &record.metadata.standing);
+        if standing.state == State::Quarantined {
+            // it says more, and may not have been told
+            let events = quarantine::event(id, None, standing.since).into_iter().collect();
+            return Ok(Over { events, generation, drops: generation });
+        }
         let content = match self.open(&record, None, self.calls.clock.now()).await {
             Ok(content) => content,
-            // it stands as quarantined, which says more
             Err(failure) if failure.verdict == Verdict::Reject => {
-                self.store.drop_park(id, park.generation).await?;
-                return Ok(failure.events);
+                return Ok(Over { events: failure.events, generation, drops: generation });
             }
             Err(failure) => return Err(failure),
         };
         match self.overdue(&record, &content.connection, &park).await? {
-            Access::Refused { events, .. } => Ok(events),
-            Access::Granted { .. } => Ok(Vec::new()),
+            Access::Refused { events, .. } => Ok(Over { events, generation, drops: None }),
+            Access::Granted { .. } => Ok(Over::default()),
         }
     }
 
