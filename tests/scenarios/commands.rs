@@ -6,4 +6,5 @@ mod dead;
 mod enqueue;
 mod jobs;
 mod providers;
+mod width;
 mod world;

@@ -8,6 +8,9 @@ use sealpost_shared::plain::plain;
 use serde::Serialize;
 use serde_json::Value;
 
+/// How wide a table is on a terminal that does not know how wide it is, in characters.
+const UNKNOWN_WIDTH: u16 = 130;
+
 /// Prints to stdout. Where nobody reads any more (`| head`), nothing is missing.
 pub(super) fn print(text: &str) -> Result<(), String> {
     match writeln!(std::io::stdout(), "{text}") {
@@ -44,9 +47,14 @@ pub(super) fn facts(facts: &[(&str, String)]) -> Table {
     table
 }
 
-fn bare() -> Table {
+/// A table without rows.
+pub(super) fn bare() -> Table {
     let mut table = Table::new();
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    // a container's terminal may not know its width: one letter a line cannot be meant
+    if table.width() == Some(0) {
+        table.set_width(UNKNOWN_WIDTH);
+    }
     table
 }
 

@@ -1,15 +1,15 @@
 //! What became of the lines: for people.
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{Attribute, Cell, Color};
 
 use super::report::Became;
+use crate::ops::screen::bare;
 
 /// More ranges of lines than this are not listed; the report file has them.
 const MAX_RANGES: usize = 20;
 
 pub(super) fn of(groups: &[(Became, Vec<usize>)]) -> String {
-    let mut table = Table::new();
-    table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
+    let mut table = bare();
     let titles = ["outcome", "code", "count", "lines", "what it means"];
     table.set_header(titles.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     for (became, lines) in groups {
