@@ -104,7 +104,8 @@ impl Process {
         let Some(store_urls) = read("store.url", &config.store.url).await? else { return Ok(None) };
         let index_key = awaited(&stop, async || Ok(keys.index_key().await?)).await?;
         let Some(index_key) = index_key else { return Ok(None) };
-        let opened = Store::new(store_config(&config, store_urls), Arc::clone(&index_key)).map_err(|e| e.to_string())?;
+        let opened =
+            Store::new(store_config(&config, store_urls), Arc::clone(&index_key)).map_err(|e| e.to_string())?;
         let keys = SealingKeys::new(keys, config.keys.key.clone(), index_key);
         let store = store.get_or_init(|| opened).clone();
         Ok(Some(Self { config, broker, store, keys, secrets, stop }))

@@ -60,8 +60,7 @@ impl Producer {
     pub async fn connect(urls: &[SecretString], named: bool) -> Result<Self, BrokerError> {
         let link = open::open_any(Purpose::Publish, &Target::all(urls)?).await?;
         let at = Arc::clone(&link.at);
-        let problem =
-            |error: lapin::Error| BrokerError::Unreachable { at: at.to_string(), problem: error.to_string() };
+        let problem = |error: lapin::Error| BrokerError::Unreachable { at: at.to_string(), problem: error.to_string() };
         let channel = link.connection.create_channel().await.map_err(problem)?;
         channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(problem)?;
         let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
