@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use sealpost_shared::broker::{Body, Outgoing, Producer};
-use sealpost_tests::pipeline::{publish_job, queue_of, rotation_tick, text_of};
+use sealpost_tests::command::run;
+use sealpost_tests::pipeline::{publish_job, text_of};
 use sealpost_tests::{Pipeline, until};
 use secrecy::SecretString;
 use serde_json::Value;
@@ -16,7 +17,7 @@ mod store;
 /// A cluster is slow to find itself again on a busy machine.
 const LONG: Duration = Duration::from_mins(3);
 /// How long a producer waits for an answer before it asks again.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// So many producers ask at a time.
 const PRODUCERS: usize = 4;
 /// So many connections are sealed anew meanwhile.
@@ -36,19 +37,19 @@ fn name_all(pipeline: &Pipeline, file: &str, urls: &[String]) {
 }
 
 /// Asks as often as it takes, with one id, of whichever node takes the question.
-async fn ask(urls: &[SecretString], type_name: &str, body: &Value) -> Value {
+async fn ask(urls: &[SecretString], job: &Value) -> Value {
     let message = Outgoing {
-        type_name: Some(type_name.into()),
-        id: body["id"].as_str().map(Into::into),
+        type_name: Some("publish-job.v1".into()),
+        id: job["id"].as_str().map(Into::into),
         content_type: Some("application/json".into()),
-        body: Body(serde_json::to_vec(body).unwrap().into()),
+        body: Body(serde_json::to_vec(job).unwrap().into()),
         ..Outgoing::default()
     };
     until("an answer", LONG, async || {
         // what hangs is given up with the attempt
         let attempt = async {
             let producer = Producer::connect(urls, false).await.ok()?;
-            producer.ask(queue_of(type_name), &message, PATIENCE).await.ok()
+            producer.ask("publish-jobs", &message, PATIENCE).await.ok()
         };
         let heard = tokio::time::timeout(PATIENCE * 2, attempt).await.ok()??;
         serde_json::from_slice(&heard.body.0).ok()
@@ -66,7 +67,7 @@ async fn through(pipeline: &Pipeline, urls: &[String], disturb: impl AsyncFnOnce
         while !over.get() {
             let text = format!("{producer}: {}", sent.len());
             let began = Instant::now();
-            let answer = ask(&urls, "publish-job.v1", &publish_job("acme", "ada", &text)).await;
+            let answer = ask(&urls, &publish_job("acme", "ada", &text)).await;
             assert_eq!(answer["outcome"], "published", "{answer}");
             slowest.set(slowest.get().max(began.elapsed()));
             answered.set(answered.get() + 1);
@@ -74,10 +75,8 @@ async fn through(pipeline: &Pipeline, urls: &[String], disturb: impl AsyncFnOnce
         }
         sent
     });
-    let sweep = async {
-        pipeline.rotate_key();
-        ask(&urls, "rotation-tick.v1", &rotation_tick()).await
-    };
+    pipeline.rotate_key();
+    let sweep = run(pipeline, &["enqueue", "rotate", "--json", "--timeout", "180"]);
     let disturbed = async {
         more(&answered, PRODUCERS).await;
         disturb(&answered).await;
@@ -85,7 +84,8 @@ async fn through(pipeline: &Pipeline, urls: &[String], disturb: impl AsyncFnOnce
         over.set(true);
     };
     let (sent, swept, ()) = tokio::join!(join_all(producers), sweep, disturbed);
-    assert_eq!(swept["counts"]["failed"], 0, "{swept}");
+    assert!(swept.good, "{}", swept.stderr);
+    assert_eq!(swept.json()["counts"]["failed"], 0, "{}", swept.stdout);
     let mut sent = sent.concat();
     let posts = pipeline.sandbox.posts().await;
     let mut posted: Vec<_> = posts.iter().map(|post| post["text"].as_str().unwrap().to_owned()).collect();

@@ -4,21 +4,18 @@ use lapin::options::QueueDeleteOptions;
 use sealpost::dev::servers::rabbitmq::RabbitMqCluster;
 use sealpost_tests::pipeline::{ANSWERS, EVENTS};
 use sealpost_tests::{Own, Pipeline, Rig, Sandbox, Setup, freeze};
-use serde_json::Value;
 
 use super::{USERS, more, name_all, through};
 
 /// The members of a quorum queue, by number; the one that leads first.
 async fn members(cluster: &RabbitMqCluster, queue: &str) -> Vec<usize> {
-    let args = ["--quiet", "--formatter", "json", "list_queues", "name", "leader", "members"];
-    let listed: Vec<Value> = serde_json::from_str(&cluster.nodes[0].ctl(&args).await.unwrap()).unwrap();
-    let found = listed.iter().find(|each| each["name"] == queue).unwrap();
-    let number = |name: &Value| {
-        let name = name.as_str().unwrap().strip_suffix("@localhost").unwrap();
-        name.rsplit('-').next().unwrap().parse::<usize>().unwrap() - 1
-    };
-    let mut members: Vec<_> = found["members"].as_array().unwrap().iter().map(number).collect();
-    let leader = number(&found["leader"]);
+    // {ok, [{queue, node}, ...], {queue, node}}
+    let said = cluster.nodes[0].ctl(&["eval", &format!("ra:members({{'%2F_{queue}', node()}}).")]).await.unwrap();
+    let names: Vec<_> = said.split("@localhost").collect();
+    let names = &names[..names.len() - 1];
+    let number = |name: &&str| name.rsplit('-').next().unwrap().parse::<usize>().unwrap() - 1;
+    let mut members: Vec<_> = names[..names.len() - 1].iter().map(number).collect();
+    let leader = number(names.last().unwrap());
     members.sort_unstable_by_key(|member| (*member != leader, *member));
     members
 }
