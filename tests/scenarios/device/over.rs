@@ -161,7 +161,9 @@ async fn a_connection_in_quarantine_whose_tokens_are_over_is_told_of_until_that_
     let_it_end(&pipeline, "ada").await;
     let (keeper, id) = (pipeline.keeper().await, record(&pipeline, "ada").await.unwrap().id);
     let (mut redis, key) = redis(&pipeline, id.shard, &format!("record:{}", id.key));
-    let _: () = redis.hset(&key, "sealed", "spoilt").unwrap();
+    let mut sealed: Vec<u8> = redis.hget(&key, "sealed").unwrap();
+    *sealed.last_mut().unwrap() ^= 1;
+    let _: () = redis.hset(&key, "sealed", sealed).unwrap();
     let expire = async || keeper.expire_park(&id).await.map_err(|failure| failure.message).unwrap();
     let (first, again) = (expire().await, expire().await);
     let told: Vec<_> = first.events.iter().chain(&again.events).collect();

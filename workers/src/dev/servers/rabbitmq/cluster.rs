@@ -52,9 +52,9 @@ async fn start(folder: &Path, launcher: &Launcher) -> Result<Vec<RabbitMq>, DevE
     let (name, cookie) = (format!("sealpost-{:08x}", random()?), format!("{:016x}{:016x}", random()?, random()?));
     let [epmd] = free_ports()?;
     let mut nodes = Vec::new();
-    // each knows all names, since any of them may be the first to be there
-    let peers: Vec<_> = (1..=NODES)
-        .map(|peer| format!("cluster_formation.classic_config.nodes.{peer} = {name}-{peer}@localhost"))
+    // the first is there before the others, which join it: nodes that begin together may not meet
+    let peers: Vec<_> = [format!("cluster_formation.classic_config.nodes.1 = {name}-1@localhost")]
+        .into_iter()
         .chain(["cluster_formation.peer_discovery_backend = classic_config".into()])
         // With the default, 60, the nodes wait 45 to 75 s for one that hangs, and declare nothing meanwhile.
         .chain(["cluster_partition_handling = pause_minority", "net_ticktime = 8"].map(str::to_owned))
@@ -71,7 +71,8 @@ async fn start(folder: &Path, launcher: &Launcher) -> Result<Vec<RabbitMq>, DevE
     }
     let Some(first) = nodes.first() else { return Ok(Vec::new()) };
     let epmd = Arc::new(first.map_ports().await?);
-    let servers = try_join_all(nodes.iter().map(Node::run)).await?;
+    let mut servers = vec![first.run().await?];
+    servers.extend(try_join_all(nodes.iter().skip(1).map(Node::run)).await?);
     let nodes = nodes.into_iter().zip(servers).map(|(node, server)| RabbitMq { node, server, epmd: Arc::clone(&epmd) });
     let nodes: Vec<_> = nodes.collect();
     for node in &nodes {
