@@ -115,6 +115,6 @@ fn newer_wait() -> Access {
 }
 
 fn superseded() -> Access {
-    let message = "the tokens were replaced by newer ones, which the device has; send the job with those";
+    let message = "the tokens were replaced by newer ones, which the device has; use those";
     access::refused(Code::TokensSuperseded, message)
 }

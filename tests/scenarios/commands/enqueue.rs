@@ -174,3 +174,20 @@ async fn it_asks_again_when_the_broker_ends_its_connection() {
     assert!(said.good, "{}", said.stdout);
     assert_eq!(said.json()["shards"], 256);
 }
+
+#[tokio::test]
+async fn tokens_that_a_table_would_not_show_are_not_asked_for() {
+    let pipeline = Pipeline::start().await;
+    let request = json!({
+        "owner": {"tenant": "acme", "user": "ada"}, "provider": "practice", "store_on_device": true,
+        "grant": {"type": "authorization_code", "code": "c", "redirect_uri": REDIRECT, "code_verifier": "v".repeat(43)}
+    });
+    let mut pickup = request.clone();
+    pickup["grant"] = json!({"type": "pickup", "refresh_token": "r"});
+    pickup["store_on_device"] = false.into();
+    for message in [request, pickup] {
+        let child = begin(&pipeline, &["enqueue", "exchange", "--file", "-"], &[], &message.to_string()).await;
+        let said = end(child).await;
+        assert!(!said.good && said.stderr.contains("ask with --json"), "{message}: {} {}", said.stdout, said.stderr);
+    }
+}

@@ -73,20 +73,21 @@ fn invite(stack: &Stack, console: &Console) {
          \n  the wall of posts   {}\
          \n  what is measured    http://{}/metrics\
          \n  for producers       export SEALPOST_AMQP_URL='{}'\
+         \n                      export SEALPOST_JWKS='http://{}/jwks'\
          \n  for operators       {} connect practice --tenant acme --user grace --config {}\
          \n  the logs            {}\
-         \n  to seal secrets     http://{}/jwks (also sealpost keys jwks)\
          \n\nPractice only: secrets in messages may come unsealed here ([wire] require_sealed = false).\
-         \nexamples/producer.py says at its head how to be one; its authorization page here is {}/authorize.\
+         \nexamples/producer.py says at its head how to be one; its authorization page here is\
+         \n{}/authorize\
          \n\nCtrl-C ends all of it.",
         console.url(),
         stack.practice,
         stack.operations,
         stack.broker_url(),
+        stack.operations,
         std::env::current_exe().unwrap_or_else(|_| "sealpost".into()).display(),
         stack.config().display(),
         stack.config().with_file_name("").display(),
-        stack.operations,
         stack.practice,
     ));
 }

@@ -2,7 +2,7 @@
 
 use clap::{ArgGroup, Args};
 use jiff::Timestamp;
-use sealpost_schemas::ExchangeRequest;
+use sealpost_schemas::{ExchangeRequest, Grant};
 use serde_json::{Value, json};
 
 use super::asked::Asked;
@@ -54,6 +54,12 @@ pub struct Exchange {
 impl Exchange {
     pub(super) fn asked(&self) -> Result<Asked, String> {
         let made = message::made::<ExchangeRequest>(&self.sending, || self.parts())?;
+        let brings_tokens = made.1.store_on_device || matches!(made.1.grant, Grant::Pickup(_));
+        if brings_tokens && !self.sending.json {
+            return Err("the answer has the only copy of the user's tokens, which a table does not show; ask with --json and keep \
+                        what it prints. Nothing was sent"
+                .into());
+        }
         Ok(Asked::new(made, |request| Some(request.connection())))
     }
 
