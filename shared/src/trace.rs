@@ -18,9 +18,9 @@ pub fn is_of_traces(metadata: &Metadata<'_>) -> bool {
     metadata.target() == TARGET
 }
 
-/// One delivery of a message, from its reading to its ack.
+/// One delivery of a message, from its reading to its ack. An id that is none is not told: a producer may write anything there.
 #[must_use]
-pub fn job(queue: &'static str, id: Option<Uuid>, attempt: u32) -> Span {
+pub fn job(queue: &'static str, id: Option<&str>, attempt: u32) -> Span {
     span!(
         target: TARGET,
         Level::DEBUG,
@@ -32,7 +32,7 @@ pub fn job(queue: &'static str, id: Option<Uuid>, attempt: u32) -> Span {
         messaging.system = "rabbitmq",
         messaging.operation.type = "process",
         messaging.destination.name = queue,
-        messaging.message.id = id.map(display),
+        messaging.message.id = id.and_then(|id| Uuid::try_parse(id).ok()).map(display),
         sealpost.attempt = attempt,
         sealpost.outcome = Empty,
         sealpost.code = Empty,

@@ -34,8 +34,7 @@ const DEFECT: &str = "the worker failed in its own code; its log names the line:
 /// Handles one delivery. Whatever happens, the message is acked only once everything that follows is in safe hands.
 pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut delivery: Delivery) {
     let _in_flight = InFlight::begin(S::Input::QUEUE);
-    let id = delivery.message_id.as_deref().and_then(|id| Uuid::try_parse(id).ok());
-    let span = trace::job(S::Input::QUEUE, id, delivery.attempt);
+    let span = trace::job(S::Input::QUEUE, delivery.message_id.as_deref(), delivery.attempt);
     delivery.traceparent = telemetry::continued(&span, delivery.traceparent.take());
     let handled = handled(runner, step, delivery);
     // without a collector nothing of this costs anything
@@ -63,7 +62,7 @@ async fn handled<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut de
         Ok(Input { message, encoding, .. }) => known(runner, step, &delivery, (message, plain), encoding).await,
         Err(failure) => unread::<S::Input, C>(runner, &delivery, failure).await,
     };
-    let (attempt, traceparent) = (delivery.attempt, delivery.traceparent.clone());
+    let (attempt, traceparent) = (delivery.attempt, delivery.traceparent.take());
     let left = match left {
         Some(left) if delivery.ack().await => left,
         _ => Left::GivenBack,
