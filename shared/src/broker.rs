@@ -228,6 +228,15 @@ impl Broker {
         Ok(tier.delay)
     }
 
+    /// Has a message come home to `<queue>.retries` before so long is over, or a second at least, on its way to the time that it
+    /// says: who gets it sends it on.
+    ///
+    /// # Errors
+    /// If it does not count as sent.
+    pub async fn put_off(&self, queue: &str, left: Duration, message: &Outgoing) -> Result<(), PublishError> {
+        self.send(&self.0.publishing, &Route::home_by(Tier::within(left), queue), true, message, None).await
+    }
+
     /// Puts a message aside for an operator. `reason` is cut to 1000 bytes, control characters become spaces.
     ///
     /// # Errors

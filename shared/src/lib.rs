@@ -14,6 +14,7 @@ mod known_answers;
 pub mod ledger;
 pub mod metrics;
 pub mod oauth;
+pub mod pace;
 pub mod plain;
 pub mod records;
 pub mod seal;

@@ -1,10 +1,14 @@
 //! Every metric there is: name, help, and the labels that it may carry (from our own lists only).
 
+mod held;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use sealpost_schemas::{Code, RevokedAtProvider, RotationCounts, RotationMode};
+
+pub use self::held::{HeldBack, breaker_open, held_back};
 
 const JOBS: &str = "sealpost_jobs_total";
 const JOB_SECONDS: &str = "sealpost_job_seconds";
@@ -130,6 +134,7 @@ pub fn describe() {
     describe_counter!(SHARDS_DONE, "Shards that rotations walked to their end.");
     describe_gauge!(SEALED, "Records and results sealed under the latest key version, and under older ones.");
     describe_gauge!(SHARDS_LEFT, "Shards that the running rotations have not walked to their end yet, by mode.");
+    held::describe();
     describe_gauge!(ROTATION_ENDED, Unit::Seconds, "When the last rotation of this mode that is remembered ended.");
 }
 

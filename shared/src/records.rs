@@ -25,6 +25,7 @@ mod link;
 mod listing;
 mod locate;
 mod meta;
+pub mod pace;
 mod park;
 mod record;
 mod reseal;

@@ -39,6 +39,7 @@ use crate::clock::Clock;
 use crate::failure::Failure;
 use crate::keys::SealingKeys;
 use crate::oauth::{Credential, IdTokens, OAuthProvider};
+use crate::pace::Paces;
 use crate::records::{Store, StoreError};
 use crate::seal::KeyRef;
 use crate::secrets::Secrets;
@@ -61,8 +62,8 @@ pub const PARKED_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// What token calls are made with.
 pub struct TokenCalls {
-    /// The HTTP client.
-    pub http: reqwest::Client,
+    /// The passes to providers.
+    pub paces: Paces,
     /// How long one call may take, answer included.
     pub limit: Duration,
     /// What leases and expiries are measured with.
@@ -75,7 +76,7 @@ impl TokenKeeper {
     /// Keeps tokens in `store`, sealed with the newest version of their tenant's key.
     #[must_use]
     pub fn new(store: Store, keys: SealingKeys, calls: TokenCalls) -> Self {
-        let id_tokens = IdTokens::new(calls.http.clone(), calls.clock.clone());
+        let id_tokens = IdTokens::new(calls.paces.http().clone(), calls.clock.clone());
         let batches = Semaphore::new(sweep::BATCHES);
         Self { store, keys, calls, flights: Flights::default(), id_tokens, batches, parked_for: PARKED_FOR }
     }

@@ -28,6 +28,7 @@ mod keys;
 mod ledger;
 mod notify;
 mod operations;
+mod pressure;
 mod producer_in_python;
 mod queries;
 mod records;

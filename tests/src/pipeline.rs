@@ -4,6 +4,7 @@
 mod messages;
 mod setup;
 
+use std::collections::BTreeMap;
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
@@ -20,6 +21,7 @@ use lapin::{
     types::FieldTable,
 };
 use sealpost_schemas::ExchangeRequest;
+use sealpost_shared::pace::Paces;
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     ids,
@@ -73,6 +75,15 @@ pub struct Consent {
     pub code: String,
     /// Its verifier.
     pub verifier: String,
+}
+
+impl Consent {
+    /// What the user of this name consented to at a platform.
+    pub async fn at(platform: &Sandbox, user: &str) -> Self {
+        let verifier = format!("{}{}", ids::fresh().simple(), ids::fresh().simple());
+        let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
+        Self { code: platform.mint_code(user, REDIRECT, Some(&challenge)).await, verifier }
+    }
 }
 
 impl Pipeline {
@@ -190,7 +201,8 @@ impl Pipeline {
     pub fn keeper_of(&self, store: Store, keys: SealingKeys) -> TokenKeeper {
         let limit = Duration::from_secs(20);
         let http = sealpost_shared::http::client(limit).expect("an HTTP client");
-        let calls = TokenCalls { http, limit, clock: Arc::new(SystemClock), secrets: Secrets::default() };
+        let paces = Paces::new(store.clone(), http, limit, BTreeMap::new());
+        let calls = TokenCalls { paces, limit, clock: Arc::new(SystemClock), secrets: Secrets::default() };
         TokenKeeper::new(store, keys, calls)
     }
 
@@ -329,9 +341,7 @@ impl Pipeline {
 
     /// The consent of a user of the platform.
     pub async fn consent(&self, user: &str) -> Consent {
-        let verifier = format!("{}{}", ids::fresh().simple(), ids::fresh().simple());
-        let challenge = BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
-        Consent { code: self.sandbox.mint_code(user, REDIRECT, Some(&challenge)).await, verifier }
+        Consent::at(&self.sandbox, user).await
     }
 
     /// Has the platform's user of this name connected, as tenant `acme`'s user of the same name.

@@ -14,12 +14,12 @@ mod results;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use reqwest::Client;
 use sealpost_schemas::{Answer, Code, ExchangeRequest, ExchangeResult, FailureReport};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::{Credential, JwksError, OAuthProvider};
+use sealpost_shared::pace::Paces;
 use sealpost_shared::tokens::{HandedOver, Prepared, TokenKeeper};
 use serde_json::Value;
 
@@ -30,6 +30,7 @@ pub(crate) use self::grant::problem_of as problem_of_scopes;
 use self::grant::{Spent, from_another_issuer, no_pickup, nonce, of_another_owner, spent, takes_assertions};
 use self::reply_tokens::{no_key, problem_of_key};
 use self::results::{answer, busy, failed};
+use crate::places::Places;
 use crate::providers::{Catalogue, Provider};
 use crate::step::{Attempt, Step, deadline_passed};
 
@@ -44,8 +45,10 @@ pub struct Exchange {
     pub ledger: Ledger<SystemClock>,
     /// The providers.
     pub catalogue: Arc<Catalogue>,
-    /// The HTTP client.
-    pub http: Client,
+    /// The passes to providers.
+    pub paces: Paces,
+    /// How many of a worker's places one provider's requests may have.
+    pub places: Places,
     /// Whether tokens in answers must be sealed to the client's key.
     pub require_sealed: bool,
 }
@@ -56,6 +59,9 @@ impl Step for Exchange {
     const JUDGES_DEADLINE: bool = true;
 
     async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<Exchanged, Failure> {
+        // one that is late is not sent, and needs none
+        let late = request.deadline.is_some_and(|deadline| deadline < at.now);
+        let _place = if late { None } else { self.places.take(&request.provider).await? };
         let mut events = Vec::new();
         match Box::pin(self.turn(request, at, &mut events)).await {
             Ok(result) => self.with_tokens(request, result, events).await,

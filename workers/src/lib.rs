@@ -7,6 +7,7 @@ pub mod exchange;
 pub mod notify;
 pub mod ops;
 pub mod ops_port;
+pub mod places;
 pub mod providers;
 pub mod publish;
 pub mod query;

@@ -8,18 +8,19 @@ mod tokens;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use reqwest::Client;
 use sealpost_schemas::{Answer, Code, Content, Notice, PublishJob, PublishOutcome, PublishResult};
 use sealpost_shared::clock::SystemClock;
 use sealpost_shared::failure::Failure;
 use sealpost_shared::ids;
 use sealpost_shared::ledger::{Claim, Ledger, Turn};
 use sealpost_shared::oauth::OAuthProvider;
+use sealpost_shared::pace::{Endpoint, Line, Paces, Pass};
 use sealpost_shared::tokens::{JobTokens, TokenKeeper};
 
 use self::doubt::again;
 use self::results::{answer, busy, failed};
 use self::tokens::{Tokens, job_tokens};
+use crate::places::Places;
 use crate::providers::{Catalogue, Request, RequestError};
 use crate::step::{Attempt, Step, Told, deadline_passed};
 
@@ -34,8 +35,10 @@ pub struct Publish {
     pub ledger: Ledger<SystemClock>,
     /// The providers.
     pub catalogue: Arc<Catalogue>,
-    /// The HTTP client.
-    pub http: Client,
+    /// The passes to providers.
+    pub paces: Paces,
+    /// How many of a worker's places one provider's jobs may have.
+    pub places: Places,
     /// Whether somebody sends notices here.
     pub notices: bool,
 }
@@ -46,6 +49,8 @@ impl Step for Publish {
     const JUDGES_DEADLINE: bool = true;
 
     async fn run(&self, job: &PublishJob, at: Attempt) -> Result<Self::Output, Failure> {
+        // one that is late is not sent, and needs none
+        let _place = if late(job, at) { None } else { self.places.take(&job.provider).await? };
         let mut events = Vec::new();
         match self.turn(job, at, &mut events).await {
             Ok(mut result) => {
@@ -66,7 +71,7 @@ impl Publish {
     /// What this delivery has to do; what happens to the connection on the way goes into `events`.
     async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
         let (job_as_known, request) = (decoded(job), self.request(job));
-        let late = job.deadline.is_some_and(|deadline| deadline < at.now);
+        let late = late(job, at);
         let usable = match &request {
             Ok((_, oauth)) if !late && job.device_tokens.is_none() => self.keeper.usable_if(&job.connection(), oauth),
             _ => None,
@@ -74,11 +79,12 @@ impl Publish {
         let begun = match (usable, &request) {
             // record, claim and mark cost one round trip
             (Some(usable), Ok((request, oauth))) => {
+                let pass = self.pass(job, line(at)).await?;
                 match self.ledger.begin_sending(&job.owner, job.id, &*job_as_known, &usable).await {
                     Ok(Ok(begin)) => {
                         let before = begin.again;
                         let tokens = Tokens::of(self, job, oauth, events);
-                        let result = self.marked_already(job, request, begin, tokens).await?;
+                        let result = self.marked_already(job, request, (begin, pass), tokens).await?;
                         return self.told(job, before, result, events).await;
                     }
                     Ok(Err(turn)) => Ok(turn),
@@ -103,7 +109,8 @@ impl Publish {
             }
             // what is rare does not make every job larger
             (Turn::Act(claim), Ok((request, oauth))) => {
-                Box::pin(self.act(job, &request, claim, &mut Tokens::of(self, job, oauth, events))).await
+                let mut tokens = Tokens::of(self, job, oauth, events);
+                Box::pin(self.act(job, &request, (claim, line(at)), &mut tokens)).await
             }
             (Turn::Settled(standing), _) => answer(job, standing),
             (Turn::Doubt(_), Err(failure)) => again(job, failure),
@@ -117,6 +124,11 @@ impl Publish {
             }
         }?;
         self.told(job, before, result, events).await
+    }
+
+    /// The right to one call of the job's publishing API.
+    async fn pass(&self, job: &PublishJob, line: Line) -> Result<Pass, Failure> {
+        self.paces.pass(&job.provider, Endpoint::Api, line).await
     }
 
     /// Whether the tokens that a job brings were replaced, by it or another one, and the newer ones wait for the device: told of a
@@ -167,6 +179,15 @@ impl Publish {
         })?;
         Ok((request, &provider.oauth))
     }
+}
+
+fn late(job: &PublishJob, at: Attempt) -> bool {
+    job.deadline.is_some_and(|deadline| deadline < at.now)
+}
+
+/// A job that comes back at the time that it was told has lined up before.
+fn line(at: Attempt) -> Line {
+    if at.lined_up { Line::Passes } else { Line::Joins }
 }
 
 /// The job as its ledger knows it: the order of fields in a JSON body says nothing.

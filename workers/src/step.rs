@@ -38,6 +38,8 @@ pub struct Attempt {
     pub now: Timestamp,
     /// Whether the message was delivered before, to a worker that may have died with it.
     pub redelivered: bool,
+    /// Whether it comes back from where it was put off to, at the time that it was told.
+    pub lined_up: bool,
     /// Where the answer goes.
     pub reply: ReplyTo,
 }

@@ -15,6 +15,7 @@ use sealpost_shared::config::{Config, Schedule, SecretSource, Urls};
 use sealpost_shared::keys::{KeySource, Keys, SealingKeys};
 use sealpost_shared::ledger::Ledger;
 use sealpost_shared::metrics;
+use sealpost_shared::pace::Paces;
 use sealpost_shared::records::{Store, StoreConfig, StoreMode, Trouble};
 use sealpost_shared::secrets::{SecretError, Secrets};
 use sealpost_shared::tokens::{TokenCalls, TokenKeeper};
@@ -28,6 +29,7 @@ use tokio_util::task::TaskTracker;
 use crate::exchange::{self, Exchange};
 use crate::notify::{self, Means, Notify};
 use crate::ops_port::{self, Readiness};
+use crate::places::Places;
 use crate::providers::Catalogue;
 use crate::publish::{self, Publish};
 use crate::query::Query;
@@ -269,15 +271,21 @@ async fn run(config: Config, steps: &[StepName]) -> Result<(), String> {
     let ledger = |kind| Ledger::new(kind, store.clone(), keys.clone(), SystemClock, config.http.limit());
     let (publish_ledger, exchange_ledger) = (ledger(publish::LEDGER), ledger(exchange::LEDGER));
     let (notice_ledger, notice_secrets) = (ledger(notify::LEDGER), secrets.clone());
-    let calls = TokenCalls { http: http.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock), secrets };
+    let limits = catalogue.all().filter_map(|(id, provider)| Some((id.clone(), provider.limits?))).collect();
+    let paces = Paces::new(store.clone(), http.clone(), config.http.limit(), limits);
+    let providers: Vec<_> = catalogue.all().map(|(id, _)| id.clone()).collect();
+    let share = || Places::new(providers.clone(), config.broker.prefetch);
+    let calls = TokenCalls { paces: paces.clone(), limit: config.http.limit(), clock: Arc::new(SystemClock), secrets };
     let keeper = Arc::new(TokenKeeper::new(store.clone(), keys, calls).parking_for(config.device.parked()));
     let running = TaskTracker::new();
+    running.spawn(paces.clone().watch(providers.clone(), stop.clone()));
     if StepName::Exchange.chosen(steps) {
         let step = Exchange {
             keeper: keeper.clone(),
             ledger: exchange_ledger,
             catalogue: catalogue.clone(),
-            http: http.clone(),
+            paces: paces.clone(),
+            places: share(),
             require_sealed: config.wire.require_sealed,
         };
         running.spawn(runner.clone().work(step));
@@ -287,7 +295,8 @@ async fn run(config: Config, steps: &[StepName]) -> Result<(), String> {
             keeper: keeper.clone(),
             ledger: publish_ledger,
             catalogue: catalogue.clone(),
-            http: http.clone(),
+            paces: paces.clone(),
+            places: share(),
             notices: means.is_some(),
         }));
     }

@@ -28,6 +28,8 @@ pub struct Delivery {
     pub queue: &'static str,
     /// Which attempt this is: 1 on the work queue, whatever a header says; on its retries what our own header says.
     pub attempt: u32,
+    /// When it is to be looked at, where it was put off until then and comes by way of its retries.
+    pub not_before: Option<Timestamp>,
     /// Whether it came from the work queue, and not by way of its retries.
     pub first: bool,
     /// Whether the broker delivered it before, to somebody who did not answer.
@@ -67,6 +69,7 @@ impl Delivery {
         Self {
             queue,
             attempt,
+            not_before: if again { message::not_before(&delivery.properties) } else { None },
             first: !again,
             redelivered: delivery.redelivered,
             type_name: message.type_name,
@@ -94,6 +97,7 @@ impl Delivery {
             correlation_id: self.correlation_id.clone(),
             reply_to: self.reply_to.clone(),
             attempt: Some(self.attempt),
+            not_before: None,
             origin: Some(self.queue.to_owned()),
             traceparent: self.traceparent.clone(),
             sender: self.sender.clone(),

@@ -2,6 +2,7 @@
 //! 3.10 silently drops what looks like a cycle), never a TTL, never a producer's own headers.
 
 use bytes::Bytes;
+use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use sealpost_schemas::{Code, queues};
@@ -10,6 +11,7 @@ use super::users::Sender;
 use crate::plain::is_plain;
 
 pub(super) const ATTEMPT: &str = "sealpost-attempt";
+pub(super) const NOT_BEFORE: &str = "sealpost-not-before";
 pub(super) const ORIGIN: &str = "sealpost-origin";
 pub(super) const CODE: &str = "sealpost-code";
 pub(super) const REASON: &str = "sealpost-reason";
@@ -37,6 +39,8 @@ pub struct Outgoing {
     pub reply_to: Option<String>,
     /// The attempt that this message will be; nothing on a first publication.
     pub attempt: Option<u32>,
+    /// When it is to be looked at again, where it was put off until then.
+    pub not_before: Option<Timestamp>,
     /// The queue of first publication; nothing on a first publication.
     pub origin: Option<String>,
     /// The trace that it belongs to.
@@ -116,6 +120,9 @@ impl Outgoing {
         if let Some(origin) = &self.origin {
             put(ORIGIN, origin);
         }
+        if let Some(not_before) = &self.not_before {
+            put(NOT_BEFORE, &not_before.to_string());
+        }
         if let Some(traceparent) = &self.traceparent {
             put(TRACEPARENT, traceparent);
         }
@@ -144,6 +151,7 @@ pub(super) fn outgoing(properties: &BasicProperties, sender: Sender, body: Body)
         correlation_id: text(properties.correlation_id()),
         reply_to: text(properties.reply_to()),
         attempt: None,
+        not_before: None,
         origin: None,
         traceparent: traceparent(properties),
         sender,
@@ -174,6 +182,11 @@ pub(super) fn attempt(properties: &BasicProperties) -> u32 {
         _ => 1,
     };
     u32::try_from(number).unwrap_or(1).max(1)
+}
+
+/// When a message of the retries is to be looked at again, where it was put off until then.
+pub(super) fn not_before(properties: &BasicProperties) -> Option<Timestamp> {
+    header(properties, NOT_BEFORE)?.parse().ok()
 }
 
 /// The work queue that our header names, where it is ours.

@@ -45,6 +45,13 @@ impl Tier {
     pub fn for_delay(wanted: Duration) -> Self {
         TIERS.into_iter().find(|tier| tier.delay >= wanted).unwrap_or(TIERS[TIERS.len() - 1])
     }
+
+    /// The longest tier that is not longer than what is left, or by half a second at most; the shortest, if all are.
+    #[must_use]
+    pub fn within(left: Duration) -> Self {
+        let most = left + Duration::from_millis(500);
+        TIERS.into_iter().rev().find(|tier| tier.delay <= most).unwrap_or(TIERS[0])
+    }
 }
 
 /// The queue that delayed messages of a work queue come home to. It has no length limit: a home that can refuse blocks
@@ -168,6 +175,16 @@ mod tests {
         assert_eq!(name(30_001), "delay.2m");
         assert_eq!(name(86_400_000), "delay.1h");
         assert!(TIERS.is_sorted_by_key(|tier| tier.delay));
+    }
+
+    #[test]
+    fn a_way_to_a_time_begins_with_the_longest_delay_that_fits() {
+        let name = |millis| Tier::within(Duration::from_millis(millis)).name;
+        assert_eq!(name(0), "delay.1s");
+        assert_eq!(name(4400), "delay.1s");
+        assert_eq!(name(4990), "delay.5s");
+        assert_eq!(name(29_000), "delay.5s");
+        assert_eq!(name(86_400_000), "delay.1h");
     }
 
     #[test]

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::token_call::spend;
 use super::{Credential, OAuthProvider, TokenAnswer, TokenError};
+use crate::pace::Pass;
 
 /// What is asked for beside the API's scopes: an ID token, which says whose tokens came, and a refresh token.
 const BESIDE: [&str; 2] = ["openid", "offline_access"];
@@ -18,7 +18,7 @@ const BESIDE: [&str; 2] = ["openid", "offline_access"];
 /// # Errors
 /// [`TokenError`] tells whether the assertion may be spent.
 pub async fn on_behalf_of(
-    client: &Client,
+    pass: &Pass,
     provider: &OAuthProvider,
     credential: &Credential,
     (assertion, scopes): (&SecretString, &[String]),
@@ -32,5 +32,5 @@ pub async fn on_behalf_of(
         ("requested_token_use", "on_behalf_of"),
         ("scope", scope.as_str()),
     ];
-    spend(client, provider, credential, (&form, &[assertion]), times).await
+    spend(pass, provider, credential, (&form, &[assertion]), times).await
 }

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::Client;
 use sealpost_schemas::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -13,6 +12,7 @@ use super::request::ask;
 use super::token_call::{TokenAnswer, said, tokens, words};
 use super::{Credential, OAuthProvider};
 use crate::http::{Answered, NoAnswer};
+use crate::pace::Pass;
 
 /// Why there are no new tokens.
 #[derive(Debug, thiserror::Error)]
@@ -61,14 +61,14 @@ impl RefreshError {
 /// # Errors
 /// [`RefreshError`] tells whether the token may be spent.
 pub async fn refresh(
-    client: &Client,
+    pass: &Pass,
     provider: &OAuthProvider,
     credential: &Credential,
     (token, access_token): (&SecretString, Option<&SecretString>),
     (limit, now): (Duration, Timestamp),
 ) -> Result<TokenAnswer, RefreshError> {
     let form = [("grant_type", "refresh_token"), ("refresh_token", token.expose_secret())];
-    match ask(client, provider, credential, (&provider.token_url, &form), (limit, now)).await {
+    match ask(pass, provider, credential, (&provider.token_url, &form), (limit, now)).await {
         Ok(replied) => {
             let known: Vec<_> = [token].into_iter().chain(access_token).collect();
             read(provider, &replied.answer, &replied.sent(&known), now)

@@ -15,7 +15,8 @@ use url::form_urlencoded::byte_serialize;
 use super::credential::{Credential, Proof};
 use super::token_call::said;
 use super::{ClientAuth, OAuthProvider, TokenRequest};
-use crate::http::{self, Answered, NoAnswer};
+use crate::http::{Answered, NoAnswer};
+use crate::pace::Pass;
 
 /// RFC 7523 §2.2.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -38,26 +39,27 @@ pub(super) type Written = (RequestBuilder, Vec<SecretString>);
 
 /// Sends these fields to this address, as [`ask_by`] does.
 pub(super) async fn ask(
-    client: &Client,
+    pass: &Pass,
     provider: &OAuthProvider,
     credential: &Credential,
     to: (&Url, &[(&str, &str)]),
     times: (Duration, Timestamp),
 ) -> Result<Replied, NoAnswer> {
-    let write = |credential: &Credential| authenticated(client, provider, credential, to, times.1);
-    ask_by(provider, credential, times, write).await
+    let write = |credential: &Credential| authenticated(pass.client(), provider, credential, to, times.1);
+    ask_by(pass, provider, credential, times, write).await
 }
 
 /// Sends what is written with the credential, and reads the answer to its end, within `limit`. Where the answer is that our
 /// client is unknown, which spends nothing, and the vault has a newer secret, the same is sent once more with that.
 pub(super) async fn ask_by(
+    pass: &Pass,
     provider: &OAuthProvider,
     credential: &Credential,
     (limit, now): (Duration, Timestamp),
     write: impl Fn(&Credential) -> Result<Written, NoAnswer>,
 ) -> Result<Replied, NoAnswer> {
     let end = Instant::now() + limit;
-    let replied = send(write(credential)?, limit).await?;
+    let replied = send(pass, write(credential)?, limit).await?;
     if !refuses_client(provider, &replied) {
         return Ok(replied);
     }
@@ -70,14 +72,14 @@ pub(super) async fn ask_by(
                 client_id = provider.client_id,
                 "refused, and sent once more with a newer secret of the vault"
             );
-            send(write(&renewed)?, left()).await
+            send(pass, write(&renewed)?, left()).await
         }
         _ => Ok(replied),
     }
 }
 
-async fn send((request, proofs): Written, limit: Duration) -> Result<Replied, NoAnswer> {
-    Ok(Replied { answer: http::send(request.timeout(limit)).await?, proofs })
+async fn send(pass: &Pass, (request, proofs): Written, limit: Duration) -> Result<Replied, NoAnswer> {
+    Ok(Replied { answer: pass.send(request.timeout(limit)).await?, proofs })
 }
 
 /// Whether an answer says of our client alone that it is no good (RFC 6749 §5.2).

@@ -15,6 +15,7 @@ use super::request::{Written, ask_by, identify, proved};
 use super::token_call::{said, words};
 use super::{Credential, OAuthProvider};
 use crate::http::NoAnswer;
+use crate::pace::Pass;
 
 /// What a token is: the hint of RFC 7009 §2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,7 +85,7 @@ impl RevokeError {
 /// # Errors
 /// [`RevokeError`] says whether another try may do better.
 pub async fn revoke(
-    client: &Client,
+    pass: &Pass,
     provider: &OAuthProvider,
     credential: &Credential,
     (token, kind): (&SecretString, TokenKind),
@@ -92,8 +93,8 @@ pub async fn revoke(
     times: (Duration, Timestamp),
 ) -> Result<Revoked, RevokeError> {
     let url = provider.revocation_url.as_ref().ok_or(RevokeError::NoEndpoint)?;
-    let write = |credential: &Credential| request(client, (provider, url), credential, (token, kind), times.1);
-    let replied = ask_by(provider, credential, times, write).await?;
+    let write = |credential: &Credential| request(pass.client(), (provider, url), credential, (token, kind), times.1);
+    let replied = ask_by(pass, provider, credential, times, write).await?;
     let answer = &replied.answer;
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     // some say errors with 200

@@ -6,7 +6,6 @@ mod tests;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::Client;
 use sealpost_schemas::ProviderError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -14,6 +13,7 @@ use serde_json::{Map, Value};
 use super::request::ask;
 use super::{Credential, OAuthProvider};
 use crate::http::{self, Answered, NoAnswer};
+use crate::pace::Pass;
 use crate::plain::plain;
 
 /// The most that is kept of a provider's words, in characters.
@@ -127,7 +127,7 @@ impl TokenError {
 /// # Errors
 /// [`TokenError`] tells whether the code may be spent.
 pub async fn exchange_code(
-    client: &Client,
+    pass: &Pass,
     provider: &OAuthProvider,
     credential: &Credential,
     grant: &CodeGrant<'_>,
@@ -139,18 +139,18 @@ pub async fn exchange_code(
         ("redirect_uri", grant.redirect_uri),
         ("code_verifier", grant.code_verifier.expose_secret()),
     ];
-    spend(client, provider, credential, (&form, &[grant.code, grant.code_verifier]), times).await
+    spend(pass, provider, credential, (&form, &[grant.code, grant.code_verifier]), times).await
 }
 
 /// Spends a grant of these fields within `limit`; those of its values that are secret again.
 pub(super) async fn spend(
-    client: &Client,
+    pass: &Pass,
     provider: &OAuthProvider,
     credential: &Credential,
     (form, secrets): (&[(&str, &str)], &[&SecretString]),
     (limit, now): (Duration, Timestamp),
 ) -> Result<TokenAnswer, TokenError> {
-    match ask(client, provider, credential, (&provider.token_url, form), (limit, now)).await {
+    match ask(pass, provider, credential, (&provider.token_url, form), (limit, now)).await {
         Ok(replied) => read(provider, &replied.answer, &replied.sent(secrets), now),
         Err(NoAnswer::NotSent) => Err(TokenError::NotSent),
         Err(lost) => Err(TokenError::Lost(lost.to_string())),

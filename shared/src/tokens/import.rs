@@ -13,6 +13,7 @@ use super::TokenKeeper;
 use crate::failure::Failure;
 use crate::metrics;
 use crate::oauth::{self, Credential, OAuthProvider, RefreshError, TokenAnswer};
+use crate::pace::Pass;
 use crate::records::{Custody, Metadata, State, Subject, TokenLease};
 
 /// How long a lease of a token lasts: from the look at who has it until it is stored, however slow Redis is meanwhile.
@@ -90,10 +91,11 @@ impl TokenKeeper {
         name: &ProviderId,
         provider: &OAuthProvider,
         (credential, token): (&Credential, &SecretString),
+        pass: &Pass,
     ) -> Result<TokenAnswer, RefreshError> {
         let times = (self.calls.limit, self.calls.clock.now());
         let began = self.calls.clock.since_boot();
-        let answer = oauth::refresh(&self.calls.http, provider, credential, (token, None), times).await;
+        let answer = oauth::refresh(pass, provider, credential, (token, None), times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
         metrics::token_call(name.as_str(), "refresh_token", outcome, self.took(began));
         // RFC 6749 §6: an answer without one leaves the old one good

@@ -16,6 +16,7 @@ use crate::failure::{Failure, Verdict};
 use crate::ids;
 use crate::metrics::{self, Used};
 use crate::oauth::{self, Credential, RefreshError, TokenAnswer};
+use crate::pace::{Endpoint, Line, Pass};
 use crate::records::{Content, Marker, Record, Saved};
 use crate::seal::{Key, KeyRef};
 
@@ -59,6 +60,7 @@ impl TokenKeeper {
         credential: &Credential,
         turn: &mut Turn,
     ) -> Result<Access, Failure> {
+        let pass = self.calls.paces.pass(&wanted.connection.provider, Endpoint::Token, Line::Passes).await?;
         let attempt = match self.mark(wanted, turn).await? {
             Ok(attempt) => attempt,
             Err(access) => {
@@ -71,7 +73,7 @@ impl TokenKeeper {
             self.unmark(&attempt).await;
             return Err(put_off(&id, "this worker was too slow to send it within its lease"));
         }
-        let error = match self.call(&attempt, credential).await {
+        let error = match self.call(&attempt, credential, &pass).await {
             Ok(answer) => return self.keep(&attempt, answer, turn).await,
             Err(error) => error,
         };
@@ -108,7 +110,12 @@ impl TokenKeeper {
         }
     }
 
-    async fn call(&self, attempt: &Attempt<'_>, credential: &Credential) -> Result<TokenAnswer, RefreshError> {
+    async fn call(
+        &self,
+        attempt: &Attempt<'_>,
+        credential: &Credential,
+        pass: &Pass,
+    ) -> Result<TokenAnswer, RefreshError> {
         let Wanted { connection, provider, .. } = attempt.wanted;
         let tokens = &attempt.content.tokens;
         let Some(token) = &tokens.refresh_token else { return Err(RefreshError::NotSent) };
@@ -117,7 +124,7 @@ impl TokenKeeper {
         let age = times.1.duration_since(attempt.record.metadata.refreshed_at);
         metrics::token_used(connection.provider.as_str(), Used::Refresh, age);
         let began = self.calls.clock.since_boot();
-        let answer = oauth::refresh(&self.calls.http, provider, credential, known, times).await;
+        let answer = oauth::refresh(pass, provider, credential, known, times).await;
         let outcome = answer.as_ref().map_or_else(RefreshError::label, |_| "ok");
         metrics::token_call(connection.provider.as_str(), "refresh_token", outcome, self.took(began));
         answer

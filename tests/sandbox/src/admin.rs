@@ -95,11 +95,18 @@ struct Counts {
     #[serde(flatten)]
     reuse: Reuse,
     faults_fired: u64,
+    /// How many calls came too often.
+    limited: u64,
 }
 
 async fn stats(State(app): State<Arc<App>>) -> Json<Counts> {
     let state = app.state();
-    Json(Counts { calls: state.stats.clone(), reuse: state.grants.reuse(), faults_fired: state.faults.fired() })
+    Json(Counts {
+        calls: state.stats.clone(),
+        reuse: state.grants.reuse(),
+        faults_fired: state.faults.fired(),
+        limited: state.limits.refused(),
+    })
 }
 
 /// Who asked what, oldest first.

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::clients::Client;
 use crate::faults::Faults;
 use crate::grants::Grants;
+use crate::limits::Limits;
 use crate::log::Log;
 use crate::openid::OpenId;
 use crate::posts::Posts;
@@ -32,6 +33,7 @@ pub(crate) struct State {
     pub(crate) posts: Posts,
     pub(crate) sms: Inbox,
     pub(crate) faults: Faults,
+    pub(crate) limits: Limits,
     pub(crate) stats: Stats,
     pub(crate) log: Log,
 }
@@ -73,6 +75,7 @@ impl State {
             posts: Posts::default(),
             sms: Inbox::default(),
             faults: Faults::default(),
+            limits: Limits::default(),
             stats: Stats::default(),
             log: Log::default(),
         }

@@ -13,6 +13,7 @@ mod clients;
 mod faults;
 mod fields;
 mod grants;
+mod limits;
 mod log;
 mod openid;
 mod pages;
@@ -126,9 +127,11 @@ fn router(app: &Arc<App>) -> Router {
         .merge(sms::routes())
         .merge(wall::routes())
         .layer(axum::middleware::from_fn_with_state(app.clone(), faults::spoil))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), limits::hold))
         // Below the layer, so that no fault can lock the tests out.
         .merge(admin::routes())
         .merge(faults::routes())
+        .merge(limits::routes())
         .merge(openid::admin_routes())
         .merge(sms::admin_routes())
         .with_state(app.clone())

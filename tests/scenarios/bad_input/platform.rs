@@ -90,7 +90,7 @@ async fn a_provider_that_is_busy_or_away_is_asked_again_and_the_job_is_done_once
     goes_on(&pipeline, "ada").await;
     assert!(worker.log().contains("code=\"rate-limited\""));
 
-    // (status, Retry-After, where the job waits); a date counts from the answer's own
+    // (status, Retry-After, where the job waits first); a date counts from the answer's own, and is further off than that
     let in_a_minute = Timestamp::from_second(SystemClock.now().as_second() + 90).unwrap();
     let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&in_a_minute).unwrap();
     for (status, after, tier) in [
@@ -99,8 +99,8 @@ async fn a_provider_that_is_busy_or_away_is_asked_again_and_the_job_is_done_once
         (429, Some("-5"), "delay.30s"),
         (429, Some("99999999999999999999"), "delay.30s"),
         (429, Some("86400"), "delay.1h"),
-        (429, Some(date.as_str()), "delay.2m"),
-        (503, Some(date.as_str()), "delay.2m"),
+        (429, Some(date.as_str()), "delay.30s"),
+        (503, Some(date.as_str()), "delay.30s"),
     ] {
         let headers = after.map_or(json!({}), |after| json!({"retry-after": after}));
         let busy = json!({"kind": "status", "status": status, "headers": headers});
@@ -108,6 +108,10 @@ async fn a_provider_that_is_busy_or_away_is_asked_again_and_the_job_is_done_once
         pipeline.send("publish-job.v1", &publish_job("acme", "ada", "later")).await;
         let waiting = pipeline.rig.broker.next(tier, SOON).await;
         assert_eq!(waiting.header("sealpost-attempt").as_deref(), Some("1"), "{status} {after:?}");
+        if after == Some(date.as_str()) {
+            let until = waiting.header("sealpost-not-before").unwrap();
+            assert!(until.parse::<Timestamp>().unwrap() >= in_a_minute, "{until}");
+        }
     }
     assert_eq!(pipeline.sandbox.posts().await.len(), 1);
 }

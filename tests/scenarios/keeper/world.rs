@@ -1,11 +1,13 @@
 //! A Redis, a platform, and token keepers, each as alone as a worker process.
 
+use std::collections::BTreeMap;
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use sealpost::dev::servers::redis::{Redis, RedisOptions};
-use sealpost_schemas::{Answer, Connection, FailureReport};
+use sealpost_schemas::{Answer, Connection, FailureReport, ProviderId};
+use sealpost_shared::pace::{Endpoint, Line, Paces, Pass};
 use sealpost_shared::{
     clock::{Clock, SystemClock},
     failure::Failure,
@@ -67,6 +69,14 @@ impl World {
 
     pub(super) fn keys(&self) -> Keys {
         Keys::Local(LocalKeys::open(&self.keyring()).unwrap())
+    }
+
+    /// The right to one token call of a provider.
+    pub(super) async fn pass(&self, provider: &str) -> Pass {
+        let (store, http) = (self.keeper(PATIENT).await.store().clone(), http::client(PATIENT).unwrap());
+        let paces = Paces::new(store, http, PATIENT, BTreeMap::new());
+        let pass = paces.pass(&ProviderId::new(provider).unwrap(), Endpoint::Token, Line::Passes).await;
+        pass.map_err(|failure| failure.message).unwrap()
     }
 
     /// A keeper with connections of its own.
@@ -194,7 +204,8 @@ impl KeeperConfig {
         let keys = SealingKeys::open(keys, KEY.parse().unwrap()).await.unwrap();
         let config = StoreConfig::new(StoreMode::Single, [SecretString::from(redis)]);
         let store = Store::open(config, keys.index_key()).await.unwrap();
-        let calls = TokenCalls { http: http::client(limit).unwrap(), limit, clock, secrets: Secrets::default() };
+        let paces = Paces::new(store.clone(), http::client(limit).unwrap(), limit, BTreeMap::new());
+        let calls = TokenCalls { paces, limit, clock, secrets: Secrets::default() };
         Arc::new(TokenKeeper::new(store, keys, calls))
     }
 }

@@ -1,14 +1,17 @@
 //! What was done is told as it was, whatever became of the catalogue, the keys, the clock or the entry since.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use sealpost::places::Places;
 use sealpost::providers::Catalogue;
 use sealpost::publish::Publish;
 use sealpost::step::{Attempt, ReplyTo, Step};
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::http;
+use sealpost_shared::pace::Paces;
 use sealpost_tests::breakpoint::{Breakpoint, Side, Then};
 use sealpost_tests::pipeline::{SOON, attempt, exchange_request, properties, publish_job};
 use sealpost_tests::{Pipeline, Proxy, Weather, until};
@@ -153,7 +156,8 @@ async fn a_deadline_that_was_told_as_passed_stays_so_when_the_clock_goes_back() 
         keeper: Arc::new(pipeline.keeper().await),
         ledger: ledger(&pipeline).await,
         catalogue: Arc::new(Catalogue::read(&pipeline.rig.folder().join("providers.toml")).unwrap()),
-        http: http::client(SOON).unwrap(),
+        paces: Paces::new(pipeline.store().await, http::client(SOON).unwrap(), SOON, BTreeMap::new()),
+        places: Places::new(None, 32),
         notices: false,
     };
     let (deadline, second) = (SystemClock.now(), SignedDuration::from_secs(1));
@@ -161,7 +165,7 @@ async fn a_deadline_that_was_told_as_passed_stays_so_when_the_clock_goes_back() 
     job["deadline"] = deadline.to_string().into();
     let job = serde_json::from_value(job).unwrap();
     for now in [deadline + second, deadline - second] {
-        let at = Attempt { number: 1, now, redelivered: false, reply: ReplyTo::Queue };
+        let at = Attempt { number: 1, now, redelivered: false, lined_up: false, reply: ReplyTo::Queue };
         let told = step.run(&job, at).await.map_err(|failure| failure.message).unwrap();
         assert_eq!(told.result.failure.unwrap().code.as_str(), "deadline-passed", "{now}");
     }

@@ -1,5 +1,6 @@
 //! A pipeline whose platform revokes tokens, and the step as a worker runs it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::failure::Failure;
 use sealpost_shared::keys::{Keys, LocalKeys, SealingKeys};
 use sealpost_shared::oauth::TokenAnswer;
+use sealpost_shared::pace::Paces;
 use sealpost_shared::records::{Record, Store, StoreConfig, StoreMode};
 use sealpost_shared::secrets::Secrets;
 use sealpost_shared::tokens::{Consented, TokenCalls, TokenKeeper};
@@ -142,7 +144,8 @@ impl StepConfig {
         let config = StoreConfig { shards: 4, ..StoreConfig::new(StoreMode::Single, [redis.into()]) };
         let store = Store::open(config, keys.index_key()).await.unwrap();
         let (http, limit) = (http::client(self.limit).unwrap(), self.limit);
-        let calls = TokenCalls { http, limit, clock: Arc::new(SystemClock), secrets: Secrets::default() };
+        let paces = Paces::new(store.clone(), http, limit, BTreeMap::new());
+        let calls = TokenCalls { paces, limit, clock: Arc::new(SystemClock), secrets: Secrets::default() };
         let keeper = TokenKeeper::new(store, keys, calls);
         Revoke { keeper: Arc::new(keeper), catalogue: Arc::new(Catalogue::read(&self.providers).unwrap()) }
     }
@@ -155,7 +158,8 @@ pub(super) async fn step(pipeline: &Pipeline) -> Revoke {
 /// One attempt at a request.
 pub(super) async fn attempt(step: &Revoke, request: &Value, number: u32) -> Result<RevocationResult, Failure> {
     let request: RevocationRequest = serde_json::from_value(request.clone()).unwrap();
-    let at = Attempt { number, now: SystemClock.now(), redelivered: number > 1, reply: ReplyTo::Queue };
+    let at =
+        Attempt { number, now: SystemClock.now(), redelivered: number > 1, lined_up: false, reply: ReplyTo::Queue };
     match step.run(&request, at).await? {
         Revoked::Receipt(result) => Ok(*result),
         Revoked::Shards(_) => panic!("of one shard"),
@@ -205,7 +209,8 @@ pub(super) fn first_of(step: &Revoke, user: &str) -> RevocationShard {
 /// One attempt at a message of a tenant's shard.
 pub(super) async fn attempt_shard(step: &Revoke, message: &RevocationShard, number: u32) -> ShardRun {
     let shard = RevokeShard { keeper: step.keeper.clone(), catalogue: step.catalogue.clone() };
-    let at = Attempt { number, now: SystemClock.now(), redelivered: number > 1, reply: ReplyTo::Queue };
+    let at =
+        Attempt { number, now: SystemClock.now(), redelivered: number > 1, lined_up: false, reply: ReplyTo::Queue };
     let ended = match shard.run(message, at).await {
         Ok(ended) => ended.emission().unwrap(),
         Err(failure) => return ShardRun::Failed(failure),

@@ -7,6 +7,7 @@ use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Claim, Sending, Standing};
 use sealpost_shared::metrics;
 use sealpost_shared::oauth::{Credential, OAuthProvider, RefreshError, TokenError, exchange_code, on_behalf_of};
+use sealpost_shared::pace::{Endpoint, Line};
 use sealpost_shared::records::Outcome;
 use sealpost_shared::tokens::{ConsentTurn, Prepared, meaning};
 use secrecy::SecretString;
@@ -51,6 +52,13 @@ impl Exchange {
         claim: &Claim,
         (at, turn): (Attempt, &mut ConsentTurn),
     ) -> Result<ExchangeResult, Failure> {
+        let pass = match self.paces.pass(&request.provider, Endpoint::Token, Line::Passes).await {
+            Ok(pass) => pass,
+            Err(failure) => {
+                self.ledger.give_up(claim).await;
+                return Err(failure);
+            }
+        };
         let Some(sending) = self.ledger.sending(claim).await? else { return Err(busy(request, LOOK_AGAIN)) };
         if !self.ledger.in_time(&sending) || !self.keeper.in_turn(turn) {
             self.ledger.unsent(&sending).await?;
@@ -61,18 +69,20 @@ impl Exchange {
         let (TokenCall { oauth, credential, .. }, times) = (&call, (self.keeper.limit(), at.now));
         let began = Instant::now();
         let answer = match call.spent {
-            Spent::Code(grant) => exchange_code(&self.http, oauth, credential, &grant, times).await,
-            Spent::Assertion(token) => on_behalf_of(&self.http, oauth, credential, (token, asked), times).await,
+            Spent::Code(grant) => exchange_code(&pass, oauth, credential, &grant, times).await,
+            Spent::Assertion(token) => on_behalf_of(&pass, oauth, credential, (token, asked), times).await,
             Spent::Nothing => return Err(no_pickup()),
-            Spent::Token(token) => match self.keeper.spend(&request.provider, oauth, (credential, token)).await {
-                Ok(tokens) => Ok(tokens),
-                Err(error) => {
-                    if let RefreshError::Lost(_) = error {
-                        turn.run_out();
+            Spent::Token(token) => {
+                match self.keeper.spend(&request.provider, oauth, (credential, token), &pass).await {
+                    Ok(tokens) => Ok(tokens),
+                    Err(error) => {
+                        if let RefreshError::Lost(_) = error {
+                            turn.run_out();
+                        }
+                        return self.not_refreshed(request, &sending, error).await;
                     }
-                    return self.not_refreshed(request, &sending, error).await;
                 }
-            },
+            }
         };
         if let Some(grant) = call.spent.counted() {
             let outcome = answer.as_ref().map_or_else(TokenError::label, |_| "ok");

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::Client;
 use reqwest::header::HeaderName;
 use sealpost_schemas::{ProviderError, Remote};
-use sealpost_shared::http::{self, Answered, NoAnswer};
+use sealpost_shared::http::{Answered, NoAnswer};
+use sealpost_shared::pace::Pass;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -99,16 +99,16 @@ impl Request<'_> {
 /// # Errors
 /// [`PublishError`] tells whether it may have been posted.
 pub async fn publish(
-    client: &Client,
+    pass: &Pass,
     request: &Request<'_>,
     access_token: &SecretString,
 ) -> Result<Publication, PublishError> {
-    let call = client.request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
+    let call = pass.client().request(request.method.clone(), request.url.clone()).headers(request.headers.clone());
     let mut call = call.bearer_auth(access_token.expose_secret());
     if let Some(name) = request.api.idempotency_header.as_deref().and_then(|name| name.parse::<HeaderName>().ok()) {
         call = call.header(name, request.key.to_string());
     }
-    match http::send(request.body.on(call)).await {
+    match pass.send(request.body.on(call)).await {
         Ok(answer) => request.read(&answer, access_token),
         Err(NoAnswer::NotSent) => Err(PublishError::NotSent),
         Err(lost) => Err(PublishError::Unknown(lost.to_string())),

@@ -10,6 +10,7 @@ use schemars::{JsonSchema, schema_for};
 use sealpost_schemas::ProviderId;
 use sealpost_shared::config::{Config, read_toml};
 use sealpost_shared::oauth::OAuthProvider;
+use sealpost_shared::pace::Limits;
 use sealpost_shared::secrets::Secrets;
 use serde::Deserialize;
 use serde_json::Value;
@@ -35,6 +36,8 @@ pub struct Provider {
     /// How content is published, by its type.
     #[serde(default)]
     pub(super) publish: Publish,
+    /// How often it may be called by all workers together. Without limits it is called as often as there is something to do.
+    pub limits: Option<Limits>,
 }
 
 /// What all calls of a provider's publishing API have in common.

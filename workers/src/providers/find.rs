@@ -1,8 +1,7 @@
 //! Looking a post up whose answer was lost.
 
-use reqwest::Client;
 use schemars::JsonSchema;
-use sealpost_shared::http;
+use sealpost_shared::pace::Pass;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::Value;
@@ -50,12 +49,12 @@ impl Found {
 }
 
 /// Looks for the post of a request; `None` where its entry knows no way to.
-pub async fn find(client: &Client, request: &Request<'_>, access_token: &SecretString) -> Option<Found> {
+pub async fn find(pass: &Pass, request: &Request<'_>, access_token: &SecretString) -> Option<Found> {
     let (find, publishing) = request.find()?;
     let mut url = find.url.clone();
     url.query_pairs_mut().append_pair(&find.parameter, &request.key.to_string());
-    let call = client.get(url).bearer_auth(access_token.expose_secret());
-    let Ok(answer) = http::send(call).await else { return Some(Found::NoProof) };
+    let call = pass.client().get(url).bearer_auth(access_token.expose_secret());
+    let Ok(answer) = pass.send(call).await else { return Some(Found::NoProof) };
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
     if matches!(meaning(&request.api.errors, &answer, &body), Meaning::TokenExpired) {
         return Some(Found::TokenRefused);

@@ -7,6 +7,7 @@ use sealpost_schemas::{Code, FailureReport, PublishJob, PublishResult};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::{Begin, Claim, Sending};
 use sealpost_shared::metrics::{self, Call};
+use sealpost_shared::pace::{Line, Pass};
 use sealpost_shared::records::Outcome;
 use secrecy::SecretString;
 
@@ -21,17 +22,20 @@ const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(30);
 /// How long a job waits when its claim was over before the request could be sent, or when the answer to it was lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// A request that is marked, the token and the pass that it is sent with.
+type Marked = (Sending, SecretString, Pass);
+
 impl Publish {
     /// Has a token, marks the request, and sends it.
     pub(super) async fn act(
         &self,
         job: &PublishJob,
         request: &Request<'_>,
-        claim: Claim,
+        (claim, line): (Claim, Line),
         tokens: &mut Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
         let token = tokens.token().await;
-        match self.marked(job, claim.under(tokens.consent), (token, tokens.refreshed)).await? {
+        match self.marked(job, (claim.under(tokens.consent), line), (token, tokens.refreshed)).await? {
             Continue(marked) => self.send(job, request, marked, tokens).await,
             Break(result) => Ok(result),
         }
@@ -43,14 +47,14 @@ impl Publish {
         &self,
         job: &PublishJob,
         request: &Request<'_>,
-        Begin { sending, ready, .. }: Begin,
+        (Begin { sending, ready, .. }, pass): (Begin, Pass),
         mut tokens: Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
         if let Some(usable) = ready.and_then(|(record, key)| self.keeper.usable(&record, &key)) {
-            return self.send(job, request, (sending, usable.token), &mut tokens.after(usable.generation)).await;
+            return self.send(job, request, (sending, usable.token, pass), &mut tokens.after(usable.generation)).await;
         }
         let claim = self.ledger.take_back(&sending).await?.ok_or_else(|| busy(job, LOOK_AGAIN))?;
-        Box::pin(self.act(job, request, claim, &mut tokens)).await
+        Box::pin(self.act(job, request, (claim, Line::Passes), &mut tokens)).await
     }
 
     /// Sends the marked request, unless the claim is over by then. An access token that the platform refuses means one newer
@@ -59,7 +63,7 @@ impl Publish {
         &self,
         job: &PublishJob,
         request: &Request<'_>,
-        (mut sending, mut token): (Sending, SecretString),
+        (mut sending, mut token, mut pass): Marked,
         tokens: &mut Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
         let mut refused = false;
@@ -69,7 +73,7 @@ impl Publish {
                 return Err(busy(job, LOOK_AGAIN));
             }
             let began = Instant::now();
-            let answer = publish(&self.http, request, &token).await;
+            let answer = publish(&pass, request, &token).await;
             let outcome = answer.as_ref().err().map_or("ok", PublishError::label);
             metrics::api_call(job.provider.as_str(), Call::Publish, outcome, began.elapsed());
             match answer {
@@ -79,8 +83,9 @@ impl Publish {
                     let taken_back = self.ledger.take_back(&sending).await?;
                     let claim = taken_back.ok_or_else(|| busy(job, LOOK_AGAIN))?;
                     let newer = Box::pin(tokens.newer()).await;
-                    match self.marked(job, claim.under(tokens.consent), (newer, tokens.refreshed)).await? {
-                        Continue(marked) => (sending, token) = marked,
+                    let claim = (claim.under(tokens.consent), Line::Passes);
+                    match self.marked(job, claim, (newer, tokens.refreshed)).await? {
+                        Continue(marked) => (sending, token, pass) = marked,
                         Break(result) => return Ok(result),
                     }
                 }
@@ -91,17 +96,24 @@ impl Publish {
         }
     }
 
-    /// The mark of a request with this token; without one, what that means for the job.
+    /// The mark of a request with this token, when it has its turn; without one, what that means for the job.
     async fn marked(
         &self,
         job: &PublishJob,
-        claim: Claim,
+        (claim, line): (Claim, Line),
         (token, refreshed): (Result<Result<SecretString, FailureReport>, Failure>, bool),
-    ) -> Result<ControlFlow<PublishResult, (Sending, SecretString)>, Failure> {
+    ) -> Result<ControlFlow<PublishResult, Marked>, Failure> {
         match token {
             Ok(Ok(token)) => {
+                let pass = match self.pass(job, line).await {
+                    Ok(pass) => pass,
+                    Err(failure) => {
+                        self.ledger.give_up(&claim).await;
+                        return Err(failure);
+                    }
+                };
                 let sending = self.ledger.sending(&claim).await?;
-                sending.map(|sending| Continue((sending, token))).ok_or_else(|| busy(job, LOOK_AGAIN))
+                sending.map(|sending| Continue((sending, token, pass))).ok_or_else(|| busy(job, LOOK_AGAIN))
             }
             Ok(Err(report)) => self.declined(job, (report, refreshed), &claim).await.map(Break),
             Err(failure) => {

@@ -7,6 +7,7 @@ use sealpost_schemas::{PublishJob, PublishResult};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::Doubt;
 use sealpost_shared::metrics::{self, Call};
+use sealpost_shared::pace::Line;
 
 use super::Publish;
 use super::results::{answer, busy, published, unknown};
@@ -49,8 +50,12 @@ impl Publish {
             if doubt.consent.is_some_and(|consent| tokens.consent != Some(consent)) {
                 return no_proof();
             }
+            let pass = match self.pass(job, Line::Passes).await {
+                Ok(pass) => pass,
+                Err(failure) => return again(job, failure),
+            };
             let began = Instant::now();
-            let found = find(&self.http, request, &token).await;
+            let found = find(&pass, request, &token).await;
             if let Some(found) = &found {
                 metrics::api_call(job.provider.as_str(), Call::Find, found.label(), began.elapsed());
             }
@@ -69,7 +74,7 @@ impl Publish {
         };
         // a new act, with a claim and a mark of its own
         let Some(claim) = self.ledger.repeat(doubt, doubtful).await? else { return Err(busy(job, LOOK_AGAIN)) };
-        match self.act(job, request, claim, tokens).await {
+        match self.act(job, request, (claim, Line::Passes), tokens).await {
             Err(failure) if doubtful => again(job, failure),
             other => other,
         }

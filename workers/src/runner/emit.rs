@@ -172,6 +172,11 @@ impl<C: Clock> Runner<C> {
                     outgoing.attempt = Some(*attempt);
                     ("delay", self.broker.delay(delivery.queue, *after, &outgoing).await.map(|_| ()))
                 }
+                Place::Line { until } => {
+                    outgoing.not_before = Some(*until);
+                    let left = Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
+                    ("delay", self.broker.put_off(delivery.queue, left, &outgoing).await)
+                }
                 Place::DeadLetters { report, at } => {
                     ("dead-letter", self.broker.dead_letter(&outgoing, report.code, &report.message, *at).await)
                 }
@@ -195,6 +200,11 @@ pub(super) enum Place<'a> {
         attempt: u32,
         /// Not before this much time.
         after: Duration,
+    },
+    /// Into delay tiers, one after the other, until its time has come. It is the same attempt then.
+    Line {
+        /// When that is.
+        until: Timestamp,
     },
     /// Into `dead-letters`.
     DeadLetters {

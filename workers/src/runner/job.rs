@@ -13,6 +13,7 @@ use sealpost_shared::clock::Clock;
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::metrics::{self, InFlight, Left};
 use sealpost_shared::{ids, trace};
+use tokio::time::sleep;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -29,16 +30,33 @@ const MAX_ATTEMPTS: u32 = 12;
 /// How long a message waits whose follow-ups the broker did not take.
 const AGAIN: Duration = Duration::from_secs(5);
 
+/// So little that a message which was put off is not sent on for it.
+const NEARLY: Duration = Duration::from_millis(100);
+
 const DEFECT: &str = "the worker failed in its own code; its log names the line: report it, with the version";
 
 /// Handles one delivery. Whatever happens, the message is acked only once everything that follows is in safe hands.
 pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut delivery: Delivery) {
+    if let Some(until) = delivery.not_before {
+        let left = time_until(until.duration_since(runner.clock.now()));
+        if left > NEARLY {
+            return not_yet(runner, delivery, until).await;
+        }
+        sleep(left).await;
+    }
     let _in_flight = InFlight::begin(S::Input::QUEUE);
     let span = trace::job(S::Input::QUEUE, delivery.message_id.as_deref(), delivery.attempt);
     delivery.traceparent = telemetry::continued(&span, delivery.traceparent.take());
     let handled = handled(runner, step, delivery);
     // without a collector nothing of this costs anything
     if span.is_disabled() { handled.await } else { handled.instrument(span).await }
+}
+
+/// Its time has not come: it goes on to it.
+async fn not_yet<C: Clock>(runner: &Runner<C>, delivery: Delivery, until: Timestamp) {
+    if runner.put_away(&delivery, Place::Line { until }).await.is_some() {
+        delivery.ack().await;
+    }
 }
 
 async fn handled<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut delivery: Delivery) {
@@ -94,7 +112,8 @@ async fn known<S: Step, C: Clock + Clone>(
         Err(failure)
     } else {
         let reply = reply_to::kind(delivery.reply_to.as_deref());
-        let at = Attempt { number: delivery.attempt, now, redelivered: delivery.redelivered, reply };
+        let (number, redelivered) = (delivery.attempt, delivery.redelivered);
+        let at = Attempt { number, now, redelivered, lined_up: delivery.not_before.is_some(), reply };
         match attempt(step, &input, at).await {
             Ok(emission) => match runner.follow_ups(delivery, &emission).await {
                 Ok(()) => Ok(emission),
@@ -116,7 +135,7 @@ async fn known<S: Step, C: Clock + Clone>(
     };
     metrics::attempt_failed(S::Input::QUEUE, failure.code);
     let why = (failure.code, failure.message.clone());
-    let left = failed(runner, delivery, (&input, encoding), failure, now).await;
+    let left = failed(runner, delivery, (&input, encoding), failure).await;
     End { id: Some(id), failure: Some(why), left }
 }
 
@@ -157,9 +176,9 @@ async fn failed<M: Queued, C: Clock + Clone>(
     delivery: &Delivery,
     (input, encoding): (&M, Encoding),
     failure: Failure,
-    now: Timestamp,
 ) -> Option<Left> {
     runner.tell(delivery, encoding, std::iter::empty(), failure.events.iter()).await?;
+    let now = runner.clock.now();
     let until_deadline = input.deadline().map(|deadline| time_until(deadline.duration_since(now)));
     let wait = |wanted: Duration| until_deadline.map_or(wanted, |left| wanted.min(left));
     match failure.verdict {
@@ -170,8 +189,8 @@ async fn failed<M: Queued, C: Clock + Clone>(
             Some(Left::Retried)
         }
         Verdict::Defer { after } => {
-            let place = Place::Delay { attempt: delivery.attempt, after: wait(after) };
-            runner.put_away(delivery, place).await?;
+            let until = now.checked_add(wait(after)).unwrap_or(Timestamp::MAX);
+            runner.put_away(delivery, Place::Line { until }).await?;
             Some(Left::Deferred)
         }
         Verdict::Retry { .. } | Verdict::Reject => {

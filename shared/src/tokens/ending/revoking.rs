@@ -11,6 +11,7 @@ use crate::failure::{Failure, Verdict};
 use crate::http::NoAnswer;
 use crate::metrics::{self, Call};
 use crate::oauth::{self, OAuthProvider, RevocationTokens, RevokeError, Revoked, Revokes, TokenKind};
+use crate::pace::{Endpoint, Line};
 use crate::records::{Content, Tombstone};
 use crate::tokens::TokenKeeper;
 use crate::tokens::turn::Turn;
@@ -135,13 +136,15 @@ impl TokenKeeper {
         if self.is_superseded_by(of, provider).await? {
             return Ok(Some(Said::Superseded));
         }
+        let pass = self.calls.paces.pass(&of.content.connection.provider, Endpoint::Token, Line::Passes).await;
+        let pass = pass.map_err(NotYet::later)?;
         self.in_time(of)?;
         let Some(token) = of.token(kind) else { return Ok(None) };
         let times = (self.calls.limit, self.calls.clock.now());
         let tokens = &of.content.tokens;
         let known: Vec<_> = tokens.access_token.iter().chain(&tokens.refresh_token).collect();
         let began = self.calls.clock.since_boot();
-        let answer = oauth::revoke(&self.calls.http, provider, &credential, (token, kind), &known, times).await;
+        let answer = oauth::revoke(&pass, provider, &credential, (token, kind), &known, times).await;
         let outcome = answer.as_ref().err().map_or("ok", RevokeError::label);
         metrics::api_call(of.content.connection.provider.as_str(), Call::Revoke, outcome, self.took(began));
         let failed = match answer {

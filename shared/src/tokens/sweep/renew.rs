@@ -84,5 +84,7 @@ impl TokenKeeper {
 
 fn comes_again(failure: &Failure) -> bool {
     let away = matches!(failure.code, Code::RateLimited | Code::StoreUnavailable | Code::KeySourceUnavailable);
-    away && !failure.of_one || matches!(failure.verdict, Verdict::Defer { .. })
+    // one provider that does not answer is no reason to keep the walk from the others
+    let deferred = matches!(failure.verdict, Verdict::Defer { .. }) && failure.code != Code::ProviderUnavailable;
+    away && !failure.of_one || deferred
 }

@@ -8,7 +8,6 @@ use sealpost::providers::Catalogue;
 use sealpost_schemas::{Connection, ProviderId};
 use sealpost_shared::{
     clock::{Clock, SystemClock},
-    http,
     oauth::{CodeGrant, Consent, OAuthProvider, TokenAnswer, exchange_code, refresh},
     secrets::Secrets,
 };
@@ -67,9 +66,9 @@ impl<C: AsyncFn(Url) -> Url> Peer<C> {
         let back: HashMap<_, _> = (self.consent)(begun.url).await.query_pairs().into_owned().collect();
         let code = SecretString::from(back["code"].clone());
         let grant = CodeGrant { code: &code, redirect_uri: REDIRECT, code_verifier: &begun.verifier };
-        let (client, now) = (http::client(PATIENT).unwrap(), SystemClock.now());
+        let (pass, now) = (self.world.pass(self.name).await, SystemClock.now());
         let secret = provider.credential(&Secrets::default(), now).await.map_err(|failure| failure.message).unwrap();
-        let tokens = exchange_code(&client, &provider, &secret, &grant, (PATIENT, now)).await.unwrap();
+        let tokens = exchange_code(&pass, &provider, &secret, &grant, (PATIENT, now)).await.unwrap();
         let expires_at = Some(now - SignedDuration::from_secs(5));
         self.world.store(user, &TokenAnswer { expires_at, ..tokens }).await;
         (connection("acme", user), self.world.content(user).await.tokens.refresh_token.unwrap())
@@ -113,10 +112,10 @@ impl<C: AsyncFn(Url) -> Url> Peer<C> {
         let (connection, spent) = self.expired("repeated").await;
         let (provider, keeper) = (self.provider(self.port), self.world.keeper(LIMIT).await);
         granted(keeper.access_token(&connection, &provider).await);
-        let client = http::client(PATIENT).unwrap();
+        let pass = self.world.pass(self.name).await;
         let secret = provider.credential(&Secrets::default(), SystemClock.now()).await;
         let secret = secret.map_err(|failure| failure.message).unwrap();
-        let _ = refresh(&client, &provider, &secret, (&spent, None), (PATIENT, SystemClock.now())).await;
+        let _ = refresh(&pass, &provider, &secret, (&spent, None), (PATIENT, SystemClock.now())).await;
         let generation = self.world.record("repeated").await.metadata.generation;
         end(keeper.newer_than(generation, &connection, &provider).await)
     }

@@ -1,0 +1,60 @@
+//! The right to one call of a provider, and what its answer says of the provider.
+
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder};
+
+use super::Paces;
+use super::breakers::Place;
+use crate::http::{self, Answered, NoAnswer};
+
+/// The longest that one answer stops all calls of a provider.
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// The right to one call, which is made at once.
+pub struct Pass {
+    paces: Paces,
+    place: Place,
+    /// Whether it is the one that tries whether an endpoint answers again.
+    tries: bool,
+}
+
+impl Pass {
+    pub(super) fn new(paces: Paces, place: Place, tries: bool) -> Self {
+        Self { paces, place, tries }
+    }
+
+    /// What its request is written with.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.paces.http
+    }
+
+    /// Sends the request and reads its answer to the end, as [`http::send`] does.
+    ///
+    /// # Errors
+    /// [`NoAnswer`] if that did not come whole.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Answered, NoAnswer> {
+        let answered = http::send(request).await;
+        match &answered {
+            // what is refused for want of room is refused by one who is there
+            Ok(answer) if answer.status < 500 || answer.retry_after.is_some() => {
+                self.paces.breakers.answered(&self.place).await;
+                self.slow_down(answer).await;
+            }
+            Ok(_) | Err(_) => self.paces.breakers.failed(&self.place, self.tries).await,
+        }
+        answered
+    }
+
+    /// A provider whose limits are known, and are not what we thought, is left alone for as long as it says.
+    async fn slow_down(&self, answer: &Answered) {
+        let (provider, _) = &self.place;
+        if let (429, Some(after)) = (answer.status, answer.retry_after)
+            && self.paces.limits.contains_key(provider)
+            && let Err(error) = self.paces.store.pause_calls(provider, after.min(LONGEST_PAUSE)).await
+        {
+            tracing::warn!(%error, "other workers go on");
+        }
+    }
+}
