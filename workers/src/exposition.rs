@@ -29,6 +29,12 @@ pub(crate) fn read(text: &str) -> Page {
     lines.filter_map(sample).collect()
 }
 
+/// A number that counts.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a double counts exactly to 2^53")]
+pub(crate) fn count(value: f64) -> u64 {
+    value.round() as u64
+}
+
 fn sample(line: &str) -> Option<(Series, f64)> {
     let (name, rest) = line.split_at(line.find(['{', ' ', '\t'])?);
     let (labels, rest) = match rest.strip_prefix('{') {

@@ -27,7 +27,7 @@ impl Measured {
     pub(super) fn read(&mut self, page: &str, now: Duration) {
         self.in_flight.clear();
         for (series, value) in exposition::read(page) {
-            let (count, Some(queue)) = (count(value), series.labels.get("queue")) else { continue };
+            let (count, Some(queue)) = (exposition::count(value), series.labels.get("queue")) else { continue };
             if series.name == JOBS_IN_FLIGHT {
                 self.in_flight.insert(queue.clone(), count);
             }
@@ -73,15 +73,6 @@ impl Measured {
         let (time, done) = (to.saturating_sub(*from), last.saturating_sub(*first));
         if time.is_zero() { 0.0 } else { f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / time.as_secs_f64() }
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a count, which a double has exactly to 2^53"
-)]
-fn count(value: f64) -> u64 {
-    value as u64
 }
 
 #[cfg(test)]

@@ -34,7 +34,7 @@ pub(super) fn queues(of: &Snapshot) -> Cells {
             queue.name.into(),
             count(queue.ready),
             count(queue.retries),
-            whole(queue.unacked),
+            count(queue.unacked),
             count(queue.consumers),
             rate(queue.in_per_second),
             rate(queue.out_per_second),
@@ -47,10 +47,10 @@ pub(super) fn queues(of: &Snapshot) -> Cells {
 /// How messages leave their queues, and why attempts failed.
 pub(super) fn outcomes(of: &Snapshot) -> Cells {
     let outcomes = of.outcomes.iter().map(|outcome| {
-        [outcome.queue.clone(), outcome.how.clone(), rate(outcome.per_second), whole(Some(outcome.total))]
+        [outcome.queue.clone(), outcome.how.clone(), rate(outcome.per_second), outcome.total.to_string()]
     });
     let failures = of.failures.iter().map(|failed| {
-        [failed.queue.clone(), format!("failed: {}", failed.code), rate(failed.per_second), whole(Some(failed.total))]
+        [failed.queue.clone(), format!("failed: {}", failed.code), rate(failed.per_second), failed.total.to_string()]
     });
     // failures are what one looks for; what did not happen lately comes last
     let mut rows: Vec<_> = failures.chain(outcomes).collect();
@@ -89,7 +89,7 @@ pub(super) fn providers(of: &Snapshot) -> Cells {
             provider.name.clone(),
             rate(provider.calls_per_second),
             rate(provider.errors_per_second),
-            whole(provider.errors),
+            count(provider.errors),
             seconds(provider.seconds),
             rate(provider.rate_limited_per_second),
             held.unwrap_or_else(|| UNKNOWN.into()),
@@ -132,12 +132,8 @@ pub(super) fn sealed(of: &Sweep) -> String {
     format!("{latest} under the latest key, {} under older; {runs}{}", of.older, pace.unwrap_or_default())
 }
 
-fn count(number: Option<u32>) -> String {
+fn count<N: ToString>(number: Option<N>) -> String {
     number.map_or_else(|| UNKNOWN.into(), |number| number.to_string())
-}
-
-fn whole(number: Option<f64>) -> String {
-    number.map_or_else(|| UNKNOWN.into(), |number| format!("{number:.0}"))
 }
 
 /// Three digits at the least, and no more than are worth reading.

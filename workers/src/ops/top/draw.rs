@@ -93,7 +93,8 @@ fn share(panels: &[Panel], mut left: usize) -> Vec<usize> {
     };
     give(&|panel| panel.least);
     give(&Panel::all);
-    heights
+    // titles without a row under them tell nothing
+    heights.iter().zip(panels).map(|(height, panel)| if *height < panel.all().min(3) { 0 } else { *height }).collect()
 }
 
 fn panel_lines(panel: &Panel, height: usize) -> Vec<Line<'static>> {

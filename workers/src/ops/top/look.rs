@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::rates::Measured;
 use super::snapshot::{self, Queue, Snapshot, Sweep, Version};
-use super::workers::Workers;
+use super::workers::{Worker, Workers};
 use crate::ops::keys::rotations::shown;
 use crate::ops::open;
 
@@ -26,8 +26,15 @@ pub(super) struct Looker {
     workers: Workers,
     broker: Option<DepthGauge>,
     store: Option<(Store, SealingKeys)>,
-    /// When, and how many messages were in each queue or with a worker.
-    last: Option<(Instant, BTreeMap<&'static str, f64>)>,
+    last: Option<Last>,
+}
+
+/// What the last look saw.
+struct Last {
+    at: Instant,
+    workers: Vec<Worker>,
+    /// How many messages were in each queue or with a worker.
+    there: BTreeMap<&'static str, f64>,
 }
 
 /// The depth of everything.
@@ -56,11 +63,11 @@ impl Looker {
             within("the store", Box::pin(sweep(config, store))),
         );
         let now = Instant::now();
-        let elapsed = self.last.as_ref().map_or(Duration::ZERO, |(at, _)| now.duration_since(*at));
+        let elapsed = self.last.as_ref().map_or(Duration::ZERO, |last| now.duration_since(last.at));
         let mut problems = Vec::new();
         let depths = depths.map_err(|problem| problems.push(problem)).ok();
         let sweep = sweep.map_err(|problem| problems.push(problem)).ok();
-        let queues = self.queues(depths.as_ref(), &measured, now);
+        let queues = self.queues(depths.as_ref(), (&workers, &measured), now);
         Snapshot {
             at: SystemClock.now(),
             interval_seconds: elapsed.as_secs_f64(),
@@ -76,7 +83,14 @@ impl Looker {
         }
     }
 
-    fn queues(&mut self, depths: Option<&Depths>, measured: &Measured, now: Instant) -> Vec<Queue> {
+    fn queues(
+        &mut self,
+        depths: Option<&Depths>,
+        (workers, measured): (&[Worker], &Measured),
+        now: Instant,
+    ) -> Vec<Queue> {
+        // what a worker holds that came or went in between would look like messages that did
+        let last = self.last.take().filter(|last| last.workers == workers);
         let mut queues = Vec::new();
         let mut there = BTreeMap::new();
         for (number, name) in queues::ALL.iter().enumerate() {
@@ -92,9 +106,10 @@ impl Looker {
                 waited_seconds: snapshot::waited(name, measured),
             };
             if let (Some(ready), Some(retries), Some(unacked)) = (queue.ready, queue.retries, queue.unacked) {
-                let here = f64::from(ready) + f64::from(retries) + unacked;
+                let unacked = u32::try_from(unacked).unwrap_or(u32::MAX);
+                let here = [ready, retries, unacked].map(f64::from).iter().sum::<f64>();
                 there.insert(*name, here);
-                let before = self.last.as_ref().and_then(|(at, there)| Some((*at, *there.get(name)?)));
+                let before = last.as_ref().and_then(|last| Some((last.at, *last.there.get(name)?)));
                 queue.in_per_second = before.zip(queue.out_per_second).map(|((at, before), out)| {
                     // depth and counts are not of the very same moment
                     (out + (here - before) / now.duration_since(at).as_secs_f64().max(f64::EPSILON)).max(0.0)
@@ -102,7 +117,7 @@ impl Looker {
             }
             queues.push(queue);
         }
-        self.last = Some((now, there));
+        self.last = Some(Last { at: now, workers: workers.to_vec(), there });
         queues
     }
 }

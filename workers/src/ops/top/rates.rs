@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::workers::Seen;
-use crate::exposition::{Page, Series};
+use crate::exposition::{Page, Series, count};
 
 /// A sample, summed over the workers.
 #[derive(Clone, Copy, Debug, Default)]
@@ -55,19 +55,20 @@ impl Measured {
     pub(super) fn each<'a>(
         &'a self,
         name: &'a str,
-    ) -> impl Iterator<Item = (&'a BTreeMap<String, String>, f64, Option<f64>)> {
+    ) -> impl Iterator<Item = (&'a BTreeMap<String, String>, u64, Option<f64>)> {
         let of = self.sums.iter().filter(move |(series, _)| series.name == name);
-        of.map(|(series, sum)| (&series.labels, sum.value, self.rated.then_some(sum.per_second)))
+        of.map(|(series, sum)| (&series.labels, count(sum.value), self.rated.then_some(sum.per_second)))
     }
 
     /// The sum of a metric's series with these labels; `None`: no worker answered.
-    pub(super) fn total(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        self.answered.then(|| self.some(name, labels).map(|sum| sum.value).sum())
+    pub(super) fn total(&self, name: &str, labels: &[(&str, &str)]) -> Option<u64> {
+        self.answered.then(|| count(self.some(name, labels).map(|sum| sum.value).sum()))
     }
 
     /// That of a second; `None`: no worker was asked twice.
     pub(super) fn per_second(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        self.rated.then(|| self.some(name, labels).map(|sum| sum.per_second).sum())
+        // a sum of nothing is -0.0
+        self.rated.then(|| self.some(name, labels).map(|sum| sum.per_second).sum::<f64>() + 0.0)
     }
 
     /// The mean of what a histogram was given since the last time, if it was given anything.
@@ -115,7 +116,7 @@ mod tests {
         let other = (Some(seen(at, 0, &[("done", 5)])), seen(at, 10, &[("done", 25)]));
         let new = (None, seen(at, 2, &[("done", 1000)]));
         let measured = Measured::of(&[one, other, new]);
-        assert!(near(measured.total(JOBS, &[("outcome", "done")]), 1055.0));
+        assert_eq!(measured.total(JOBS, &[("outcome", "done")]), Some(1055));
         assert!(near(measured.per_second(JOBS, &[("outcome", "done")]), 10.0 + 2.0));
         assert!(near(measured.per_second(JOBS, &[("outcome", "retried")]), 2.0), "it was 0 before it was there");
         assert!(near(measured.per_second(JOBS, &[("queue", "q")]), 14.0));
@@ -127,7 +128,7 @@ mod tests {
         let pair = (Some(seen(at, 0, &[("done", 1000), ("retried", 3)])), seen(at, 2, &[("done", 6)]));
         let measured = Measured::of(&[pair]);
         assert!(near(measured.per_second(JOBS, &[]), 3.0), "{measured:?}");
-        assert!(near(measured.total(JOBS, &[]), 6.0));
+        assert_eq!(measured.total(JOBS, &[]), Some(6));
     }
 
     #[test]
@@ -135,7 +136,7 @@ mod tests {
         let nobody = Measured::of(&[]);
         assert_eq!((nobody.total(JOBS, &[]), nobody.per_second(JOBS, &[])), (None, None));
         let once = Measured::of(&[(None, seen(Instant::now(), 0, &[]))]);
-        assert_eq!((once.total(JOBS, &[]), once.per_second(JOBS, &[])), (Some(0.0), None));
+        assert_eq!((once.total(JOBS, &[]), once.per_second(JOBS, &[])), (Some(0), None));
     }
 
     #[test]
@@ -147,5 +148,7 @@ mod tests {
         let measured = Measured::of(&[(Some(before), now)]);
         assert!(near(measured.mean("sealpost_s", &[("p", "a")]), 0.5));
         assert_eq!(measured.mean("sealpost_s", &[("p", "b")]), None);
+        let nothing = measured.per_second("sealpost_s", &[]);
+        assert!(nothing.is_some_and(f64::is_sign_positive), "{nothing:?}");
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Queue {
     /// The same of those that come back for another attempt.
     pub(super) retries: Option<u32>,
     /// Messages that workers hold.
-    pub(super) unacked: Option<f64>,
+    pub(super) unacked: Option<u64>,
     pub(super) consumers: Option<u32>,
     pub(super) in_per_second: Option<f64>,
     pub(super) out_per_second: Option<f64>,
@@ -59,7 +59,7 @@ pub(super) struct Outcome {
     pub(super) queue: String,
     #[serde(rename = "outcome")]
     pub(super) how: String,
-    pub(super) total: f64,
+    pub(super) total: u64,
     pub(super) per_second: Option<f64>,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Outcome {
 pub(super) struct Failed {
     pub(super) queue: String,
     pub(super) code: String,
-    pub(super) total: f64,
+    pub(super) total: u64,
     pub(super) per_second: Option<f64>,
 }
 
@@ -98,9 +98,9 @@ pub(super) struct Version {
 pub(super) struct Provider {
     #[serde(rename = "provider")]
     pub(super) name: String,
-    pub(super) calls: Option<f64>,
+    pub(super) calls: Option<u64>,
     pub(super) calls_per_second: Option<f64>,
-    pub(super) errors: Option<f64>,
+    pub(super) errors: Option<u64>,
     pub(super) errors_per_second: Option<f64>,
     /// How long calls took that ended since the last look: the mean, in seconds.
     pub(super) seconds: Option<f64>,
@@ -112,7 +112,7 @@ pub(super) struct Provider {
 }
 
 /// What workers hold of a queue.
-pub(super) fn unacked(queue: &str, measured: &Measured) -> Option<f64> {
+pub(super) fn unacked(queue: &str, measured: &Measured) -> Option<u64> {
     measured.total(JOBS_IN_FLIGHT, &[("queue", queue)])
 }
 
@@ -148,9 +148,9 @@ pub(super) fn failures(measured: &Measured) -> Vec<Failed> {
     failures
 }
 
-fn most(a: (Option<f64>, f64), b: (Option<f64>, f64)) -> std::cmp::Ordering {
-    let rate = |of: (Option<f64>, f64)| of.0.unwrap_or_default();
-    rate(b).total_cmp(&rate(a)).then(b.1.total_cmp(&a.1))
+fn most(a: (Option<f64>, u64), b: (Option<f64>, u64)) -> std::cmp::Ordering {
+    let rate = |of: (Option<f64>, u64)| of.0.unwrap_or_default();
+    rate(b).total_cmp(&rate(a)).then(b.1.cmp(&a.1))
 }
 
 /// What rotations do in a second.
@@ -166,10 +166,8 @@ pub(super) fn providers(measured: &Measured) -> Vec<Provider> {
 
 fn provider(name: &str, measured: &Measured) -> Provider {
     let of = ("provider", name);
-    let both = |read: &dyn Fn(&str) -> Option<f64>| Some(read(TOKEN_CALLS)? + read(API_CALLS)?);
-    let total = |labels: &[_]| both(&|metric| measured.total(metric, labels));
-    let rate = |labels: &[_]| both(&|metric| measured.per_second(metric, labels));
-    let less = |all: Option<f64>, good: Option<f64>| Some(all? - good?);
+    let total = |labels: &[_]| Some(measured.total(TOKEN_CALLS, labels)? + measured.total(API_CALLS, labels)?);
+    let rate = |labels: &[_]| Some(measured.per_second(TOKEN_CALLS, labels)? + measured.per_second(API_CALLS, labels)?);
     let (calls, calls_per_second) = (total(&[of]), rate(&[of]));
     let good = [of, ("outcome", "ok")];
     let own = |metric| measured.each(metric).filter(|(labels, ..)| labels.get("provider").is_some_and(|it| it == name));
@@ -181,13 +179,13 @@ fn provider(name: &str, measured: &Measured) -> Provider {
         name: name.into(),
         calls,
         calls_per_second,
-        errors: less(calls, total(&good)),
-        errors_per_second: less(calls_per_second, rate(&good)),
+        errors: calls.zip(total(&good)).map(|(all, good)| all.saturating_sub(good)),
+        errors_per_second: calls_per_second.zip(rate(&good)).map(|(all, good)| all - good),
         seconds: measured.mean(PROVIDER_SECONDS, &[of]),
         rate_limited_per_second: rate(&[of, ("outcome", "rate-limited")]),
         held_back_per_second: (!held.is_empty()).then(|| held.into_iter().collect()),
         breaker_open: (!breakers.is_empty()).then(|| {
-            breakers.into_iter().filter(|(_, open)| *open > 0.0).map(|(endpoint, _)| endpoint.clone()).collect()
+            breakers.into_iter().filter(|(_, open)| *open > 0).map(|(endpoint, _)| endpoint.clone()).collect()
         }),
     }
 }
@@ -221,16 +219,16 @@ mod tests {
         let seen = providers(&measured(&page(10, 0, 0, 5), &page(20, 4, 2, 10)));
         let expected = Provider {
             name: "a".into(),
-            calls: Some(26.0),
+            calls: Some(26),
             calls_per_second: Some(8.0),
-            errors: Some(6.0),
+            errors: Some(6),
             errors_per_second: Some(3.0),
             seconds: Some(0.5),
             rate_limited_per_second: Some(2.0),
             ..Provider::default()
         };
         assert_eq!((seen.len(), &seen[0]), (2, &expected));
-        assert_eq!((seen[1].errors, seen[1].seconds), (Some(0.0), None));
+        assert_eq!((seen[1].errors, seen[1].seconds), (Some(0), None));
     }
 
     #[test]
@@ -260,6 +258,6 @@ mod tests {
         let measured = measured(&page(0, 0), &page(6, 40));
         assert_eq!(out("q", &measured), Some(3.0));
         let first = &outcomes(&measured)[0];
-        assert_eq!((first.how.as_str(), first.total, first.per_second), ("given-back", 40.0, Some(20.0)));
+        assert_eq!((first.how.as_str(), first.total, first.per_second), ("given-back", 40, Some(20.0)));
     }
 }

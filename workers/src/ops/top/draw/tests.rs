@@ -12,7 +12,7 @@ use crate::ops::top::snapshot::{Failed, Outcome, Provider, Queue, Snapshot, Swee
 use crate::ops::top::workers::Worker;
 
 fn outcome(queue: &str, how: &str, per_second: f64) -> Outcome {
-    Outcome { queue: queue.into(), how: how.into(), total: 100.0, per_second: Some(per_second) }
+    Outcome { queue: queue.into(), how: how.into(), total: 100, per_second: Some(per_second) }
 }
 
 fn sweep(now: Timestamp) -> Sweep {
@@ -44,7 +44,7 @@ fn snapshot() -> Snapshot {
         name: queue,
         ready: Some(7),
         retries: Some(1),
-        unacked: Some(64.0),
+        unacked: Some(64),
         consumers: Some(2),
         in_per_second: Some(12.34),
         out_per_second: Some(9.5),
@@ -70,7 +70,7 @@ fn snapshot() -> Snapshot {
         failures: vec![Failed {
             queue: "publish-jobs".into(),
             code: "provider-unavailable".into(),
-            total: 4.0,
+            total: 4,
             per_second: Some(0.5),
         }],
         sweep: Some(sweep(now)),
