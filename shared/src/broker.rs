@@ -31,7 +31,7 @@ use tracing::Instrument;
 
 pub use consume::{Deliveries, Delivery};
 pub use dead::{DeadLetter, DeadLetterError, DeadLetters};
-pub use depth::Depth;
+pub use depth::{Depth, DepthGauge};
 pub use error::{BrokerError, PublishError};
 pub use inspect::{Inspection, inspect};
 pub use message::{Body, Outgoing};

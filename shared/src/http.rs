@@ -79,7 +79,7 @@ pub enum NoAnswer {
     /// Nothing proves that it was not carried out.
     #[error("the answer did not come in time")]
     TimedOut,
-    /// The connection ended before the answer did, or the answer was longer than [`MAX_ANSWER`].
+    /// The connection ended before the answer did, or the answer was longer than it may be.
     #[error("the answer was cut off")]
     CutOff,
 }
@@ -146,12 +146,20 @@ pub async fn send(request: RequestBuilder) -> Result<Answered, NoAnswer> {
 ///
 /// # Errors
 /// [`NoAnswer`] if it did not come whole.
-pub async fn read(mut response: Response) -> Result<Answered, NoAnswer> {
+pub async fn read(response: Response) -> Result<Answered, NoAnswer> {
+    read_at_most(response, MAX_ANSWER).await
+}
+
+/// The same of one that may be longer: `most` is in bytes.
+///
+/// # Errors
+/// [`NoAnswer`] if it did not come whole.
+pub async fn read_at_most(mut response: Response, most: usize) -> Result<Answered, NoAnswer> {
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers());
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| NoAnswer::from(&e))? {
-        if body.len() + chunk.len() > MAX_ANSWER {
+        if body.len() + chunk.len() > most {
             return Err(NoAnswer::CutOff);
         }
         body.extend_from_slice(&chunk);

@@ -8,21 +8,27 @@ use jiff::{SignedDuration, Timestamp};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use sealpost_schemas::{Code, RevokedAtProvider, RotationCounts, RotationMode};
 
-pub use self::held::{HeldBack, breaker_open, held_back};
+pub use self::held::{BREAKER_OPEN, HELD_BACK, HeldBack, breaker_open, held_back};
 
-const JOBS: &str = "sealpost_jobs_total";
+/// Messages that left their queue.
+pub const JOBS: &str = "sealpost_jobs_total";
 const JOB_SECONDS: &str = "sealpost_job_seconds";
-const JOB_WAIT: &str = "sealpost_job_wait_seconds";
+/// How long messages waited for a worker.
+pub const JOB_WAIT: &str = "sealpost_job_wait_seconds";
 const JOB_AGE: &str = "sealpost_job_age_seconds";
-const JOBS_IN_FLIGHT: &str = "sealpost_jobs_in_flight";
-const ATTEMPTS_FAILED: &str = "sealpost_attempts_failed_total";
+/// Messages that a step works on now.
+pub const JOBS_IN_FLIGHT: &str = "sealpost_jobs_in_flight";
+/// Attempts that failed.
+pub const ATTEMPTS_FAILED: &str = "sealpost_attempts_failed_total";
 const PUBLISHES: &str = "sealpost_publishes_total";
 const UNKNOWN_FIELDS: &str = "sealpost_unknown_fields_total";
 const QUARANTINES: &str = "sealpost_quarantines_total";
-const ROTATED: &str = "sealpost_rotation_records_total";
+/// What rotations did with records.
+pub const ROTATED: &str = "sealpost_rotation_records_total";
 const SHARDS_DONE: &str = "sealpost_rotation_shards_done_total";
 
-const TOKEN_CALLS: &str = "sealpost_token_calls_total";
+/// Calls of token endpoints.
+pub const TOKEN_CALLS: &str = "sealpost_token_calls_total";
 const ID_TOKENS_UNVERIFIED: &str = "sealpost_id_tokens_unverified_total";
 const COALESCED: &str = "sealpost_refreshes_coalesced_total";
 const RACES_ADOPTED: &str = "sealpost_refresh_races_adopted_total";
@@ -31,8 +37,10 @@ const SAVED: &str = "sealpost_refreshes_saved_total";
 const NEEDS_CONSENT: &str = "sealpost_needs_consent_total";
 const TOKEN_AGE: &str = "sealpost_token_age_seconds";
 
-const API_CALLS: &str = "sealpost_api_calls_total";
-const PROVIDER_SECONDS: &str = "sealpost_provider_call_seconds";
+/// Calls of providers for other things than tokens.
+pub const API_CALLS: &str = "sealpost_api_calls_total";
+/// How long calls of providers took.
+pub const PROVIDER_SECONDS: &str = "sealpost_provider_call_seconds";
 
 const REVOCATIONS: &str = "sealpost_revocations_total";
 const TOMBSTONES: &str = "sealpost_tombstones";

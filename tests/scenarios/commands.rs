@@ -6,5 +6,7 @@ mod dead;
 mod enqueue;
 mod jobs;
 mod providers;
+mod terminal;
+mod top;
 mod width;
 mod world;

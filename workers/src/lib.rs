@@ -4,6 +4,7 @@ mod braces;
 pub mod connect;
 pub mod dev;
 pub mod exchange;
+mod exposition;
 pub mod notify;
 pub mod ops;
 pub mod ops_port;

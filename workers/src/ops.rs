@@ -17,6 +17,7 @@ pub mod providers;
 mod read;
 mod screen;
 mod sealing;
+pub mod top;
 
 use std::path::PathBuf;
 
@@ -59,6 +60,8 @@ pub enum Ops {
     /// What became of a job or request.
     #[command(subcommand)]
     Jobs(jobs::Jobs),
+    /// Shows what goes on, on a terminal and as it changes: queues, how jobs end, rotations, providers.
+    Top(top::Top),
     /// The provider catalogue.
     #[command(subcommand)]
     Providers(providers::Providers),
@@ -78,6 +81,7 @@ pub async fn run(command: Ops) -> Result<(), String> {
         Ops::Dead(command) => dead::run(command).await,
         Ops::Keys(command) => keys::run(command).await,
         Ops::Jobs(command) => jobs::run(command).await,
+        Ops::Top(args) => Box::pin(top::run(&args)).await,
         Ops::Providers(command) => providers::run(&command).await,
     }
 }

@@ -1,17 +1,15 @@
 //! What there is on a broker, looked at without making anything: for an operator before the first worker starts.
 
+use lapin::Channel;
 use lapin::options::{ExchangeDeclareOptions, QueueDeclareOptions};
 use lapin::types::FieldTable;
-use lapin::{Channel, ErrorKind};
 use sealpost_schemas::queues;
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
+use super::depth::is_not_found;
 use super::link::{Link, Purpose, Target};
 use super::{BrokerError, open, topology};
-
-/// AMQP's reply code for what is not there.
-const NOT_FOUND: u16 = 404;
 
 /// What was found.
 #[derive(Debug)]
@@ -98,9 +96,7 @@ async fn channel(link: &Link) -> Result<Channel, BrokerError> {
 fn existing<T>(answer: lapin::Result<T>, link: &Link, what: String) -> Result<Option<T>, BrokerError> {
     match answer {
         Ok(there) => Ok(Some(there)),
-        Err(error) => match error.kind() {
-            ErrorKind::ProtocolError(said) if said.get_id() == NOT_FOUND => Ok(None),
-            _ => Err(topology::problem(&link.at, what, &error)),
-        },
+        Err(error) if is_not_found(&error) => Ok(None),
+        Err(error) => Err(topology::problem(&link.at, what, &error)),
     }
 }

@@ -23,8 +23,10 @@ impl HeldBack {
     }
 }
 
-const HELD_BACK: &str = "sealpost_held_back_total";
-const BREAKER_OPEN: &str = "sealpost_breaker_open";
+/// Jobs and calls that were put off.
+pub const HELD_BACK: &str = "sealpost_held_back_total";
+/// Endpoints that nothing is sent to.
+pub const BREAKER_OPEN: &str = "sealpost_breaker_open";
 
 pub(super) fn describe() {
     describe_counter!(

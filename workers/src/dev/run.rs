@@ -67,6 +67,8 @@ async fn play(stack: &SharedStack, console: Option<&mut Console>) -> Result<(), 
 }
 
 fn invite(stack: &Stack, console: &Console) {
+    let (program, config) = (std::env::current_exe().unwrap_or_else(|_| "sealpost".into()), stack.config());
+    let (program, config) = (program.display(), config.display());
     line(&format!(
         "It runs now. Try:\n\
          \n  the console         {}\
@@ -74,7 +76,8 @@ fn invite(stack: &Stack, console: &Console) {
          \n  what is measured    http://{}/metrics\
          \n  for producers       export SEALPOST_AMQP_URL='{}'\
          \n                      export SEALPOST_JWKS='http://{}/jwks'\
-         \n  for operators       {} connect practice --tenant acme --user grace --config {}\
+         \n  for operators       {program} connect practice --tenant acme --user grace --config {config}\
+         \n                      {program} top --metrics http://{} --config {config}\
          \n  the logs            {}\
          \n\nPractice only: secrets in messages may come unsealed here ([wire] require_sealed = false).\
          \nexamples/producer.py says at its head how to be one; its authorization page here is\
@@ -85,8 +88,7 @@ fn invite(stack: &Stack, console: &Console) {
         stack.operations,
         stack.broker_url(),
         stack.operations,
-        std::env::current_exe().unwrap_or_else(|_| "sealpost".into()).display(),
-        stack.config().display(),
+        stack.operations,
         stack.config().with_file_name("").display(),
         stack.practice,
     ));

@@ -5,6 +5,7 @@ mod list;
 mod progress;
 pub(crate) mod retire;
 mod rotate;
+pub(super) mod rotations;
 mod status;
 mod versions;
 mod wire;

@@ -26,8 +26,13 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), String> {
 
 /// An empty table with these titles.
 pub(super) fn table<const N: usize>(titles: [&str; N]) -> Table {
+    titled(&titles)
+}
+
+/// The same, where it is not known beforehand how many there are.
+pub(super) fn titled(titles: &[&str]) -> Table {
     let mut table = bare();
-    table.set_header(titles.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+    table.set_header(titles.iter().map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
     table
 }
 

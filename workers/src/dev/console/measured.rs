@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-const JOBS: &str = "sealpost_jobs_total";
-const IN_FLIGHT: &str = "sealpost_jobs_in_flight";
+use sealpost_shared::metrics::{JOBS, JOBS_IN_FLIGHT};
+
+use crate::exposition;
 
 /// The rate is that of this much time.
 const WINDOW: Duration = Duration::from_secs(5);
@@ -22,19 +23,20 @@ pub(super) struct Measured {
 }
 
 impl Measured {
-    /// Reads a page of metrics (Prometheus text format, as our own exporter writes it).
+    /// Reads a page of metrics.
     pub(super) fn read(&mut self, page: &str, now: Duration) {
         self.in_flight.clear();
-        for (labels, value) in page.lines().filter_map(|line| sample(line, JOBS)) {
-            let (Some(queue), Some(outcome)) = (label(labels, "queue"), label(labels, "outcome")) else { continue };
-            let (before, these) = self.jobs.entry((queue.into(), outcome.into())).or_default();
-            if value < *these {
+        for (series, value) in exposition::read(page) {
+            let (count, Some(queue)) = (exposition::count(value), series.labels.get("queue")) else { continue };
+            if series.name == JOBS_IN_FLIGHT {
+                self.in_flight.insert(queue.clone(), count);
+            }
+            let Some(outcome) = series.labels.get("outcome").filter(|_| series.name == JOBS) else { continue };
+            let (before, these) = self.jobs.entry((queue.clone(), outcome.clone())).or_default();
+            if count < *these {
                 *before += *these;
             }
-            *these = value;
-        }
-        for (labels, value) in page.lines().filter_map(|line| sample(line, IN_FLIGHT)) {
-            self.in_flight.extend(label(labels, "queue").map(|queue| (queue.to_owned(), value)));
+            *these = count;
         }
         let queues: Vec<_> = self.jobs.keys().map(|(queue, _)| queue.clone()).collect();
         for queue in queues {
@@ -71,17 +73,6 @@ impl Measured {
         let (time, done) = (to.saturating_sub(*from), last.saturating_sub(*first));
         if time.is_zero() { 0.0 } else { f64::from(u32::try_from(done).unwrap_or(u32::MAX)) / time.as_secs_f64() }
     }
-}
-
-/// Labels and value of a line, if it is of this metric.
-fn sample<'a>(line: &'a str, name: &str) -> Option<(&'a str, u64)> {
-    let (labels, value) = line.strip_prefix(name)?.strip_prefix('{')?.split_once("} ")?;
-    Some((labels, value.parse().ok()?))
-}
-
-/// Values here are of our own lists, and need no unescaping.
-fn label<'a>(labels: &'a str, name: &str) -> Option<&'a str> {
-    labels.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
 }
 
 #[cfg(test)]
