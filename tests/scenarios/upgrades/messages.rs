@@ -17,12 +17,12 @@ fn every_message_of_every_release_is_read_and_written_again_with_all_that_it_sai
     let kinds = kinds();
     for release in releases() {
         let files = release.files("messages");
-        for file in files.iter().filter(|file| file.ends_with(".json")) {
-            let path = format!("messages/{file}");
+        for name in files.iter().filter_map(|file| file.strip_suffix(".json")) {
+            let (file, path) = (format!("{name}.json"), format!("messages/{name}.json"));
             let kind =
-                kind(&kinds, file).unwrap_or_else(|| panic!("nothing reads {path} of {} any more", release.name));
+                kind(&kinds, &file).unwrap_or_else(|| panic!("nothing reads {path} of {} any more", release.name));
             let then = release.json(&path);
-            let packed = release.bytes(&path.replace(".json", ".msgpack"));
+            let packed = release.bytes(&format!("messages/{name}.msgpack"));
             for (encoding, body) in [(Encoding::Json, release.bytes(&path)), (Encoding::MessagePack, packed)] {
                 let read = (kind.reread)(encoding, &body);
                 let read =

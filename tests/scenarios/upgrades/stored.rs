@@ -13,8 +13,9 @@ use sealpost_shared::keys::IndexKey;
 use sealpost_shared::records::{Expected, Held, RecordId, Saved, Store, StoreConfig, StoreMode};
 use sealpost_shared::seal::{Key, Purpose};
 use sealpost_tests::pipeline::{connection, rotation_tick};
-use sealpost_tests::{Pipeline, Rig};
+use sealpost_tests::{Pipeline, Rig, Setup};
 use serde::Deserialize;
+use serde_json::json;
 
 use super::golden::{Release, advice, present, releases, says_the_same};
 use super::{dump, records};
@@ -115,7 +116,7 @@ async fn a_job_that_an_older_release_did_is_answered_again_and_done_by_nobody() 
             failure.and_then(|failure| failure.shift_remove("message"));
             says_the_same(&done["result"], &answer).unwrap_or_else(|problem| panic!("{}: {problem}", release.name));
         }
-        assert_eq!(pipeline.sandbox.stats().await["posts"], serde_json::json!({}), "{}", release.name);
+        assert_eq!(pipeline.sandbox.stats().await["posts"], json!({}), "{}", release.name);
     }
 }
 
@@ -134,6 +135,23 @@ async fn a_rotation_seals_anew_all_that_an_older_release_left() {
         // the platform that the tombstone's tokens are of is another one, and knows them no more
         opens_and_says_the_same(&pipeline, &release, &["tombstone:"]).await;
     }
+}
+
+#[tokio::test]
+async fn a_rotation_of_which_an_older_worker_finished_shards_without_a_count_comes_to_its_end() {
+    let pipeline = Pipeline::start_with(Setup { shards: 4, ..Setup::default() }).await;
+    let tick = rotation_tick();
+    // seen with a worker from before shards were counted: it noted the shard, and nothing of it
+    let mut redis = redis::Client::open(pipeline.rig.redis_url()).unwrap().get_connection().unwrap();
+    let id = tick["id"].as_str().unwrap();
+    let _: () = redis.hset_multiple(format!("{{sp:tick:{id}}}"), &[("0", ""), ("2", "")]).unwrap();
+    pipeline.seed(8).await;
+    pipeline.rotate_key();
+    let _worker = pipeline.worker().await;
+    pipeline.send("rotation-tick.v1", &tick).await;
+    let done = pipeline.event("rotation.done").await.json();
+    assert_eq!((&done["shards"], &done["tick"]), (&json!(4), &tick["id"]), "{done}");
+    assert_eq!(pipeline.rig.broker.depth("dead-letters").await, 0);
 }
 
 /// A record's hash.
@@ -207,7 +225,10 @@ async fn a_record_of_every_format_number_is_in_the_present_form_when_it_was_save
             label: text("default"),
         };
         let id = store.locate(&ada("u-42"));
-        let (old, key) = (store.load(&id).await.unwrap().unwrap(), Key::from_bytes(&std::array::from_fn(|n| n as u8)));
+        let (old, key) = (
+            store.load(&id).await.unwrap().unwrap(),
+            Key::from_bytes(&std::array::from_fn(|number| u8::try_from(number).unwrap())),
+        );
         let content = old.open(&key).unwrap();
         let draft = |content| store.draft(content, old.metadata.clone(), old.key(), &key).unwrap();
         assert!(matches!(

@@ -1,6 +1,7 @@
 //! A broker that an older release declared everything on.
 
 use lapin::BasicProperties;
+use lapin::types::ShortString;
 use reqwest::Method;
 use sealpost_tests::pipeline::{ANSWERS, EVENTS, publish_job};
 use sealpost_tests::{Pipeline, Rig, Sandbox, Setup};
@@ -67,7 +68,7 @@ async fn a_worker_takes_over_the_queues_of_every_release_as_they_are() {
         let _worker = pipeline.worker().await;
         let put_aside = pipeline.dead_letter().await;
         assert_eq!(
-            put_aside.properties.message_id().as_ref().map(|id| id.as_str()),
+            put_aside.properties.message_id().as_ref().map(ShortString::as_str),
             Some("waiting"),
             "{}",
             release.name
