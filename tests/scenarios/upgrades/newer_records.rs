@@ -57,8 +57,6 @@ async fn a_park_of_a_newer_format_stays_and_what_needs_it_waits() {
     assert_eq!(device::publish(&pipeline, &device::job("eve", "one", &tokens)).await["outcome"], "published");
     let key = of_format(&pipeline, "park", 99);
     let before = held(&pipeline, "park");
-    let pickup = pipeline.send("exchange-request.v1", &device::pickup("eve", &tokens)).await;
-    worker.measured("sealpost_attempts_failed_total", &["exchange-requests", "record-unreadable"], 1).await;
     let job = pipeline.send("publish-job.v1", &device::job("eve", "two", &tokens)).await;
     worker.measured("sealpost_attempts_failed_total", &["publish-jobs", "record-unreadable"], 1).await;
     pipeline.rotate_key();
@@ -67,8 +65,14 @@ async fn a_park_of_a_newer_format_stays_and_what_needs_it_waits() {
     assert_eq!(held(&pipeline, "park"), before);
     // a newer worker comes
     let mut redis = redis::Client::open(pipeline.rig.redis_url()).unwrap().get_connection().unwrap();
-    let _: () = redis.hset(key, "format", 1).unwrap();
+    let _: () = redis.hset(&key, "format", 1).unwrap();
     assert_eq!(pipeline.answer(&job).await.json()["outcome"], "published");
+    // the pickup after it, since it ends the park, and a job with the older tokens is refused then
+    let _: () = redis.hset(&key, "format", 99).unwrap();
+    let pickup = pipeline.send("exchange-request.v1", &device::pickup("eve", &tokens)).await;
+    worker.measured("sealpost_attempts_failed_total", &["exchange-requests", "record-unreadable"], 1).await;
+    assert_eq!(held(&pipeline, "park"), before);
+    let _: () = redis.hset(&key, "format", 1).unwrap();
     assert_eq!(pipeline.answer(&pickup).await.json()["outcome"], "picked-up");
 }
 
