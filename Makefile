@@ -1,7 +1,7 @@
 # What one does with a clone. Everything else is plain cargo.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo tour secrets test soak fuzz bench contract dashboards lint deny generated
+.PHONY: help demo tour secrets test soak fuzz bench contract dashboards lint deny generated golden
 
 # Advisories need a database from the network.
 DENY := check --hide-inclusion-graph bans licenses sources
@@ -76,3 +76,8 @@ generated: ## writes the schemas and test vectors anew from the code
 	SEALPOST_WRITE_VECTORS=1 cargo test --quiet -p sealpost-shared the_committed_vectors
 	SEALPOST_WRITE_GENERATED=1 cargo test --quiet -p sealpost-tests --test scenarios the_committed_dashboards
 	git status --short schemas dashboards
+
+golden: ## the files of this release for the tests of later ones, tests/golden/VERSION; never over those that are there
+	cargo build --bins
+	SEALPOST_WRITE_GOLDEN=1 cargo test --quiet -p sealpost-tests --test scenarios this_release_has_golden_files
+	git status --short tests/golden

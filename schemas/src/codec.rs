@@ -13,7 +13,7 @@ use crate::Message;
 
 mod words;
 
-pub use words::without_value;
+pub use words::{UNKNOWN_VALUE, without_value};
 
 /// The largest body that is read, in bytes.
 pub const MAX_BODY: usize = 1 << 20;

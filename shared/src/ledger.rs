@@ -33,6 +33,7 @@ pub use crate::records::LEDGER_KEPT as KEPT;
 pub use look::Looked;
 pub use turn::{Begin, Claim, Doubt, Newest, Sending, Standing, Turn};
 
+use self::result::later;
 use self::turn::At;
 use crate::clock::Clock;
 use crate::failure::Failure;
@@ -83,7 +84,7 @@ impl<C: Clock> Ledger<C> {
     ) -> Result<Turn<R>, Failure> {
         let (at, fingerprint) = self.at(owner, id, message)?;
         let of = self.claim();
-        let begun = self.store.ledger_begin((&at.entry, owner), &fingerprint, &of).await?;
+        let begun = self.store.ledger_begin((&at.entry, owner), &fingerprint, &of).await.map_err(later)?;
         self.turn(at, of, begun).await
     }
 
@@ -108,7 +109,7 @@ impl<C: Clock> Ledger<C> {
         if let Err(StoreError { trouble: Trouble::Unknown(_), .. }) = &begun {
             tokio::spawn(never_sent(self.store.clone(), at.entry, of.owner).in_current_span());
         }
-        match begun? {
+        match begun.map_err(later)? {
             Ok(Marked { number, again, ready }) => {
                 let (until, ready) = (start + of.length, ready.map(|ready| (ready, Arc::clone(&key.1))));
                 let sending = Sending { at, owner: of.owner, number, until, key, doubtful: false };

@@ -20,23 +20,23 @@ use serde_json::{Value, json};
 const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../schemas");
 
 /// A message of the contract, as its files tell it and as its type does.
-struct Kind {
-    type_name: String,
+pub(crate) struct Kind {
+    pub(crate) type_name: String,
     schema: Value,
     validator: Validator,
     /// File name and content.
-    examples: Vec<(String, Value)>,
-    reread: fn(Encoding, &[u8]) -> Result<Reread, String>,
+    pub(crate) examples: Vec<(String, Value)>,
+    pub(crate) reread: fn(Encoding, &[u8]) -> Result<Reread, String>,
 }
 
 /// What the type made of a body: unknown fields, and the body in both encodings.
-struct Reread {
+pub(crate) struct Reread {
     unknown_fields: usize,
-    json: Vec<u8>,
-    messagepack: Vec<u8>,
+    pub(crate) json: Vec<u8>,
+    pub(crate) messagepack: Vec<u8>,
 }
 
-fn kinds() -> Vec<Kind> {
+pub(crate) fn kinds() -> Vec<Kind> {
     vec![
         kind::<ExchangeRequest>(),
         kind::<ExchangeResult>(),

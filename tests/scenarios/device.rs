@@ -13,4 +13,4 @@ mod refused;
 mod rotation;
 mod sealed;
 mod unroutable;
-mod world;
+pub(crate) mod world;

@@ -38,4 +38,5 @@ mod secured;
 mod servers;
 mod soak;
 mod traces;
+mod upgrades;
 mod wire;

@@ -33,7 +33,7 @@ pub(crate) async fn pipeline(more: &str) -> Pipeline {
     with(Setup { http_limit: LIMIT, ..Setup::default() }, more).await
 }
 
-async fn with(setup: Setup, more: &str) -> Pipeline {
+pub(crate) async fn with(setup: Setup, more: &str) -> Pipeline {
     let pipeline = Pipeline::start_with(setup).await;
     let at = pipeline.sandbox.issuer();
     entry(

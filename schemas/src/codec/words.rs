@@ -1,5 +1,8 @@
 //! serde's error texts without the values that they quote.
 
+/// How the words on a value begin that is none of those which a field may have.
+pub const UNKNOWN_VALUE: &str = "unknown value";
+
 /// Keeps what was expected, and drops what was found: it may be a secret in the wrong place.
 #[must_use]
 pub fn without_value(text: &str) -> String {
@@ -14,7 +17,7 @@ pub fn without_value(text: &str) -> String {
         }
     }
     if text.starts_with("unknown variant ") {
-        return format!("unknown value, {}", expected());
+        return format!("{UNKNOWN_VALUE}, {}", expected());
     }
     // names of fields, and the texts of our own types
     if text.starts_with("missing field ")

@@ -64,9 +64,9 @@ pub(super) fn plain<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, Failu
     wiped::to_bytes(value).map_err(defect)
 }
 
-/// A key can come back. That spends no attempt: a message whose request was carried out must not end as "failed" for want
+/// A key can come back, and a newer worker can read what a newer one wrote. That spends no attempt: a message whose request was carried out must not end as "failed" for want
 /// of attempts.
-fn later(error: impl Into<Failure>) -> Failure {
+pub(super) fn later(error: impl Into<Failure>) -> Failure {
     let failure = error.into();
     match failure.verdict {
         Verdict::Retry { .. } => Failure { verdict: Verdict::Defer { after: LATER }, ..failure },

@@ -62,7 +62,7 @@ pub(super) type Fields = Vec<(&'static str, Vec<u8>)>;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecordError {
     /// Written by a newer version.
-    #[error("it has format {0}, this program knows formats {OLDEST} to {FORMAT}; run the version that wrote it")]
+    #[error("it has format {0}, which is newer than this program: upgrade this worker, run the version that wrote it")]
     UnknownFormat(u32),
     /// Not whole.
     #[error(

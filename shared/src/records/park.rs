@@ -104,12 +104,14 @@ impl Park {
         Content::from_bytes(&seal::open(key, &self.sealed.key, &place(&self.record), &self.sealed.bytes)?)
     }
 
-    /// The same under another key.
+    /// The same under another key. What is inside is not read, so that what a newer version put there stays.
     ///
     /// # Errors
-    /// If it is not sealed.
-    pub fn seal_anew(&self, content: &Content, (name, key): (&KeyRef, &Key)) -> Result<Self, ContentError> {
-        let bytes = seal::seal(key, name, &place(&self.record), &content.to_bytes()?)?;
+    /// If it does not open, or is not sealed.
+    pub fn seal_anew(&self, old: &Key, (name, new): (&KeyRef, &Key)) -> Result<Self, ContentError> {
+        let place = place(&self.record);
+        let plain = seal::open(old, &self.sealed.key, &place, &self.sealed.bytes)?;
+        let bytes = seal::seal(new, name, &place, &plain)?;
         Ok(Self { sealed: Sealed { key: name.clone(), bytes }, ..self.clone() })
     }
 }

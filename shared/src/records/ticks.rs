@@ -131,8 +131,9 @@ fn read(tick: Uuid, begin: &str, done: &HashMap<String, String>) -> Option<Rotat
     Some(Rotation { tick, begin: serde_json::from_str(begin).ok()?, shards_done, counts, ended })
 }
 
+/// What a shard did. An older version noted less of it, or nothing; a newer one may note more.
 fn read_counts(text: &str) -> Option<RotationCounts> {
-    let mut numbers = text.split(' ').map(str::parse);
-    let mut next = || numbers.next()?.ok();
+    let mut numbers = text.split_ascii_whitespace().map(str::parse);
+    let mut next = || numbers.next().map_or(Some(0), Result::ok);
     Some(RotationCounts { refreshed: next()?, resealed: next()?, ended: next()?, failed: next()? })
 }

@@ -130,12 +130,23 @@ impl Tombstone {
         Content::from_bytes(&seal::open(key, &self.sealed.key, &place(&self.id), &self.sealed.bytes)?)
     }
 
-    /// The same under another key.
+    /// The same with other tokens, under this key.
     ///
     /// # Errors
     /// If it is not sealed.
-    pub fn seal_anew(&self, content: &Content, (name, key): (&KeyRef, &Key)) -> Result<Self, ContentError> {
+    pub fn with_content(&self, content: &Content, (name, key): (&KeyRef, &Key)) -> Result<Self, ContentError> {
         let bytes = seal::seal(key, name, &place(&self.id), &content.to_bytes()?)?;
+        Ok(Self { sealed: Sealed { key: name.clone(), bytes }, ..self.clone() })
+    }
+
+    /// The same under another key. What is inside is not read, so that what a newer version put there stays.
+    ///
+    /// # Errors
+    /// If it does not open, or is not sealed.
+    pub fn seal_anew(&self, old: &Key, (name, new): (&KeyRef, &Key)) -> Result<Self, ContentError> {
+        let place = place(&self.id);
+        let plain = seal::open(old, &self.sealed.key, &place, &self.sealed.bytes)?;
+        let bytes = seal::seal(new, name, &place, &plain)?;
         Ok(Self { sealed: Sealed { key: name.clone(), bytes }, ..self.clone() })
     }
 

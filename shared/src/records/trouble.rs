@@ -120,6 +120,10 @@ impl Trouble {
             // What it says to a long command of somebody whom it does not know yet.
             _ if text.contains("unauthenticated multibulk") => Self::Authentication,
             _ if says("KEYRETIRED") => Self::KeyRetired(text.into()),
+            _ if says("NEWERFORMAT") => {
+                let format = text.split_ascii_whitespace().next().and_then(|format| format.parse().ok());
+                format.map_or(RecordError::Malformed("format"), RecordError::UnknownFormat).into()
+            }
             _ if says("READONLY") => Self::ReadOnly,
             _ if says("OOM") => Self::OutOfMemory,
             _ if says("LOADING") => Self::Loading,

@@ -5,30 +5,28 @@ use std::fmt;
 use super::aead::FORMAT;
 use super::key::KeyRef;
 
-/// What a sealed value is for. The wire names are part of every ciphertext: they never change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// The token set and connection of a token record.
-    Record,
-    /// The result that a ledger entry repeats.
-    Ledger,
-    /// A token set that is to be revoked, and belongs to no record any more.
-    Tombstone,
-    /// A token set that waits for its user's device.
-    Park,
+macro_rules! purposes {
+    ($($variant:ident = $name:literal: $sentence:literal,)+) => {
+        /// What a sealed value is for. The wire names are part of every ciphertext: they never change.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Purpose { $(#[doc = $sentence] $variant,)+ }
+
+        impl Purpose {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The name that goes into the associated data.
+            #[must_use]
+            pub const fn wire_name(self) -> &'static str { match self { $(Self::$variant => $name,)+ } }
+        }
+    };
 }
 
-impl Purpose {
-    /// The name that goes into the associated data.
-    #[must_use]
-    pub const fn wire_name(self) -> &'static str {
-        match self {
-            Self::Record => "record",
-            Self::Ledger => "ledger",
-            Self::Tombstone => "tombstone",
-            Self::Park => "park",
-        }
-    }
+purposes! {
+    Record = "record": "The token set and connection of a token record.",
+    Ledger = "ledger": "The result that a ledger entry repeats.",
+    Tombstone = "tombstone": "A token set that is to be revoked, and belongs to no record any more.",
+    Park = "park": "A token set that waits for its user's device.",
 }
 
 /// The 32 bytes a record or a ledger entry is stored under: a keyed hash, so not itself a secret.

@@ -17,14 +17,14 @@ pub(super) async fn request(pipeline: &Pipeline, user: &str) -> Value {
 }
 
 /// The tokens of an answer.
-pub(super) fn tokens(answer: &Value) -> Value {
+pub(crate) fn tokens(answer: &Value) -> Value {
     let tokens = &answer["tokens"];
     assert!(tokens["access_token"].is_string() && tokens["refresh_token"].is_string(), "{answer}");
     tokens.clone()
 }
 
 /// Connects a user of `acme`, who holds these tokens.
-pub(super) async fn connected(pipeline: &Pipeline, user: &str) -> Value {
+pub(crate) async fn connected(pipeline: &Pipeline, user: &str) -> Value {
     let answer = pipeline.ask("exchange-request.v1", &request(pipeline, user).await).await;
     assert_eq!(answer["outcome"], "on-device", "{answer}");
     // with the answer there is an event, which is not the next one's
@@ -34,7 +34,7 @@ pub(super) async fn connected(pipeline: &Pipeline, user: &str) -> Value {
 }
 
 /// The same, with an access token that has expired.
-pub(super) async fn expired(pipeline: &Pipeline, user: &str) -> Value {
+pub(crate) async fn expired(pipeline: &Pipeline, user: &str) -> Value {
     life(pipeline, 1).await;
     let tokens = connected(pipeline, user).await;
     life(pipeline, 3600).await;
@@ -49,12 +49,12 @@ pub(super) async fn past(expires: Timestamp) {
 }
 
 /// So long live the access tokens that the platform gives from now on, in seconds.
-pub(super) async fn life(pipeline: &Pipeline, seconds: u32) {
+pub(crate) async fn life(pipeline: &Pipeline, seconds: u32) {
     pipeline.sandbox.admin(Method::POST, "settings", Some(json!({"access_ttl": seconds}))).await;
 }
 
 /// A job with the device's tokens.
-pub(super) fn job(user: &str, text: &str, tokens: &Value) -> Value {
+pub(crate) fn job(user: &str, text: &str, tokens: &Value) -> Value {
     let mut job = publish_job("acme", user, text);
     job["device_tokens"] = json!({
         "access_token": tokens["access_token"], "refresh_token": tokens["refresh_token"]
@@ -63,33 +63,33 @@ pub(super) fn job(user: &str, text: &str, tokens: &Value) -> Value {
 }
 
 /// A pickup with the refresh token of these.
-pub(super) fn pickup(user: &str, tokens: &Value) -> Value {
+pub(crate) fn pickup(user: &str, tokens: &Value) -> Value {
     json!({
         "id": sealpost_shared::ids::fresh(), "owner": {"tenant": "acme", "user": user}, "provider": "practice",
         "grant": {"type": "pickup", "refresh_token": tokens["refresh_token"]}
     })
 }
 
-pub(super) async fn publish(pipeline: &Pipeline, job: &Value) -> Value {
+pub(crate) async fn publish(pipeline: &Pipeline, job: &Value) -> Value {
     pipeline.ask("publish-job.v1", job).await
 }
 
-pub(super) async fn exchange(pipeline: &Pipeline, request: &Value) -> Value {
+pub(crate) async fn exchange(pipeline: &Pipeline, request: &Value) -> Value {
     pipeline.ask("exchange-request.v1", request).await
 }
 
-pub(super) async fn record(pipeline: &Pipeline, user: &str) -> Option<Record> {
+pub(crate) async fn record(pipeline: &Pipeline, user: &str) -> Option<Record> {
     let store = pipeline.store().await;
     store.load(&store.locate(&connection("acme", user))).await.unwrap()
 }
 
-pub(super) async fn park(pipeline: &Pipeline, user: &str) -> Option<Park> {
+pub(crate) async fn park(pipeline: &Pipeline, user: &str) -> Option<Park> {
     let store = pipeline.store().await;
     store.load_park(&store.locate(&connection("acme", user))).await.unwrap()
 }
 
 /// Waits until nothing waits for the user's device: that comes after the answer.
-pub(super) async fn unparked(pipeline: &Pipeline, user: &str) {
+pub(crate) async fn unparked(pipeline: &Pipeline, user: &str) {
     until("the park ends", SOON, async || park(pipeline, user).await.is_none()).await;
 }
 
@@ -105,7 +105,7 @@ pub(super) async fn calls(pipeline: &Pipeline, grant: &str) -> Value {
 }
 
 /// The park of a user was to end long ago.
-pub(super) async fn let_it_end(pipeline: &Pipeline, user: &str) {
+pub(crate) async fn let_it_end(pipeline: &Pipeline, user: &str) {
     let park = park(pipeline, user).await.expect("a park");
     let (shard, name) = (park.record.shard, park.record.key);
     let mut redis = redis::Client::open(pipeline.rig.redis_url()).unwrap().get_connection().unwrap();

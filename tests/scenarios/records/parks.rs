@@ -168,7 +168,7 @@ async fn the_end_of_a_park_is_of_its_own_token_set_and_moves_the_record(world: W
 async fn a_park_moves_between_the_held_sets_when_it_is_sealed_anew(world: World) {
     let (record, old) = first(&world).await;
     let content = old.open(&world.old.key).unwrap();
-    let new = old.seal_anew(&content, (&world.new.name, &world.new.key)).unwrap();
+    let new = old.seal_anew(&world.old.key, (&world.new.name, &world.new.key)).unwrap();
     for _ in 0..2 {
         assert!(world.store.reseal_park(&old, &new).await.unwrap(), "sent again it was done");
         assert_eq!(held(&world, &record).await, (1, 1));

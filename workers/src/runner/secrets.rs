@@ -12,6 +12,10 @@ use super::read::Input;
 /// What the user wrote: whatever is in it is to be published.
 const CONTENT: &str = "content";
 
+/// What is added to the reason why a message is put aside without its body.
+const NOT_KEPT: &str =
+    "; nobody can see whether its body holds unsealed secrets, so that it was not kept: have it sent anew";
+
 /// Takes unsealed secrets out of a delivery, so that whatever becomes of it is without them: `null` stands in their places. The
 /// refusal, where a message that can be read has one.
 ///
@@ -27,12 +31,17 @@ pub(super) fn take_out<M: Queued>(read: &mut Result<Input<M>, Failure>, delivery
             }
             false
         }
+        // a newer version of a message without secrets has other things under the names of other messages' secrets
+        Err(failure) if failure.code == Code::UnknownVersion && M::SECRETS.is_empty() => return None,
         Err(failure) => failure.code == Code::UnknownVersion,
     };
     let encoding = Encoding::of(delivery.content_type.as_deref()).ok().filter(|_| delivery.body.len() <= MAX_BODY);
     let tree = encoding.and_then(|encoding| Some((encoding, encoding.tree(&delivery.body).ok()?)));
     let Some((encoding, mut tree)) = tree.filter(|(_, tree)| tree.is_object()) else {
         delivery.body = Vec::new().into();
+        if let Err(failure) = read {
+            failure.message += NOT_KEPT;
+        }
         return None;
     };
     let all: Vec<_> = all_secrets().collect();
@@ -43,7 +52,13 @@ pub(super) fn take_out<M: Queued>(read: &mut Result<Input<M>, Failure>, delivery
     };
     // written anew also where nothing was found: a name that stands twice has one value in the tree
     delivery.body = encoding.encode(&tree).unwrap_or_default().into();
-    let (Ok(_), Some(field)) = (read, found) else { return None };
+    let field = found?;
+    if let Err(failure) = read {
+        // where `null` stands now, a replay would not bring back what was there
+        failure.message =
+            format!("{}; {field} came unsealed and was not kept: have it sent anew, sealed", failure.message);
+        return None;
+    }
     let message = format!(
         "{field}: the secret came unsealed, and was not kept; seal it to the key that sealpost keys jwks shows \
          (schemas/wire.md), and know that this one has been in the broker's files"

@@ -11,7 +11,7 @@
 -- | {'send', number of the request, 1 if it was claimed before, generation, consent, sealed, refreshed_at} (the last four where the
 -- record is still the one that the mark was made for) | {'busy', ms left}
 -- | {'doubt', ms left, ms since the first request, requests sent, epoch, consent} | {'reused'}
--- | {'settled', state, outcome, key id, key version, sealed}.
+-- | {'settled', state, outcome, key id, key version, sealed}; an error when a newer version wrote the entry.
 local entry, forget, versions, epoch = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local owner, length, fingerprint, kept, name = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local entries, held_prefix, member_prefix, record = ARGV[6], ARGV[7], ARGV[8], KEYS[6]
@@ -42,8 +42,9 @@ for _, old in ipairs(forgets and redis.call('ZRANGEBYSCORE', forget, '-inf', now
 end
 
 local e = redis.call('HMGET', entry, 'state', 'fingerprint', 'repeats', 'first', 'outcome', 'key_id', 'key_version',
-  'sealed', 'epoch', 'sent', 'consent', 'claim', 'until')
+  'sealed', 'epoch', 'sent', 'consent', 'claim', 'until', 'format')
 local state = e[1]
+if (tonumber(e[14]) or 1) > 1 then return redis.error_reply('NEWERFORMAT ' .. e[14]) end
 if e[2] and e[2] ~= fingerprint then return {'reused'} end
 if state == 'done' or state == 'told' or state == 'conflict' then
   return {'settled', state, e[5], e[6], e[7], e[8]}

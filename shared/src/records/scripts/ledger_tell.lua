@@ -2,10 +2,12 @@
 -- KEYS: entry, forget, versions, retired versions, held set of the key version of `sealed`.
 -- ARGV: the word ('happened', 'refused'), how long it is kept in ms, the entry's name, its name in held sets, key id, key
 -- version, sealed result, how many requests were sent when the worker met the doubt (an operator: empty). Returns 1 when
--- it is written, 0 when the outcome is not unknown, or somebody acted since; an error when the version is retired.
+-- it is written, 0 when the outcome is not unknown, or somebody acted since; an error when the version is retired, or a newer
+-- version wrote the entry.
 local entry, forget, versions, held = KEYS[1], KEYS[2], KEYS[3], KEYS[5]
 local version = ARGV[5] .. ':' .. ARGV[6]
-local e = redis.call('HMGET', entry, 'state', 'outcome', 'repeats', 'sent', 'claim', 'until')
+local e = redis.call('HMGET', entry, 'state', 'outcome', 'repeats', 'sent', 'claim', 'until', 'format')
+if (tonumber(e[7]) or 1) > 1 then return redis.error_reply('NEWERFORMAT ' .. e[7]) end
 if e[1] == 'told' and e[2] == ARGV[1] then return 1 end -- sent again: it was done
 local doubt = e[1] == 'unknown' or e[1] == 'sending' or (e[1] == 'claimed' and e[3] == '1')
 local time = redis.call('TIME')

@@ -219,7 +219,8 @@ impl TokenKeeper {
             if *park.key() == name {
                 return Ok(RotationCounts::default());
             }
-            let anew = park.seal_anew(&content, (&name, &key))?;
+            let old = self.keys.get(park.key()).await?;
+            let anew = park.seal_anew(&old, (&name, &key))?;
             if self.noticed(&name, self.store.reseal_park(&park, &anew).await)? {
                 return Ok(RotationCounts { resealed: 1, ..RotationCounts::default() });
             }

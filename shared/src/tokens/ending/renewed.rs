@@ -80,7 +80,7 @@ impl TokenKeeper {
             Ok(newest) => newest,
             Err(_) => (of.tombstone.key().clone(), self.keys.get(of.tombstone.key()).await?),
         };
-        let anew = of.tombstone.seal_anew(&of.content, (&key.0, &key.1))?;
+        let anew = of.tombstone.with_content(&of.content, (&key.0, &key.1))?;
         if self.noticed(&key.0, self.store.reseal_tombstone(&of.tombstone, &anew).await)? {
             of.tombstone = anew;
             return Ok(true);

@@ -99,11 +99,11 @@ impl TokenKeeper {
             let content = tombstone.open(&key).map_err(|error| {
                 Failure::reject(error.code(), format!("a tombstone of record {}: {error}", id.record))
             })?;
-            let (name, key) = self.keys.newest_of(&content.connection.tenant).await?;
+            let (name, new) = self.keys.newest_of(&content.connection.tenant).await?;
             if *tombstone.key() == name {
                 return Ok(RotationCounts::default());
             }
-            let anew = tombstone.seal_anew(&content, (&name, &key))?;
+            let anew = tombstone.seal_anew(&key, (&name, &new))?;
             if self.noticed(&name, self.store.reseal_tombstone(&tombstone, &anew).await)? {
                 return Ok(RotationCounts { resealed: 1, ..RotationCounts::default() });
             }
