@@ -35,6 +35,8 @@ pub struct Failure {
     pub events: Vec<Answer>,
     /// Whether it is about one key or secret, so that what needs others is not kept waiting.
     pub of_one: bool,
+    /// Whether it comes again at its place in the line of its provider's jobs.
+    pub lined_up: bool,
     /// Whether newer tokens than a job brought wait for its user's device: told also where the job fails.
     pub tokens_refreshed: bool,
 }
@@ -57,7 +59,15 @@ impl Failure {
 
     /// With this verdict.
     pub fn new(verdict: Verdict, code: Code, message: impl Into<String>) -> Self {
-        Self { verdict, code, message: message.into(), events: Vec::new(), of_one: false, tokens_refreshed: false }
+        Self {
+            verdict,
+            code,
+            message: message.into(),
+            events: Vec::new(),
+            of_one: false,
+            lined_up: false,
+            tokens_refreshed: false,
+        }
     }
 
     /// Tells what happened before.

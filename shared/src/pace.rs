@@ -25,6 +25,7 @@ pub use self::pass::Pass;
 use crate::failure::Failure;
 use crate::metrics::{self, HeldBack};
 use crate::records::Store;
+pub use crate::records::pace::Line;
 use crate::records::pace::{Asked, Breaker, Due};
 
 /// How long a job waits in a worker that is new in the line: others' jobs are behind it.
@@ -36,9 +37,6 @@ const DUE_WAITS: Duration = Duration::from_secs(1);
 /// What does not line up is spread over this much time, so that it does not all come back at once.
 const SPREAD: Duration = Duration::from_secs(4);
 
-/// How long one job is put off at most. Who comes back then asks again.
-const LONGEST: Duration = Duration::from_mins(10);
-
 /// The passes to every provider. Its clones share them.
 #[derive(Clone)]
 pub struct Paces {
@@ -46,15 +44,6 @@ pub struct Paces {
     http: Client,
     limits: Arc<BTreeMap<ProviderId, Limits>>,
     breakers: Arc<Breakers>,
-}
-
-/// How a call comes to its turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Line {
-    /// At the end of the line of jobs.
-    Joins,
-    /// Without lining up: it did before, or a job that did waits for it.
-    Passes,
 }
 
 impl Paces {
@@ -101,24 +90,25 @@ impl Paces {
     /// Waits for the turn of a call, where its provider has limits.
     async fn turn(&self, provider: &ProviderId, line: Line) -> Result<(), Failure> {
         let Some(limits) = self.limits.get(provider) else { return Ok(()) };
-        let (longest, joins) = match line {
-            Line::Joins => (NEW_WAITS, true),
-            Line::Passes => (DUE_WAITS, false),
-        };
-        let asked = Asked { apart: limits.apart(), burst: limits.burst.get(), longest, joins };
-        let after = match self.store.ask_turn(provider, &asked).await? {
+        let longest = if matches!(line, Line::Joins { .. }) { NEW_WAITS } else { DUE_WAITS };
+        let asked = Asked { apart: limits.apart(), burst: limits.burst.get(), longest, line };
+        let (after, place) = match self.store.ask_turn(provider, &asked).await? {
             Due::In(wait) => {
                 if !wait.is_zero() {
                     sleep(wait).await;
                 }
                 return Ok(());
             }
-            Due::AskIn(after) if joins => after.min(LONGEST),
-            Due::AskIn(after) => spread(after),
+            Due::AskIn(after) => (spread(after), false),
+            // the next one may be for any of those whose time has come
+            Due::PlaceIn(after) if matches!(line, Line::LinedUp { .. }) && limits.apart() >= SPREAD / 4 => {
+                (spread(after), true)
+            }
+            Due::PlaceIn(after) => (after, true),
         };
         metrics::held_back(provider.as_str(), HeldBack::Rate);
         let message = format!("{provider}: no more than {limits}, as its entry says, and others come first");
-        Err(Failure::defer(after, Code::RateLimited, message))
+        Err(Failure { lined_up: place, ..Failure::defer(after, Code::RateLimited, message) })
     }
 }
 
@@ -133,5 +123,5 @@ fn unanswering((provider, endpoint): &(ProviderId, Endpoint), left: Duration) ->
 
 /// So long, a second at least, and a little more.
 fn spread(after: Duration) -> Duration {
-    after.clamp(Duration::from_secs(1), LONGEST) + SPREAD.mul_f32(fastrand::f32())
+    after.max(Duration::from_secs(1)) + SPREAD.mul_f32(fastrand::f32())
 }

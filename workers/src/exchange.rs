@@ -59,9 +59,9 @@ impl Step for Exchange {
     const JUDGES_DEADLINE: bool = true;
 
     async fn run(&self, request: &ExchangeRequest, at: Attempt) -> Result<Exchanged, Failure> {
-        // one that is late is not sent, and needs none
+        // one that is late, or a pickup, calls nobody and needs none
         let late = request.deadline.is_some_and(|deadline| deadline < at.now);
-        let _place = if late { None } else { self.places.take(&request.provider).await? };
+        let _place = if late || is_pickup(request) { None } else { self.places.take(&request.provider).await? };
         let mut events = Vec::new();
         match Box::pin(self.turn(request, at, &mut events)).await {
             Ok(result) => self.with_tokens(request, result, events).await,

@@ -7,6 +7,7 @@ mod tokens;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sealpost_schemas::{Answer, Code, Content, Notice, PublishJob, PublishOutcome, PublishResult};
 use sealpost_shared::clock::SystemClock;
@@ -79,7 +80,7 @@ impl Publish {
         let begun = match (usable, &request) {
             // record, claim and mark cost one round trip
             (Some(usable), Ok((request, oauth))) => {
-                let pass = self.pass(job, line(at)).await?;
+                let pass = self.pass(job, line(job, at)).await?;
                 match self.ledger.begin_sending(&job.owner, job.id, &*job_as_known, &usable).await {
                     Ok(Ok(begin)) => {
                         let before = begin.again;
@@ -87,14 +88,14 @@ impl Publish {
                         let result = self.marked_already(job, request, (begin, pass), tokens).await?;
                         return self.told(job, before, result, events).await;
                     }
-                    Ok(Err(turn)) => Ok(turn),
+                    Ok(Err(turn)) => Ok((turn, Some(pass))),
                     Err(failure) => Err(failure),
                 }
             }
-            _ => self.ledger.begin(&job.owner, job.id, &*job_as_known).await,
+            _ => self.ledger.begin(&job.owner, job.id, &*job_as_known).await.map(|turn| (turn, None)),
         };
-        let turn = match begun {
-            Ok(turn) => turn,
+        let (turn, pass) = match begun {
+            Ok(begun) => begun,
             Err(failure) => return again(job, failure),
         };
         let before = matches!(&turn, Turn::Act(Claim { again: true, .. }) | Turn::Settled(_));
@@ -110,12 +111,14 @@ impl Publish {
             // what is rare does not make every job larger
             (Turn::Act(claim), Ok((request, oauth))) => {
                 let mut tokens = Tokens::of(self, job, oauth, events);
-                Box::pin(self.act(job, &request, (claim, line(at)), &mut tokens)).await
+                let way = Way { pass, line: line(job, at) };
+                Box::pin(self.act(job, &request, (claim, way), &mut tokens)).await
             }
             (Turn::Settled(standing), _) => answer(job, standing),
             (Turn::Doubt(_), Err(failure)) => again(job, failure),
             (Turn::Doubt(doubt), Ok((request, oauth))) => {
-                Box::pin(self.doubt(job, &request, &doubt, &mut Tokens::of(self, job, oauth, events))).await
+                let (way, mut tokens) = (Way { pass, line: line(job, at) }, Tokens::of(self, job, oauth, events));
+                Box::pin(self.doubt(job, &request, (&doubt, way), &mut tokens)).await
             }
             (Turn::Busy(after), _) => Err(busy(job, after)),
             (Turn::Reused, _) => {
@@ -185,9 +188,17 @@ fn late(job: &PublishJob, at: Attempt) -> bool {
     job.deadline.is_some_and(|deadline| deadline < at.now)
 }
 
-/// A job that comes back at the time that it was told has lined up before.
-fn line(at: Attempt) -> Line {
-    if at.lined_up { Line::Passes } else { Line::Joins }
+/// How a job comes to its turn. A place in the line is of no use after its deadline.
+fn line(job: &PublishJob, at: Attempt) -> Line {
+    let within = job.deadline.map(|deadline| Duration::try_from(deadline.duration_since(at.now)).unwrap_or_default());
+    if at.lined_up { Line::LinedUp { within } } else { Line::Joins { within } }
+}
+
+/// How the request of a job comes to its turn.
+struct Way {
+    /// It has it already.
+    pass: Option<Pass>,
+    line: Line,
 }
 
 /// The job as its ledger knows it: the order of fields in a JSON body says nothing.

@@ -38,7 +38,9 @@ pub struct Attempt {
     pub now: Timestamp,
     /// Whether the message was delivered before, to a worker that may have died with it.
     pub redelivered: bool,
-    /// Whether it comes back from where it was put off to, at the time that it was told.
+    /// Whether an attempt before was put off, and spent none.
+    pub put_off: bool,
+    /// Whether that was to its place in the line of its provider's jobs.
     pub lined_up: bool,
     /// Where the answer goes.
     pub reply: ReplyTo,

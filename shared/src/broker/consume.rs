@@ -30,6 +30,8 @@ pub struct Delivery {
     pub attempt: u32,
     /// When it is to be looked at, where it was put off until then and comes by way of its retries.
     pub not_before: Option<Timestamp>,
+    /// Whether that was its place in the line of its provider's jobs.
+    pub lined_up: bool,
     /// Whether it came from the work queue, and not by way of its retries.
     pub first: bool,
     /// Whether the broker delivered it before, to somebody who did not answer.
@@ -70,6 +72,7 @@ impl Delivery {
             queue,
             attempt,
             not_before: if again { message::not_before(&delivery.properties) } else { None },
+            lined_up: again && message::header(&delivery.properties, message::LINED_UP).is_some(),
             first: !again,
             redelivered: delivery.redelivered,
             type_name: message.type_name,
@@ -98,6 +101,7 @@ impl Delivery {
             reply_to: self.reply_to.clone(),
             attempt: Some(self.attempt),
             not_before: None,
+            lined_up: false,
             origin: Some(self.queue.to_owned()),
             traceparent: self.traceparent.clone(),
             sender: self.sender.clone(),

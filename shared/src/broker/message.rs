@@ -12,6 +12,7 @@ use crate::plain::is_plain;
 
 pub(super) const ATTEMPT: &str = "sealpost-attempt";
 pub(super) const NOT_BEFORE: &str = "sealpost-not-before";
+pub(super) const LINED_UP: &str = "sealpost-lined-up";
 pub(super) const ORIGIN: &str = "sealpost-origin";
 pub(super) const CODE: &str = "sealpost-code";
 pub(super) const REASON: &str = "sealpost-reason";
@@ -41,6 +42,8 @@ pub struct Outgoing {
     pub attempt: Option<u32>,
     /// When it is to be looked at again, where it was put off until then.
     pub not_before: Option<Timestamp>,
+    /// Whether that is its place in the line of its provider's jobs.
+    pub lined_up: bool,
     /// The queue of first publication; nothing on a first publication.
     pub origin: Option<String>,
     /// The trace that it belongs to.
@@ -123,6 +126,9 @@ impl Outgoing {
         if let Some(not_before) = &self.not_before {
             put(NOT_BEFORE, &not_before.to_string());
         }
+        if self.lined_up {
+            put(LINED_UP, "yes");
+        }
         if let Some(traceparent) = &self.traceparent {
             put(TRACEPARENT, traceparent);
         }
@@ -152,6 +158,7 @@ pub(super) fn outgoing(properties: &BasicProperties, sender: Sender, body: Body)
         reply_to: text(properties.reply_to()),
         attempt: None,
         not_before: None,
+        lined_up: false,
         origin: None,
         traceparent: traceparent(properties),
         sender,

@@ -166,6 +166,13 @@ impl Breakers {
         self.seen().insert(name, seen);
     }
 
+    /// The call that was to try was not made.
+    pub(super) async fn untried(&self, place: &Place) {
+        if let Err(error) = self.store.breaker(&name(place), Word::Untried, &self.rules).await {
+            tracing::debug!(%error, "another try waits until this one would be over");
+        }
+    }
+
     pub(super) async fn watch(&self, providers: &[ProviderId], stop: &CancellationToken) {
         loop {
             match self.store.breakers().await {

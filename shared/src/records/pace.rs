@@ -24,9 +24,49 @@ pub struct Asked {
     pub burst: u32,
     /// How long it would wait where it is.
     pub longest: Duration,
-    /// Whether it lines up behind what waits already.
-    pub joins: bool,
+    /// How it comes to its turn.
+    pub line: Line,
 }
+
+/// How a call comes to its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A job, at the end of the line.
+    Joins {
+        /// Within how long its place is of use to it; `None`: whenever that is.
+        within: Option<Duration>,
+    },
+    /// A job whose place in the line has come.
+    LinedUp {
+        /// The same for another one.
+        within: Option<Duration>,
+    },
+    /// Without lining up, as what comes seldom.
+    Beside,
+    /// The next call of an act that had its turn: it goes out now, and what comes after it waits for longer.
+    Follows,
+}
+
+impl Line {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Joins { .. } => "joins",
+            Self::LinedUp { .. } => "lined-up",
+            Self::Beside => "beside",
+            Self::Follows => "follows",
+        }
+    }
+
+    fn within(self) -> Duration {
+        match self {
+            Self::Joins { within } | Self::LinedUp { within } => within.unwrap_or(EVER),
+            Self::Beside | Self::Follows => EVER,
+        }
+    }
+}
+
+/// As long as no place is off: ten years.
+const EVER: Duration = Duration::from_hours(10 * 365 * 24);
 
 /// When a call has its turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +75,8 @@ pub enum Due {
     In(Duration),
     /// It is to ask again after so long.
     AskIn(Duration),
+    /// The same, and that is its place in the line.
+    PlaceIn(Duration),
 }
 
 /// What one breaker is told or asked.
@@ -46,6 +88,8 @@ pub enum Word {
     Try,
     /// The call that tried failed.
     TryFailed,
+    /// The call that was to try was not made.
+    Untried,
 }
 
 /// When breakers open, and for how long.
@@ -86,13 +130,19 @@ pub struct Known {
 impl Store {
     /// Asks when a call of this provider has its turn.
     pub async fn ask_turn(&self, provider: &ProviderId, asked: &Asked) -> Result<Due, StoreError> {
-        let args = [micros(asked.apart), u64::from(asked.burst), micros(asked.longest), u64::from(asked.joins)];
-        let args = args.map(|number| number.to_string().into());
+        let Asked { apart, burst, longest, line } = asked;
+        let (apart, burst, longest) = (micros(*apart).to_string(), burst.to_string(), micros(*longest).to_string());
+        let within = micros(line.within()).to_string();
+        let args = [apart, burst, longest, line.word().into(), within].map(String::into_bytes);
         let answer = self.link().run(&PACE, &[layout::pace(provider.as_str())], &args).await;
         let doing = || format!("ask for a turn at {provider}");
         let (has, after): (u8, u64) = answer.map_err(|trouble| StoreError::new(doing(), trouble))?;
         let after = Duration::from_micros(after);
-        Ok(if has == 1 { Due::In(after) } else { Due::AskIn(after) })
+        Ok(match has {
+            1 => Due::In(after),
+            2 => Due::PlaceIn(after),
+            _ => Due::AskIn(after),
+        })
     }
 
     /// Notes that a provider asks for no call within so long.
@@ -108,6 +158,7 @@ impl Store {
             Word::Failed => "failed",
             Word::Try => "try",
             Word::TryFailed => "try-failed",
+            Word::Untried => "untried",
         };
         let times = [rules.apart, rules.first, rules.most, rules.takes].map(|time| millis(time).to_string().into());
         let args = [name.into(), word.into(), rules.failures.to_string().into()].into_iter().chain(times);

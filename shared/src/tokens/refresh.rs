@@ -60,7 +60,7 @@ impl TokenKeeper {
         credential: &Credential,
         turn: &mut Turn,
     ) -> Result<Access, Failure> {
-        let pass = self.calls.paces.pass(&wanted.connection.provider, Endpoint::Token, Line::Passes).await?;
+        let pass = self.calls.paces.pass(&wanted.connection.provider, Endpoint::Token, Line::Beside).await?;
         let attempt = match self.mark(wanted, turn).await? {
             Ok(attempt) => attempt,
             Err(access) => {

@@ -226,9 +226,15 @@ impl TokenKeeper {
             }
         }
         let mut done = stream::iter(others.into_iter().map(|held| self.one(walk, held))).buffer_unordered(AT_ONCE);
+        // the page goes to its end also where one of it is to come again: what the others found out is told
+        let mut first = Ok(());
         while let Some(one) = done.next().await {
-            page.add(one)?;
+            if let Err(failure) = page.add(one) {
+                page.events.extend(failure.events);
+                first = first.and(Err(Failure { events: Vec::new(), ..failure }));
+            }
         }
+        first.map_err(|failure| page.ended(failure))?;
         Ok(page)
     }
 

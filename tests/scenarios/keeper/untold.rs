@@ -28,8 +28,10 @@ async fn told(world: &World, number: u32, redelivered: bool) -> Vec<&'static str
     let message = json!({"id": ids::fresh(), "tick": ids::fresh(), "shard": shard, "mode": "refresh",
         "due_before": "2020-01-01T00:00:00Z", "counts": {}});
     let message: RotationShard = serde_json::from_value(message).unwrap();
-    let walked = step
-        .run(&message, Attempt { number, now: SystemClock.now(), redelivered, lined_up: false, reply: ReplyTo::Queue });
+    let walked = step.run(
+        &message,
+        Attempt { number, now: SystemClock.now(), redelivered, put_off: false, lined_up: false, reply: ReplyTo::Queue },
+    );
     let walked = walked.await;
     let emission = walked.map_err(|failure| words(&failure)).unwrap().emission().unwrap();
     emission.events.iter().map(|event| event.topic).collect()

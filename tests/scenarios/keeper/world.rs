@@ -75,7 +75,7 @@ impl World {
     pub(super) async fn pass(&self, provider: &str) -> Pass {
         let (store, http) = (self.keeper(PATIENT).await.store().clone(), http::client(PATIENT).unwrap());
         let paces = Paces::new(store, http, PATIENT, BTreeMap::new());
-        let pass = paces.pass(&ProviderId::new(provider).unwrap(), Endpoint::Token, Line::Passes).await;
+        let pass = paces.pass(&ProviderId::new(provider).unwrap(), Endpoint::Token, Line::Beside).await;
         pass.map_err(|failure| failure.message).unwrap()
     }
 

@@ -165,7 +165,7 @@ async fn a_deadline_that_was_told_as_passed_stays_so_when_the_clock_goes_back() 
     job["deadline"] = deadline.to_string().into();
     let job = serde_json::from_value(job).unwrap();
     for now in [deadline + second, deadline - second] {
-        let at = Attempt { number: 1, now, redelivered: false, lined_up: false, reply: ReplyTo::Queue };
+        let at = Attempt { number: 1, now, redelivered: false, put_off: false, lined_up: false, reply: ReplyTo::Queue };
         let told = step.run(&job, at).await.map_err(|failure| failure.message).unwrap();
         assert_eq!(told.result.failure.unwrap().code.as_str(), "deadline-passed", "{now}");
     }

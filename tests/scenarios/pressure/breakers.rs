@@ -70,6 +70,8 @@ async fn one_call_tries_and_each_that_fails_makes_the_pause_longer() {
     }
     later(&pipeline).await;
     assert_eq!(says(&store, Word::Try).await, Ok(Breaker::Trying));
+    let _given_back = says(&store, Word::Untried).await;
+    assert_eq!(says(&store, Word::Try).await, Ok(Breaker::Trying), "the one that was to try did not");
     later(&pipeline).await;
     assert_eq!(says(&store, Word::Try).await, Ok(Breaker::Trying), "the one that tried never came back");
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use reqwest::Method;
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_tests::Pipeline;
+use sealpost_tests::pipeline::text_of;
 use serde_json::json;
 
 use super::{add_to_catalogue, all_published, seconds, send_jobs};
@@ -57,6 +58,21 @@ async fn four_workers_together_call_a_provider_no_more_often_than_it_allows() {
     }
     assert!(held > 0, "some were put off");
     assert!(acted > 1, "several workers shared the limit");
+}
+
+#[tokio::test]
+async fn a_job_that_needs_a_refresh_and_a_post_needs_one_turn() {
+    let pipeline = Pipeline::start().await;
+    let catalogue = text_of(&pipeline.rig.folder().join("providers.toml"));
+    let anew = "scopes = ['profile', 'posts.read', 'posts.write']\nkeep_access_token = false";
+    let catalogue = catalogue.replace("scopes = ['profile', 'posts.read', 'posts.write']", anew);
+    pipeline.write("providers.toml", &format!("{catalogue}[practice.limits]\ncalls = 20\nseconds = 60\n"));
+    let _worker = pipeline.worker().await;
+    pipeline.connect("ada").await;
+    let jobs = send_jobs(&pipeline, "practice", 2).await;
+    all_published(&pipeline, &jobs).await;
+    let refreshed = &pipeline.sandbox.stats().await["token"]["refresh_token"]["ok"];
+    assert_eq!(refreshed, 2, "no token is spent in vain");
 }
 
 #[tokio::test]

@@ -158,8 +158,14 @@ pub(super) async fn step(pipeline: &Pipeline) -> Revoke {
 /// One attempt at a request.
 pub(super) async fn attempt(step: &Revoke, request: &Value, number: u32) -> Result<RevocationResult, Failure> {
     let request: RevocationRequest = serde_json::from_value(request.clone()).unwrap();
-    let at =
-        Attempt { number, now: SystemClock.now(), redelivered: number > 1, lined_up: false, reply: ReplyTo::Queue };
+    let at = Attempt {
+        number,
+        now: SystemClock.now(),
+        redelivered: number > 1,
+        put_off: false,
+        lined_up: false,
+        reply: ReplyTo::Queue,
+    };
     match step.run(&request, at).await? {
         Revoked::Receipt(result) => Ok(*result),
         Revoked::Shards(_) => panic!("of one shard"),
@@ -209,8 +215,14 @@ pub(super) fn first_of(step: &Revoke, user: &str) -> RevocationShard {
 /// One attempt at a message of a tenant's shard.
 pub(super) async fn attempt_shard(step: &Revoke, message: &RevocationShard, number: u32) -> ShardRun {
     let shard = RevokeShard { keeper: step.keeper.clone(), catalogue: step.catalogue.clone() };
-    let at =
-        Attempt { number, now: SystemClock.now(), redelivered: number > 1, lined_up: false, reply: ReplyTo::Queue };
+    let at = Attempt {
+        number,
+        now: SystemClock.now(),
+        redelivered: number > 1,
+        put_off: false,
+        lined_up: false,
+        reply: ReplyTo::Queue,
+    };
     let ended = match shard.run(message, at).await {
         Ok(ended) => ended.emission().unwrap(),
         Err(failure) => return ShardRun::Failed(failure),

@@ -52,7 +52,7 @@ impl Exchange {
         claim: &Claim,
         (at, turn): (Attempt, &mut ConsentTurn),
     ) -> Result<ExchangeResult, Failure> {
-        let pass = match self.paces.pass(&request.provider, Endpoint::Token, Line::Passes).await {
+        let pass = match self.paces.pass(&request.provider, Endpoint::Token, Line::Beside).await {
             Ok(pass) => pass,
             Err(failure) => {
                 self.ledger.give_up(claim).await;

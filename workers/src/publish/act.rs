@@ -11,9 +11,9 @@ use sealpost_shared::pace::{Line, Pass};
 use sealpost_shared::records::Outcome;
 use secrecy::SecretString;
 
-use super::Publish;
 use super::results::{answer, busy, failed, published, unknown};
 use super::tokens::Tokens;
+use super::{Publish, Way};
 use crate::providers::{Publication, PublishError, Request, publish};
 
 /// How long a job waits when the provider asks for fewer requests without saying how long.
@@ -21,6 +21,13 @@ const RATE_LIMIT_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long a job waits when its claim was over before the request could be sent, or when the answer to it was lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+impl Way {
+    /// The same after what was done for the tokens: a refresh and the request are one act.
+    fn after(self, tokens: &Tokens<'_>) -> Self {
+        if tokens.called { Self { line: Line::Follows, ..self } } else { self }
+    }
+}
 
 /// A request that is marked, the token and the pass that it is sent with.
 type Marked = (Sending, SecretString, Pass);
@@ -31,11 +38,11 @@ impl Publish {
         &self,
         job: &PublishJob,
         request: &Request<'_>,
-        (claim, line): (Claim, Line),
+        (claim, way): (Claim, Way),
         tokens: &mut Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
         let token = tokens.token().await;
-        match self.marked(job, (claim.under(tokens.consent), line), (token, tokens.refreshed)).await? {
+        match self.marked(job, (claim.under(tokens.consent), way.after(tokens)), (token, tokens.refreshed)).await? {
             Continue(marked) => self.send(job, request, marked, tokens).await,
             Break(result) => Ok(result),
         }
@@ -54,7 +61,8 @@ impl Publish {
             return self.send(job, request, (sending, usable.token, pass), &mut tokens.after(usable.generation)).await;
         }
         let claim = self.ledger.take_back(&sending).await?.ok_or_else(|| busy(job, LOOK_AGAIN))?;
-        Box::pin(self.act(job, request, (claim, Line::Passes), &mut tokens)).await
+        let way = Way { pass: Some(pass), line: Line::Follows };
+        Box::pin(self.act(job, request, (claim, way), &mut tokens)).await
     }
 
     /// Sends the marked request, unless the claim is over by then. An access token that the platform refuses means one newer
@@ -83,7 +91,7 @@ impl Publish {
                     let taken_back = self.ledger.take_back(&sending).await?;
                     let claim = taken_back.ok_or_else(|| busy(job, LOOK_AGAIN))?;
                     let newer = Box::pin(tokens.newer()).await;
-                    let claim = (claim.under(tokens.consent), Line::Passes);
+                    let claim = (claim.under(tokens.consent), Way { pass: None, line: Line::Follows });
                     match self.marked(job, claim, (newer, tokens.refreshed)).await? {
                         Continue(marked) => (sending, token, pass) = marked,
                         Break(result) => return Ok(result),
@@ -100,12 +108,16 @@ impl Publish {
     async fn marked(
         &self,
         job: &PublishJob,
-        (claim, line): (Claim, Line),
+        (claim, Way { pass, line }): (Claim, Way),
         (token, refreshed): (Result<Result<SecretString, FailureReport>, Failure>, bool),
     ) -> Result<ControlFlow<PublishResult, Marked>, Failure> {
         match token {
             Ok(Ok(token)) => {
-                let pass = match self.pass(job, line).await {
+                let pass = match pass {
+                    Some(pass) => Ok(pass),
+                    None => self.pass(job, line).await,
+                };
+                let pass = match pass {
                     Ok(pass) => pass,
                     Err(failure) => {
                         self.ledger.give_up(&claim).await;

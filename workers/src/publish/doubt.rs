@@ -9,9 +9,9 @@ use sealpost_shared::ledger::Doubt;
 use sealpost_shared::metrics::{self, Call};
 use sealpost_shared::pace::Line;
 
-use super::Publish;
 use super::results::{answer, busy, published, unknown};
 use super::tokens::Tokens;
+use super::{Publish, Way};
 use crate::providers::{Found, Request, find};
 
 /// How long after the first request a look-up is tried that gives no proof.
@@ -26,7 +26,7 @@ impl Publish {
         &self,
         job: &PublishJob,
         request: &Request<'_>,
-        doubt: &Doubt,
+        (doubt, mut way): (&Doubt, Way),
         tokens: &mut Tokens<'_>,
     ) -> Result<PublishResult, Failure> {
         let no_proof = || Ok(unknown(job, &format!("publishing at {}: the request's answer was lost", job.provider)));
@@ -50,16 +50,25 @@ impl Publish {
             if doubt.consent.is_some_and(|consent| tokens.consent != Some(consent)) {
                 return no_proof();
             }
-            let pass = match self.pass(job, Line::Passes).await {
-                Ok(pass) => pass,
-                Err(failure) => return again(job, failure),
+            let found = if request.can_be_found() {
+                let pass = match way.pass.take() {
+                    Some(pass) => Ok(pass),
+                    None => self.pass(job, way.line).await,
+                };
+                // what follows is of the same act
+                way.line = Line::Follows;
+                let began = Instant::now();
+                match pass {
+                    Ok(pass) => find(&pass, request, &token).await.map(|found| (found, began.elapsed())),
+                    Err(failure) => return again(job, failure),
+                }
+            } else {
+                None
             };
-            let began = Instant::now();
-            let found = find(&pass, request, &token).await;
-            if let Some(found) = &found {
-                metrics::api_call(job.provider.as_str(), Call::Find, found.label(), began.elapsed());
+            if let Some((found, took)) = &found {
+                metrics::api_call(job.provider.as_str(), Call::Find, found.label(), *took);
             }
-            match found {
+            match found.map(|(found, _)| found) {
                 Some(Found::Post(post)) => {
                     let standing = self.ledger.found(doubt, &published(job, post, tokens.refreshed)).await;
                     return standing.map_or_else(|failure| again(job, failure), |standing| answer(job, standing));
@@ -74,7 +83,7 @@ impl Publish {
         };
         // a new act, with a claim and a mark of its own
         let Some(claim) = self.ledger.repeat(doubt, doubtful).await? else { return Err(busy(job, LOOK_AGAIN)) };
-        match self.act(job, request, (claim, Line::Passes), tokens).await {
+        match self.act(job, request, (claim, way), tokens).await {
             Err(failure) if doubtful => again(job, failure),
             other => other,
         }

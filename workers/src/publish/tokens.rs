@@ -1,6 +1,7 @@
 //! The access token of a job's connection, and a newer one when the platform does not take it.
 
-use sealpost_schemas::{Answer, Code, FailureReport, PublishJob, Secret};
+use sealpost_schemas::events::ConnectionRefreshed;
+use sealpost_schemas::{Answer, Code, FailureReport, Message, PublishJob, Secret};
 use sealpost_shared::failure::Failure;
 use sealpost_shared::oauth::OAuthProvider;
 use sealpost_shared::tokens::{Access, JobTokens};
@@ -36,6 +37,8 @@ pub(super) struct Tokens<'a> {
     device: Option<JobTokens>,
     /// Whether newer ones than these were used: the user's device is to get them.
     pub(super) refreshed: bool,
+    /// Whether the provider was called for them.
+    pub(super) called: bool,
 }
 
 impl<'a> Tokens<'a> {
@@ -46,7 +49,7 @@ impl<'a> Tokens<'a> {
         events: &'a mut Vec<Answer>,
     ) -> Self {
         let device = job_tokens(job).ok().flatten();
-        Self { step, job, oauth, events, generation: None, consent: None, device, refreshed: false }
+        Self { step, job, oauth, events, generation: None, consent: None, device, refreshed: false, called: false }
     }
 
     /// Where a token of this token set is in use already.
@@ -75,8 +78,10 @@ impl<'a> Tokens<'a> {
     }
 
     fn told(&mut self, access: Access) -> Result<SecretString, FailureReport> {
+        let refreshed_type = ConnectionRefreshed::type_name();
         match access {
             Access::Granted { token, generation, consent, newer, events } => {
+                self.called |= events.iter().any(|event| event.type_name == refreshed_type);
                 self.events.extend(events);
                 self.refreshed |= newer;
                 (self.generation, self.consent) = (Some(generation), consent);

@@ -81,7 +81,7 @@ impl RotateShard {
             provider,
             now: at.now,
             // one that the redelivery put off comes as a new message
-            again: at.redelivered || at.number > 1,
+            again: at.redelivered || at.number > 1 || at.put_off,
         })
     }
 

@@ -172,8 +172,8 @@ impl<C: Clock> Runner<C> {
                     outgoing.attempt = Some(*attempt);
                     ("delay", self.broker.delay(delivery.queue, *after, &outgoing).await.map(|_| ()))
                 }
-                Place::Line { until } => {
-                    outgoing.not_before = Some(*until);
+                Place::Line { until, lined_up } => {
+                    (outgoing.not_before, outgoing.lined_up) = (Some(*until), *lined_up);
                     let left = Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
                     ("delay", self.broker.put_off(delivery.queue, left, &outgoing).await)
                 }
@@ -205,6 +205,8 @@ pub(super) enum Place<'a> {
     Line {
         /// When that is.
         until: Timestamp,
+        /// Whether that is its place in a line.
+        lined_up: bool,
     },
     /// Into `dead-letters`.
     DeadLetters {

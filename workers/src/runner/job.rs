@@ -33,16 +33,19 @@ const AGAIN: Duration = Duration::from_secs(5);
 /// So little that a message which was put off is not sent on for it.
 const NEARLY: Duration = Duration::from_millis(100);
 
+/// Further away than any message is put off to, but by a clock that is wrong.
+const FAR: Duration = Duration::from_hours(24);
+
 const DEFECT: &str = "the worker failed in its own code; its log names the line: report it, with the version";
 
 /// Handles one delivery. Whatever happens, the message is acked only once everything that follows is in safe hands.
 pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: &S, mut delivery: Delivery) {
     if let Some(until) = delivery.not_before {
         let left = time_until(until.duration_since(runner.clock.now()));
-        if left > NEARLY {
+        if left > NEARLY && left < FAR {
             return not_yet(runner, delivery, until).await;
         }
-        sleep(left).await;
+        sleep(left.min(NEARLY)).await;
     }
     let _in_flight = InFlight::begin(S::Input::QUEUE);
     let span = trace::job(S::Input::QUEUE, delivery.message_id.as_deref(), delivery.attempt);
@@ -54,7 +57,8 @@ pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: 
 
 /// Its time has not come: it goes on to it.
 async fn not_yet<C: Clock>(runner: &Runner<C>, delivery: Delivery, until: Timestamp) {
-    if runner.put_away(&delivery, Place::Line { until }).await.is_some() {
+    let lined_up = delivery.lined_up;
+    if runner.put_away(&delivery, Place::Line { until, lined_up }).await.is_some() {
         delivery.ack().await;
     }
 }
@@ -113,7 +117,8 @@ async fn known<S: Step, C: Clock + Clone>(
     } else {
         let reply = reply_to::kind(delivery.reply_to.as_deref());
         let (number, redelivered) = (delivery.attempt, delivery.redelivered);
-        let at = Attempt { number, now, redelivered, lined_up: delivery.not_before.is_some(), reply };
+        let (put_off, lined_up) = (delivery.not_before.is_some(), delivery.lined_up);
+        let at = Attempt { number, now, redelivered, put_off, lined_up, reply };
         match attempt(step, &input, at).await {
             Ok(emission) => match runner.follow_ups(delivery, &emission).await {
                 Ok(()) => Ok(emission),
@@ -190,7 +195,7 @@ async fn failed<M: Queued, C: Clock + Clone>(
         }
         Verdict::Defer { after } => {
             let until = now.checked_add(wait(after)).unwrap_or(Timestamp::MAX);
-            runner.put_away(delivery, Place::Line { until }).await?;
+            runner.put_away(delivery, Place::Line { until, lined_up: failure.lined_up }).await?;
             Some(Left::Deferred)
         }
         Verdict::Retry { .. } | Verdict::Reject => {

@@ -5,6 +5,11 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local kept, known = redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #kept, 2 do
   local opened, ends = string.match(kept[i + 1], '^%d+ %d+ (%d+) (%d+)')
-  known[#known + 1] = {kept[i], opened == '0' and 0 or 1, math.max(tonumber(ends) - now, 0)}
+  -- one that ended a day ago is of a provider that nobody calls any more
+  if opened ~= '0' and tonumber(ends) < now - 86400000 then
+    redis.call('HDEL', KEYS[1], kept[i])
+  else
+    known[#known + 1] = {kept[i], opened == '0' and 0 or 1, math.max(tonumber(ends) - now, 0)}
+  end
 end
 return known

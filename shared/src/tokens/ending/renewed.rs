@@ -10,7 +10,6 @@ use super::settle::NotYet;
 use crate::failure::{Failure, Verdict};
 use crate::metrics;
 use crate::oauth::{self, OAuthProvider, RefreshError, TokenAnswer};
-use crate::pace::{Endpoint, Line};
 use crate::records::TokenSet;
 use crate::tokens::{TokenKeeper, unspent};
 
@@ -20,8 +19,7 @@ impl TokenKeeper {
     pub(super) async fn access_anew(&self, of: &mut Revoking<'_>, provider: &OAuthProvider) -> Result<bool, NotYet> {
         let Some(token) = of.content.tokens.refresh_token.clone() else { return Ok(false) };
         let credential = self.credential(provider).await.map_err(NotYet::later)?;
-        let pass = self.calls.paces.pass(&of.content.connection.provider, Endpoint::Token, Line::Passes).await;
-        let pass = pass.map_err(NotYet::later)?;
+        let pass = self.pass(of).await?;
         self.in_time(of)?;
         let times = (self.calls.limit, self.calls.clock.now());
         let known = (&token, of.content.tokens.access_token.as_ref());

@@ -11,7 +11,7 @@ use crate::failure::{Failure, Verdict};
 use crate::http::NoAnswer;
 use crate::metrics::{self, Call};
 use crate::oauth::{self, OAuthProvider, RevocationTokens, RevokeError, Revoked, Revokes, TokenKind};
-use crate::pace::{Endpoint, Line};
+use crate::pace::{Endpoint, Line, Pass};
 use crate::records::{Content, Tombstone};
 use crate::tokens::TokenKeeper;
 use crate::tokens::turn::Turn;
@@ -24,6 +24,8 @@ pub(super) struct Revoking<'a> {
     pub(super) tombstone: Tombstone,
     pub(super) content: Content,
     pub(super) turn: &'a mut Turn,
+    /// Whether its provider was called already: the calls of one act have one turn.
+    pub(super) called: bool,
 }
 
 impl Revoking<'_> {
@@ -136,8 +138,7 @@ impl TokenKeeper {
         if self.is_superseded_by(of, provider).await? {
             return Ok(Some(Said::Superseded));
         }
-        let pass = self.calls.paces.pass(&of.content.connection.provider, Endpoint::Token, Line::Passes).await;
-        let pass = pass.map_err(NotYet::later)?;
+        let pass = self.pass(of).await?;
         self.in_time(of)?;
         let Some(token) = of.token(kind) else { return Ok(None) };
         let times = (self.calls.limit, self.calls.clock.now());
@@ -163,6 +164,14 @@ impl TokenKeeper {
             _ => (Code::ProviderUnavailable, Some(self.run_out(of))),
         };
         Err(NotYet::later(Failure::new(Verdict::Retry { after }, code, message)))
+    }
+
+    /// The right to the next call.
+    pub(super) async fn pass(&self, of: &mut Revoking<'_>) -> Result<Pass, NotYet> {
+        let line = if of.called { Line::Follows } else { Line::Beside };
+        let pass = self.calls.paces.pass(&of.content.connection.provider, Endpoint::Token, line).await;
+        of.called = true;
+        pass.map_err(NotYet::later)
     }
 
     /// Whether what is sent now cannot outlast the turn.

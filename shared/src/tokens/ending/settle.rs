@@ -73,7 +73,7 @@ impl TokenKeeper {
         let (connection, said) = match self.opened(&tombstone).await {
             Ok(Some(content)) => {
                 let connection = content.connection.clone();
-                let mut revoking = Revoking { tombstone, content, turn };
+                let mut revoking = Revoking { tombstone, content, turn, called: false };
                 (Some(connection), self.revoke_all(&mut revoking, provider).await)
             }
             Ok(None) => (None, Ok(RevokedAtProvider::GaveUp)),

@@ -3,9 +3,10 @@
 use crate::tokens::Providers;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use sealpost_schemas::{Answer, Code, RotationCounts};
 
-use super::{TokenKeeper, Walk};
+use super::{Sweep, TokenKeeper, Walk};
 use crate::failure::{Failure, Verdict};
 use crate::records::{Custody, Record, RecordId, State};
 use crate::tokens::Access;
@@ -29,7 +30,7 @@ impl TokenKeeper {
         let events = match self.refreshed(walk, &record, &mut counts).await {
             Ok(events) => events,
             // the provider asks for fewer requests, or the store is away: the page comes again
-            Err(failure) if comes_again(&failure) => return Err(failure),
+            Err(failure) if comes_again(&failure, walk.sweep) => return Err(failure),
             Err(failure) => {
                 tracing::warn!(record = %id, code = failure.code.as_str(), reason = failure.message, "not refreshed");
                 counts.failed += 1;
@@ -82,9 +83,12 @@ impl TokenKeeper {
     }
 }
 
-fn comes_again(failure: &Failure) -> bool {
+/// How long a provider that does not answer keeps a rotation from its end. After that its records are left behind.
+const PATIENCE: SignedDuration = SignedDuration::from_hours(1);
+
+fn comes_again<P>(failure: &Failure, sweep: &Sweep<'_, P>) -> bool {
     let away = matches!(failure.code, Code::RateLimited | Code::StoreUnavailable | Code::KeySourceUnavailable);
-    // one provider that does not answer is no reason to keep the walk from the others
-    let deferred = matches!(failure.verdict, Verdict::Defer { .. }) && failure.code != Code::ProviderUnavailable;
-    away && !failure.of_one || deferred
+    let patient = || sweep.since.is_some_and(|since| sweep.now.duration_since(since) < PATIENCE);
+    let deferred = matches!(failure.verdict, Verdict::Defer { .. });
+    away && !failure.of_one || deferred && (failure.code != Code::ProviderUnavailable || patient())
 }
