@@ -110,7 +110,7 @@ impl Breakers {
         if seen.is_empty() {
             return Look::Closed;
         }
-        match seen.get(&name(place)) {
+        match seen.get(&self.name(place)) {
             Some(Seen::Open { until }) => match until.saturating_duration_since(Instant::now()) {
                 Duration::ZERO => Look::HalfOpen,
                 left => Look::Open(left),
@@ -121,7 +121,7 @@ impl Breakers {
 
     /// Asks whether this call may be the one that tries.
     pub(super) async fn try_now(&self, place: &Place) -> Result<Breaker, Failure> {
-        let name = name(place);
+        let name = self.name(place);
         let stands = self.store.breaker(&name, Word::Try, &self.rules).await?;
         match stands {
             // what is still open was opened anew; while somebody tries it is asked again
@@ -136,7 +136,7 @@ impl Breakers {
         if self.seen().is_empty() {
             return;
         }
-        let name = name(place);
+        let name = self.name(place);
         let Some(known) = self.seen().remove(&name) else { return };
         if let Err(error) = self.store.close_breaker(&name).await {
             return tracing::warn!(%error, "a breaker stays as it was");
@@ -149,7 +149,7 @@ impl Breakers {
 
     /// A call was not answered; `tried`: it was the one that tried.
     pub(super) async fn failed(&self, place: &Place, tried: bool) {
-        let name = name(place);
+        let name = self.name(place);
         let word = if tried { Word::TryFailed } else { Word::Failed };
         let seen = match self.store.breaker(&name, word, &self.rules).await {
             Ok(Breaker::Open(left)) => {
@@ -168,7 +168,7 @@ impl Breakers {
 
     /// The call that was to try was not made.
     pub(super) async fn untried(&self, place: &Place) {
-        if let Err(error) = self.store.breaker(&name(place), Word::Untried, &self.rules).await {
+        if let Err(error) = self.store.breaker(&self.name(place), Word::Untried, &self.rules).await {
             tracing::debug!(%error, "another try waits until this one would be over");
         }
     }
@@ -200,11 +200,11 @@ impl Breakers {
         *self.seen() = seen.collect();
     }
 
+    fn name(&self, (provider, endpoint): &Place) -> String {
+        format!("{}/{}", self.store.hash_of_provider(provider), endpoint.label())
+    }
+
     fn seen(&self) -> MutexGuard<'_, HashMap<String, Seen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn name((provider, endpoint): &Place) -> String {
-    format!("{provider}/{}", endpoint.label())
 }

@@ -5,8 +5,8 @@
 //! {sp:ticks}                                    sorted set: the ticks that began lately, by when, in ms
 //! {sp:tick:<tick>}                              hash: the shards that finished the tick, who completed it, and when
 //! {sp:tick:<tick>}:begin                        string: how it began
-//! {sp:pace:<provider>}                          hash: when its next call may go out, and where the line of jobs ends, in µs
-//! {sp:breakers}                                 hash: the endpoints that calls failed at lately, by <provider>/<endpoint>
+//! {sp:pace:<hash>}                              hash: when its next call may go out, and where the line of jobs ends, in µs
+//! {sp:breakers}                                 hash: the endpoints that calls failed at lately, by <hash of the provider>/<endpoint>
 //! {sp:017}:record:<record>                      hash: one record
 //! {sp:017}:owner:<tag>                          set: the owner's records
 //! {sp:017}:versions                             set: <key id>:<key version> under which something is sealed here
@@ -52,7 +52,7 @@ pub(super) const TICKS: &str = "{sp:ticks}";
 /// The endpoints that calls failed at.
 pub(super) const BREAKERS: &str = "{sp:breakers}";
 
-/// How fast a provider is called.
+/// How fast the provider of this hash is called.
 pub(super) fn pace(provider: &str) -> String {
     format!("{{sp:pace:{provider}}}")
 }

@@ -121,7 +121,7 @@ pub enum Breaker {
 /// A breaker of which something is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
-    /// Its name.
+    /// Its name, which tells nobody's.
     pub name: String,
     /// For how long it is still open; `None`: it is closed, and failures are counted.
     pub open: Option<Duration>,
@@ -134,7 +134,7 @@ impl Store {
         let (apart, burst, longest) = (micros(*apart).to_string(), burst.to_string(), micros(*longest).to_string());
         let within = micros(line.within()).to_string();
         let args = [apart, burst, longest, line.word().into(), within].map(String::into_bytes);
-        let answer = self.link().run(&PACE, &[layout::pace(provider.as_str())], &args).await;
+        let answer = self.link().run(&PACE, &[layout::pace(&self.hash_of_provider(provider))], &args).await;
         let doing = || format!("ask for a turn at {provider}");
         let (has, after): (u8, u64) = answer.map_err(|trouble| StoreError::new(doing(), trouble))?;
         let after = Duration::from_micros(after);
@@ -147,7 +147,7 @@ impl Store {
 
     /// Notes that a provider asks for no call within so long.
     pub async fn pause_calls(&self, provider: &ProviderId, pause: Duration) -> Result<(), StoreError> {
-        let (keys, args) = ([layout::pace(provider.as_str())], [micros(pause).to_string().into()]);
+        let (keys, args) = ([layout::pace(&self.hash_of_provider(provider))], [micros(pause).to_string().into()]);
         let noted: Result<u8, _> = self.link().run(&PAUSE, &keys, &args).await;
         noted.map(|_| ()).map_err(|trouble| StoreError::new(format!("pause the calls of {provider}"), trouble))
     }

@@ -133,6 +133,12 @@ impl Store {
         self.inner.locator.hash("sealpost access token", &[access_token.expose_secret().as_bytes()])
     }
 
+    /// The keyed hash by which a provider is known where it is not sealed.
+    #[must_use]
+    pub fn hash_of_provider(&self, provider: &ProviderId) -> String {
+        hex::encode(&self.inner.locator.hash("sealpost provider", &[provider.as_str().as_bytes()])[..16])
+    }
+
     /// The keyed hash by which a refresh token is known where it is not sealed.
     #[must_use]
     pub fn hash_of(&self, refresh_token: &SecretString) -> [u8; 32] {

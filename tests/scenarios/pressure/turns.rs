@@ -41,7 +41,8 @@ async fn take_all(store: &Store) {
 
 /// What Redis keeps is so many hours older, or newer, than it was.
 async fn older(pipeline: &Pipeline, field: &str, hours: i64) {
-    let key = "{sp:pace:practice}";
+    let key = &pipeline.store().await.hash_of_provider(&provider());
+    let key = &format!("{{sp:pace:{key}}}");
     let kept: i64 = redis(pipeline, &["HGET", key, field]).await.unwrap().parse().unwrap();
     redis(pipeline, &["HSET", key, field, &(kept - hours * 3_600_000_000).to_string()]).await;
 }

@@ -155,18 +155,22 @@ pub(super) async fn step(pipeline: &Pipeline) -> Revoke {
     StepConfig::of(pipeline, Duration::from_secs(20)).step(&pipeline.rig.redis_url()).await
 }
 
-/// One attempt at a request.
-pub(super) async fn attempt(step: &Revoke, request: &Value, number: u32) -> Result<RevocationResult, Failure> {
-    let request: RevocationRequest = serde_json::from_value(request.clone()).unwrap();
-    let at = Attempt {
+/// The attempt of this number, with an answer to a queue.
+fn at(number: u32) -> Attempt {
+    Attempt {
         number,
         now: SystemClock.now(),
         redelivered: number > 1,
         put_off: false,
         lined_up: false,
         reply: ReplyTo::Queue,
-    };
-    match step.run(&request, at).await? {
+    }
+}
+
+/// One attempt at a request.
+pub(super) async fn attempt(step: &Revoke, request: &Value, number: u32) -> Result<RevocationResult, Failure> {
+    let request: RevocationRequest = serde_json::from_value(request.clone()).unwrap();
+    match step.run(&request, at(number)).await? {
         Revoked::Receipt(result) => Ok(*result),
         Revoked::Shards(_) => panic!("of one shard"),
     }
@@ -215,15 +219,7 @@ pub(super) fn first_of(step: &Revoke, user: &str) -> RevocationShard {
 /// One attempt at a message of a tenant's shard.
 pub(super) async fn attempt_shard(step: &Revoke, message: &RevocationShard, number: u32) -> ShardRun {
     let shard = RevokeShard { keeper: step.keeper.clone(), catalogue: step.catalogue.clone() };
-    let at = Attempt {
-        number,
-        now: SystemClock.now(),
-        redelivered: number > 1,
-        put_off: false,
-        lined_up: false,
-        reply: ReplyTo::Queue,
-    };
-    let ended = match shard.run(message, at).await {
+    let ended = match shard.run(message, at(number)).await {
         Ok(ended) => ended.emission().unwrap(),
         Err(failure) => return ShardRun::Failed(failure),
     };

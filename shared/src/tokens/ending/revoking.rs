@@ -1,6 +1,8 @@
 //! The tokens of one tombstone at their provider.
 
 use crate::tokens::Providers;
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use sealpost_schemas::{Code, ProviderError, RevokedAtProvider};
 use secrecy::SecretString;
@@ -18,6 +20,9 @@ use crate::tokens::turn::Turn;
 
 /// An access token that expires sooner than this is no good for a revocation any more: clocks differ.
 const SKEW: SignedDuration = SignedDuration::from_secs(30);
+
+/// How long a revocation waits at least whose provider is not to be called now: each look is at everything that it is about.
+const HELD_BACK: Duration = Duration::from_secs(30);
 
 /// A tombstone at which somebody has the turn.
 pub(super) struct Revoking<'a> {
@@ -171,7 +176,13 @@ impl TokenKeeper {
         let line = if of.called { Line::Follows } else { Line::Beside };
         let pass = self.calls.paces.pass(&of.content.connection.provider, Endpoint::Token, line).await;
         of.called = true;
-        pass.map_err(NotYet::later)
+        pass.map_err(|failure| {
+            let verdict = match failure.verdict {
+                Verdict::Defer { after } => Verdict::Defer { after: after.max(HELD_BACK) },
+                other => other,
+            };
+            NotYet::later(Failure { verdict, ..failure })
+        })
     }
 
     /// Whether what is sent now cannot outlast the turn.
