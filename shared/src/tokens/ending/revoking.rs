@@ -178,6 +178,8 @@ impl TokenKeeper {
         of.called = true;
         pass.map_err(|failure| {
             let verdict = match failure.verdict {
+                // as where it is asked and does not answer: an operator hears of it in the end
+                Verdict::Defer { .. } if failure.code == Code::ProviderUnavailable => Verdict::Retry { after: None },
                 Verdict::Defer { after } => Verdict::Defer { after: after.max(HELD_BACK) },
                 other => other,
             };
