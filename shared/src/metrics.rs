@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use sealpost_schemas::{Code, RevokedAtProvider, RotationCounts, RotationMode};
 
-pub use self::held::{BREAKER_OPEN, HELD_BACK, HeldBack, breaker_open, held_back};
+pub use self::held::{BREAKER_OPEN, HELD_BACK, HeldBack, breaker_open, held_back, held_back_nothing};
 
 /// Messages that left their queue.
 pub const JOBS: &str = "sealpost_jobs_total";

@@ -71,20 +71,19 @@ impl Paces {
     pub async fn pass(&self, provider: &ProviderId, endpoint: Endpoint, line: Line) -> Result<Pass, Failure> {
         let place = (provider.clone(), endpoint);
         // nothing is asked of Redis for a call that is not made
-        let look = self.breakers.look(&place);
-        if let Look::Open(left) = look {
-            return Err(unanswering(&place, left));
-        }
-        self.turn(provider, line).await?;
-        let tries = match look {
+        let tries = match self.breakers.look(&place) {
             Look::Closed => false,
-            Look::Open(_) | Look::HalfOpen => match self.breakers.try_now(&place).await? {
+            Look::Open(left) => return Err(unanswering(&place, left)),
+            Look::HalfOpen => match self.breakers.try_now(&place).await? {
                 Breaker::Closed => false,
                 Breaker::Trying => true,
                 Breaker::Open(left) => return Err(unanswering(&place, left)),
             },
         };
-        Ok(Pass::new(self.clone(), place, tries))
+        // a turn is taken for a call that is made only; without one, a try is given back with the pass
+        let pass = Pass::new(self.clone(), place, tries);
+        self.turn(provider, line).await?;
+        Ok(pass)
     }
 
     /// Waits for the turn of a call, where its provider has limits.

@@ -49,7 +49,10 @@ pub fn held_back(provider: &str, why: HeldBack) {
 pub fn breaker_open(provider: &str, endpoint: &'static str, open: bool) {
     let value = if open { 1.0 } else { 0.0 };
     gauge!(BREAKER_OPEN, "provider" => provider.to_owned(), "endpoint" => endpoint).set(value);
-    // from the start, so that the first one is a rise
+}
+
+/// From the start, so that the first one is a rise.
+pub fn held_back_nothing(provider: &str) {
     for why in [HeldBack::Rate, HeldBack::Breaker, HeldBack::Slow] {
         counter!(HELD_BACK, "provider" => provider.to_owned(), "reason" => why.label()).increment(0);
     }

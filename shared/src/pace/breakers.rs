@@ -123,10 +123,8 @@ impl Breakers {
     pub(super) async fn try_now(&self, place: &Place) -> Result<Breaker, Failure> {
         let name = self.name(place);
         let stands = self.store.breaker(&name, Word::Try, &self.rules).await?;
-        match stands {
-            // what is still open was opened anew; while somebody tries it is asked again
-            Breaker::Open(_) | Breaker::Trying => {}
-            Breaker::Closed => drop(self.seen().remove(&name)),
+        if stands == Breaker::Closed {
+            self.seen().remove(&name);
         }
         Ok(stands)
     }
@@ -174,6 +172,9 @@ impl Breakers {
     }
 
     pub(super) async fn watch(&self, providers: &[ProviderId], stop: &CancellationToken) {
+        for provider in providers {
+            metrics::held_back_nothing(provider.as_str());
+        }
         loop {
             match self.store.breakers().await {
                 Ok(known) => self.others_saw(known),
