@@ -73,6 +73,7 @@ impl Publish {
     async fn turn(&self, job: &PublishJob, at: Attempt, events: &mut Vec<Answer>) -> Result<PublishResult, Failure> {
         let (job_as_known, request) = (decoded(job), self.request(job));
         let late = late(job, at);
+        let mut way = Way { pass: None, line: line(job, at) };
         let usable = match &request {
             Ok((_, oauth)) if !late && job.device_tokens.is_none() => self.keeper.usable_if(&job.connection(), oauth),
             _ => None,
@@ -80,7 +81,7 @@ impl Publish {
         let begun = match (usable, &request) {
             // record, claim and mark cost one round trip
             (Some(usable), Ok((request, oauth))) => {
-                let pass = self.pass(job, line(job, at)).await?;
+                let pass = way.pass(self, job).await?;
                 match self.ledger.begin_sending(&job.owner, job.id, &*job_as_known, &usable).await {
                     Ok(Ok(begin)) => {
                         let before = begin.again;
@@ -88,14 +89,17 @@ impl Publish {
                         let result = self.marked_already(job, request, (begin, pass), tokens).await?;
                         return self.told(job, before, result, events).await;
                     }
-                    Ok(Err(turn)) => Ok((turn, Some(pass))),
+                    Ok(Err(turn)) => {
+                        way.pass = Some(pass);
+                        Ok(turn)
+                    }
                     Err(failure) => Err(failure),
                 }
             }
-            _ => self.ledger.begin(&job.owner, job.id, &*job_as_known).await.map(|turn| (turn, None)),
+            _ => self.ledger.begin(&job.owner, job.id, &*job_as_known).await,
         };
-        let (turn, pass) = match begun {
-            Ok(begun) => begun,
+        let turn = match begun {
+            Ok(turn) => turn,
             Err(failure) => return again(job, failure),
         };
         let before = matches!(&turn, Turn::Act(Claim { again: true, .. }) | Turn::Settled(_));
@@ -111,13 +115,12 @@ impl Publish {
             // what is rare does not make every job larger
             (Turn::Act(claim), Ok((request, oauth))) => {
                 let mut tokens = Tokens::of(self, job, oauth, events);
-                let way = Way { pass, line: line(job, at) };
                 Box::pin(self.act(job, &request, (claim, way), &mut tokens)).await
             }
             (Turn::Settled(standing), _) => answer(job, standing),
             (Turn::Doubt(_), Err(failure)) => again(job, failure),
             (Turn::Doubt(doubt), Ok((request, oauth))) => {
-                let (way, mut tokens) = (Way { pass, line: line(job, at) }, Tokens::of(self, job, oauth, events));
+                let mut tokens = Tokens::of(self, job, oauth, events);
                 Box::pin(self.doubt(job, &request, (&doubt, way), &mut tokens)).await
             }
             (Turn::Busy(after), _) => Err(busy(job, after)),
@@ -127,11 +130,6 @@ impl Publish {
             }
         }?;
         self.told(job, before, result, events).await
-    }
-
-    /// The right to one call of the job's publishing API.
-    async fn pass(&self, job: &PublishJob, line: Line) -> Result<Pass, Failure> {
-        self.paces.pass(&job.provider, Endpoint::Api, line).await
     }
 
     /// Whether the tokens that a job brings were replaced, by it or another one, and the newer ones wait for the device: told of a
@@ -194,11 +192,22 @@ fn line(job: &PublishJob, at: Attempt) -> Line {
     if at.lined_up { Line::LinedUp { within } } else { Line::Joins { within } }
 }
 
-/// How the request of a job comes to its turn.
+/// How the requests of a job come to their turn.
 struct Way {
-    /// It has it already.
+    /// The next one has it already.
     pass: Option<Pass>,
     line: Line,
+}
+
+impl Way {
+    /// The right to the next call of the publishing API. Those after it are of the same act.
+    async fn pass(&mut self, step: &Publish, job: &PublishJob) -> Result<Pass, Failure> {
+        let line = std::mem::replace(&mut self.line, Line::Follows);
+        match self.pass.take() {
+            Some(pass) => Ok(pass),
+            None => step.paces.pass(&job.provider, Endpoint::Api, line).await,
+        }
+    }
 }
 
 /// The job as its ledger knows it: the order of fields in a JSON body says nothing.

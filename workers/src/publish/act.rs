@@ -108,16 +108,12 @@ impl Publish {
     async fn marked(
         &self,
         job: &PublishJob,
-        (claim, Way { pass, line }): (Claim, Way),
+        (claim, mut way): (Claim, Way),
         (token, refreshed): (Result<Result<SecretString, FailureReport>, Failure>, bool),
     ) -> Result<ControlFlow<PublishResult, Marked>, Failure> {
         match token {
             Ok(Ok(token)) => {
-                let pass = match pass {
-                    Some(pass) => Ok(pass),
-                    None => self.pass(job, line).await,
-                };
-                let pass = match pass {
+                let pass = match way.pass(self, job).await {
                     Ok(pass) => pass,
                     Err(failure) => {
                         self.ledger.give_up(&claim).await;

@@ -7,7 +7,6 @@ use sealpost_schemas::{PublishJob, PublishResult};
 use sealpost_shared::failure::{Failure, Verdict};
 use sealpost_shared::ledger::Doubt;
 use sealpost_shared::metrics::{self, Call};
-use sealpost_shared::pace::Line;
 
 use super::results::{answer, busy, published, unknown};
 use super::tokens::Tokens;
@@ -51,17 +50,12 @@ impl Publish {
                 return no_proof();
             }
             let found = if request.can_be_found() {
-                let pass = match way.pass.take() {
-                    Some(pass) => Ok(pass),
-                    None => self.pass(job, way.line).await,
-                };
-                // what follows is of the same act
-                way.line = Line::Follows;
-                let began = Instant::now();
-                match pass {
-                    Ok(pass) => find(&pass, request, &token).await.map(|found| (found, began.elapsed())),
+                let pass = match way.pass(self, job).await {
+                    Ok(pass) => pass,
                     Err(failure) => return again(job, failure),
-                }
+                };
+                let began = Instant::now();
+                find(&pass, request, &token).await.map(|found| (found, began.elapsed()))
             } else {
                 None
             };
