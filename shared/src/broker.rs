@@ -218,22 +218,12 @@ impl Broker {
         self.send(&self.0.publishing, to, true, message, None).await
     }
 
-    /// Has a message come home to `<queue>.retries` after a delay, rounded up to a tier, which is returned.
+    /// Has a message come home to `<queue>.retries` before so long is over, or about then, and after a second at least. It says itself
+    /// for when it is meant ([`Outgoing::not_before`]): who gets it sooner sends it on.
     ///
     /// # Errors
     /// If it does not count as sent.
-    pub async fn delay(&self, queue: &str, wanted: Duration, message: &Outgoing) -> Result<Duration, PublishError> {
-        let tier = Tier::for_delay(wanted);
-        self.send(&self.0.publishing, &Route::home_by(tier, queue), true, message, None).await?;
-        Ok(tier.delay)
-    }
-
-    /// Has a message come home to `<queue>.retries` before so long is over, or a second at least, on its way to the time that it
-    /// says: who gets it sends it on.
-    ///
-    /// # Errors
-    /// If it does not count as sent.
-    pub async fn put_off(&self, queue: &str, left: Duration, message: &Outgoing) -> Result<(), PublishError> {
+    pub async fn delay(&self, queue: &str, left: Duration, message: &Outgoing) -> Result<(), PublishError> {
         self.send(&self.0.publishing, &Route::home_by(Tier::within(left), queue), true, message, None).await
     }
 

@@ -40,12 +40,6 @@ pub const TIERS: [Tier; 6] = [
 ];
 
 impl Tier {
-    /// The shortest tier that is not shorter than the wanted delay; the longest, if none is.
-    #[must_use]
-    pub fn for_delay(wanted: Duration) -> Self {
-        TIERS.into_iter().find(|tier| tier.delay >= wanted).unwrap_or(TIERS[TIERS.len() - 1])
-    }
-
     /// The longest tier that is not longer than what is left, or by half a second at most; the shortest, if all are.
     #[must_use]
     pub fn within(left: Duration) -> Self {
@@ -167,17 +161,6 @@ mod tests {
     use super::{TIERS, Tier, is_own_queue};
 
     #[test]
-    fn a_wanted_delay_rounds_up_to_a_tier() {
-        let name = |millis| Tier::for_delay(Duration::from_millis(millis)).name;
-        assert_eq!(name(0), "delay.1s");
-        assert_eq!(name(1000), "delay.1s");
-        assert_eq!(name(1001), "delay.5s");
-        assert_eq!(name(30_001), "delay.2m");
-        assert_eq!(name(86_400_000), "delay.1h");
-        assert!(TIERS.is_sorted_by_key(|tier| tier.delay));
-    }
-
-    #[test]
     fn a_way_to_a_time_begins_with_the_longest_delay_that_fits() {
         let name = |millis| Tier::within(Duration::from_millis(millis)).name;
         assert_eq!(name(0), "delay.1s");
@@ -185,6 +168,7 @@ mod tests {
         assert_eq!(name(4990), "delay.5s");
         assert_eq!(name(29_000), "delay.5s");
         assert_eq!(name(86_400_000), "delay.1h");
+        assert!(TIERS.is_sorted_by_key(|tier| tier.delay));
     }
 
     #[test]

@@ -222,19 +222,17 @@ impl TokenKeeper {
             // an error would mean that it was closed, and nobody does that
             let _turn = self.batches.acquire().await;
             for one in self.reseal(walk, batch.to_vec()).await {
-                page.add(one.map(|counts| (counts, Vec::new())))?;
+                page.add(one.map(|counts| (counts, Vec::new()))).map_err(|failure| page.ended(failure))?;
             }
         }
         let mut done = stream::iter(others.into_iter().map(|held| self.one(walk, held))).buffer_unordered(AT_ONCE);
         // the page goes to its end also where one of it is to come again: what the others found out is told
-        let mut first = Ok(());
+        let mut all = Ok(());
         while let Some(one) = done.next().await {
-            if let Err(failure) = page.add(one) {
-                page.events.extend(failure.events);
-                first = first.and(Err(Failure { events: Vec::new(), ..failure }));
-            }
+            let added = page.add(one);
+            all = all.and(added);
         }
-        first.map_err(|failure| page.ended(failure))?;
+        all.map_err(|failure| page.ended(failure))?;
         Ok(page)
     }
 
@@ -260,7 +258,7 @@ impl Page {
         failure.into().with_events(std::mem::take(&mut self.events))
     }
 
-    /// Counts what became of one thing. A failure that is not about the thing alone ends the page.
+    /// Counts what became of one thing, and keeps what happened on the way. A failure that is not about the thing alone ends the page.
     fn add(&mut self, one: Result<(RotationCounts, Vec<Answer>), Failure>) -> Result<(), Failure> {
         match one {
             Ok((counts, events)) => {
@@ -272,8 +270,11 @@ impl Page {
                 self.counts.failed += 1;
                 self.events.extend(failure.events);
             }
-            // the next attempt will not meet what this one told of
-            Err(failure) => return Err(self.ended(failure)),
+            // the next attempt will not meet what this one tells of
+            Err(mut failure) => {
+                self.events.append(&mut failure.events);
+                return Err(failure);
+            }
         }
         Ok(())
     }

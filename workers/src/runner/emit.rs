@@ -168,14 +168,11 @@ impl<C: Clock> Runner<C> {
         let mut outgoing = delivery.outgoing();
         while delivery.usable() {
             let (kind, sent) = match &place {
-                Place::Delay { attempt, after } => {
+                Place::Later { attempt, until, lined_up } => {
                     outgoing.attempt = Some(*attempt);
-                    ("delay", self.broker.delay(delivery.queue, *after, &outgoing).await.map(|_| ()))
-                }
-                Place::Line { until, lined_up } => {
                     (outgoing.not_before, outgoing.lined_up) = (Some(*until), *lined_up);
                     let left = Duration::try_from(until.duration_since(self.clock.now())).unwrap_or_default();
-                    ("delay", self.broker.put_off(delivery.queue, left, &outgoing).await)
+                    ("delay", self.broker.delay(delivery.queue, left, &outgoing).await)
                 }
                 Place::DeadLetters { report, at } => {
                     ("dead-letter", self.broker.dead_letter(&outgoing, report.code, &report.message, *at).await)
@@ -194,15 +191,10 @@ impl<C: Clock> Runner<C> {
 
 /// Where a message goes that is not done.
 pub(super) enum Place<'a> {
-    /// Into a delay tier, from where it comes back as this attempt.
-    Delay {
-        /// The attempt that it will be.
+    /// Into delay tiers, one after the other, until its time has come.
+    Later {
+        /// The attempt that it will be then.
         attempt: u32,
-        /// Not before this much time.
-        after: Duration,
-    },
-    /// Into delay tiers, one after the other, until its time has come. It is the same attempt then.
-    Line {
         /// When that is.
         until: Timestamp,
         /// Whether that is its place in a line.

@@ -57,8 +57,8 @@ pub(super) async fn handle<S: Step, C: Clock + Clone>(runner: &Runner<C>, step: 
 
 /// Its time has not come: it goes on to it.
 async fn not_yet<C: Clock>(runner: &Runner<C>, delivery: Delivery, until: Timestamp) {
-    let lined_up = delivery.lined_up;
-    if runner.put_away(&delivery, Place::Line { until, lined_up }).await.is_some() {
+    let (attempt, lined_up) = (delivery.attempt, delivery.lined_up);
+    if runner.put_away(&delivery, Place::Later { attempt, until, lined_up }).await.is_some() {
         delivery.ack().await;
     }
 }
@@ -185,17 +185,20 @@ async fn failed<M: Queued, C: Clock + Clone>(
     runner.tell(delivery, encoding, std::iter::empty(), failure.events.iter()).await?;
     let now = runner.clock.now();
     let until_deadline = input.deadline().map(|deadline| time_until(deadline.duration_since(now)));
-    let wait = |wanted: Duration| until_deadline.map_or(wanted, |left| wanted.min(left));
+    let after_wait = |wanted: Duration| {
+        let wait = until_deadline.map_or(wanted, |left| wanted.min(left));
+        now.checked_add(wait).unwrap_or(Timestamp::MAX)
+    };
     match failure.verdict {
         Verdict::Retry { after } if delivery.attempt < MAX_ATTEMPTS => {
             let wanted = backoff(delivery.attempt).max(after.unwrap_or_default());
-            let place = Place::Delay { attempt: delivery.attempt + 1, after: wait(wanted) };
+            let place = Place::Later { attempt: delivery.attempt + 1, until: after_wait(wanted), lined_up: false };
             runner.put_away(delivery, place).await?;
             Some(Left::Retried)
         }
         Verdict::Defer { after } => {
-            let until = now.checked_add(wait(after)).unwrap_or(Timestamp::MAX);
-            runner.put_away(delivery, Place::Line { until, lined_up: failure.lined_up }).await?;
+            let (attempt, until) = (delivery.attempt, after_wait(after));
+            runner.put_away(delivery, Place::Later { attempt, until, lined_up: failure.lined_up }).await?;
             Some(Left::Deferred)
         }
         Verdict::Retry { .. } | Verdict::Reject => {
