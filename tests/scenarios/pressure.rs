@@ -6,6 +6,7 @@ mod breakers;
 mod limits;
 mod line;
 mod slow;
+mod sweep;
 mod turns;
 
 use std::time::Duration;

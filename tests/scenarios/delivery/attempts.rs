@@ -42,6 +42,7 @@ async fn a_retry_carries_its_attempt_and_origin_and_nothing_of_the_producers_own
     let waiting = pipeline.rig.broker.next("delay.10m", SOON).await;
     assert_eq!(waiting.header("sealpost-attempt").as_deref(), Some("6"));
     assert_eq!(waiting.header("sealpost-origin").as_deref(), Some("exchange-requests"));
+    assert!(waiting.header("sealpost-not-before").is_some());
     for header in ["x-mine", "x-death", "x-first-death-queue"] {
         assert_eq!(waiting.header(header), None, "{header}");
     }
@@ -53,7 +54,9 @@ async fn a_retry_carries_its_attempt_and_origin_and_nothing_of_the_producers_own
     assert_eq!(worker.metric("sealpost_token_calls_total", &calls).await, 1);
 
     pipeline.write("client.secret", "sealpost-secret\n");
-    pipeline.rig.broker.publish_raw(RETRIES, &waiting.body, waiting.properties).await;
+    // as if its time had come
+    let headers = attempt(6);
+    pipeline.rig.broker.publish_raw(RETRIES, &waiting.body, waiting.properties.with_headers(headers)).await;
     assert_eq!(pipeline.answer("a-retry").await.json()["outcome"], "stored");
     worker.logged("attempt=6 outcome=\"connection.stored\"").await;
 }
