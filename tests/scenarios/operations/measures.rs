@@ -75,8 +75,8 @@ const WORDS: &[&str] = &[
 
 /// Every metric that the code names.
 fn named() -> BTreeSet<String> {
-    let read = |file: &str| std::fs::read_to_string(workspace().join(file)).unwrap();
-    let source = [read("shared/src/metrics.rs"), read("shared/src/metrics/held.rs")].concat();
+    let files = std::fs::read_dir(workspace().join("shared/src/metrics")).unwrap();
+    let source: String = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
     source.split('"').filter(|text| text.starts_with("sealpost_")).map(str::to_owned).collect()
 }
 
