@@ -25,6 +25,8 @@ tour: ## the same, walking through every step by itself, and checking it
 secrets: ## the passwords of docker-compose.yml, random, in secrets/; what is there stays
 	@scripts/secrets.sh
 
+# Scenarios wait for servers more than they compute.
+test: export RUST_TEST_THREADS ?= $(shell echo $$((2 * $$(nproc))))
 test: ## everything that CI checks: lints, all tests on real servers, the tour
 	@scripts/prerequisites.sh cc python
 	@scripts/prerequisites.sh chromium || echo "Going on without: what a person does in a browser is not tried"
