@@ -10,21 +10,23 @@ use reqwest::{Certificate, Client};
 /// A server that answers nothing fails the test that asked it, and does not hang it.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A client of its own for every test: its connections belong to the test's runtime.
+/// A client of its own for every test: its connections belong to the test's runtime. It is for plain HTTP: reading all
+/// certificates of the machine for each is what a debug build does slowest.
 #[expect(clippy::disallowed_methods, reason = "the tests' own client, which must not share mistakes with ours")]
 pub(crate) fn client() -> Client {
     // Fails only when it is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().no_proxy().timeout(PATIENCE).build().expect("an HTTP client")
+    Client::builder().no_proxy().timeout(PATIENCE).tls_certs_only([]).build().expect("an HTTP client")
 }
 
-/// One that leaves redirects to its caller.
+/// The same, which leaves redirects to its caller.
 #[expect(clippy::disallowed_methods, reason = "the tests' own client, which must not share mistakes with ours")]
 pub(crate) fn browser() -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder()
         .no_proxy()
         .timeout(PATIENCE)
+        .tls_certs_only([])
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .expect("an HTTP client")

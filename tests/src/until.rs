@@ -24,6 +24,9 @@ impl<T> Met for Option<T> {
     }
 }
 
+/// Between two questions at first, and at most: what is long in coming is asked for less often.
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_millis(100);
 /// How long a question may take that was asked in time.
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -41,6 +44,6 @@ pub async fn until<M: Met, F: Future<Output = M>>(what: &str, within: Duration, 
             return found;
         }
         assert!(start.elapsed() < within, "after {within:?} still not: {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::sleep((start.elapsed() / 20).clamp(SHORTEST, LONGEST)).await;
     }
 }
