@@ -49,10 +49,10 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     /// The one that a message goes on with; one that failed begins anew.
-    fn of(shard: &'a RevocationShard, tenant: Tag, attempt: u32) -> Result<Self, Failure> {
-        let from = shard.cursor.as_deref().filter(|_| attempt == 1);
-        let position = from.map_or(Ok(Position::Records(None)), str::parse)?;
-        Ok(Self { shard, tenant, attempt, left: if attempt == 1 { shard.left } else { 0 }, position })
+    fn of(shard: &'a RevocationShard, tenant: Tag, attempt: u32) -> Self {
+        let from = shard.cursor.as_deref().filter(|_| attempt == 1).and_then(Position::read);
+        let left = if from.is_some() { shard.left } else { 0 };
+        Self { shard, tenant, attempt, left, position: from.unwrap_or(Position::Records(None)) }
     }
 
     /// Which try this is at what is left.
@@ -105,7 +105,7 @@ impl Step for RevokeShard {
             let message = format!("shard: this store has shards 0 to {}", shards - 1);
             return Err(Failure::reject(Code::MalformedMessage, message));
         }
-        let mut walk = Walk::of(shard, store.tag_of(&shard.tenant), at.number)?;
+        let mut walk = Walk::of(shard, store.tag_of(&shard.tenant), at.number);
         let fingerprint = store.fingerprint(shard.tenant.as_str().as_bytes());
         let begun = store.begin_tenants_revocation(&shard.tenant, shard.shard, shard.request, &fingerprint);
         let reused = || Failure::reject(Code::IdReused, "another revocation of this tenant has this id");

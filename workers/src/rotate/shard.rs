@@ -6,7 +6,7 @@ use sealpost_schemas::events::{KeyEmpty, RotationDone, RotationShardDone};
 use sealpost_schemas::{Answer, Code, Message, ProviderId, RotationCounts, RotationMode, RotationShard};
 use sealpost_shared::failure::Failure;
 use sealpost_shared::oauth::OAuthProvider;
-use sealpost_shared::tokens::{Sweep, TokenKeeper};
+use sealpost_shared::tokens::{Position, Sweep, TokenKeeper};
 use sealpost_shared::{ids, metrics};
 
 use super::shard_id;
@@ -43,7 +43,7 @@ impl Step for RotateShard {
             let message = format!("shard: this store has shards 0 to {}", shards - 1);
             return Err(Failure::reject(Code::MalformedMessage, message));
         }
-        let page = self.keeper.sweep(self.sweep(shard, at)?).await?;
+        let page = self.keeper.sweep(self.sweep(shard, at)).await?;
         metrics::rotated(page.counts);
         let mut counts = shard.counts;
         counts += page.counts;
@@ -63,16 +63,16 @@ impl RotateShard {
         &'a self,
         shard: &'a RotationShard,
         at: Attempt,
-    ) -> Result<Sweep<'a, impl Fn(&ProviderId) -> Option<OAuthProvider>>, Failure> {
+    ) -> Sweep<'a, impl Fn(&ProviderId) -> Option<OAuthProvider>> {
         let provider = |id: &_| self.catalogue.get(id).map(|Provider { oauth, .. }| oauth.clone());
-        Ok(Sweep {
+        Sweep {
             rotation: ids::rotation(shard.tick, &shard.scope),
             shard: shard.shard,
             mode: shard.mode,
             scope: &shard.scope,
             due_before: shard.due_before,
             since: shard.scheduled_for,
-            from: shard.cursor.as_deref().map(str::parse).transpose()?,
+            from: shard.cursor.as_deref().and_then(Position::read),
             budget: match shard.mode {
                 RotationMode::Rewrap => RESEALED,
                 RotationMode::Refresh => REFRESHED,
@@ -82,7 +82,7 @@ impl RotateShard {
             now: at.now,
             // one that the redelivery put off comes as a new message
             again: at.redelivered || at.number > 1 || at.put_off,
-        })
+        }
     }
 
     /// What is told when a shard is done; of the one that completes the rotation also that, and which key versions hold
