@@ -120,7 +120,7 @@ async fn without_a_worker_it_says_so_and_ends_and_goes_on_when_there_is_one() {
     let pipeline = Pipeline::start().await;
     let token = token_of(&pipeline, "ada").await;
     file(&pipeline, &[line("ada", &token)]);
-    let said = run(&pipeline, &["tokens.jsonl", "--patience", "1"]).await;
+    let said = run(&pipeline, &["tokens.jsonl", "--patience", "8"]).await;
     assert!(!said.good);
     assert!(said.stderr.contains("no worker takes exchange requests"), "{}", said.stderr);
     assert!(said.stderr.contains("1 of 1 have no answer yet"), "{}", said.stderr);

@@ -177,7 +177,9 @@ impl<'a, Q: Question> Asking<'a, Q> {
                     let message = self.questions[at].message().map_err(Break::Lost)?;
                     let address = Some(answers.address()).filter(|to| self.replies.refusal(to).is_none());
                     // whether or not it is confirmed, it may arrive
-                    self.asked = true;
+                    if !std::mem::replace(&mut self.asked, true) {
+                        self.heard = Instant::now();
+                    }
                     send(&producer, &message, address).await.map_err(Break::Lost)?;
                     unsent.pop_front();
                 }
