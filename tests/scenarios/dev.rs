@@ -117,6 +117,10 @@ async fn two_devs_run_side_by_side_and_the_death_of_one_takes_only_its_own_along
         "{metrics}"
     );
 
+    let mut health = Command::new(&binaries().sealpost);
+    health.args(["health", "--config"]).arg(second.join("sealpost.toml"));
+    assert!(ended(&mut health).await.status.success(), "the workers' port is in their configuration");
+
     two.signal(Signal::INT);
     let status = tokio::task::spawn_blocking(move || two.child.wait()).await.unwrap().unwrap();
     assert!(status.success(), "Ctrl-C is a good end: {status}");

@@ -2,6 +2,7 @@
 
 use sealpost_tests::Pipeline;
 use sealpost_tests::command::{begin, end, run};
+use sealpost_tests::pipeline::text_of;
 use serde_json::json;
 
 use crate::ledger::world::{Entry, pipeline};
@@ -16,7 +17,12 @@ async fn providers_are_listed_with_what_they_take() {
         (&entry["provider"], &entry["content"], &entry["find"]),
         (&json!("practice"), &json!(["post"]), &json!(["post"]))
     );
+    assert!(entry["limits"].is_null(), "{entry}");
     assert_eq!((&entry["client_auth"], &entry["idempotency_header"]), (&json!("basic"), &json!("Idempotency-Key")));
+    let limited = format!("{}[practice.limits]\ncalls = 50\n", text_of(&pipeline.rig.folder().join("providers.toml")));
+    pipeline.write("providers.toml", &limited);
+    let said = run(&pipeline, &["providers", "list"]).await;
+    assert!(said.row(&["practice", "50 calls in 1 s"]).is_some(), "{}", said.stdout);
     pipeline.write("providers.toml", "practice = 5\n");
     let said = run(&pipeline, &["providers", "list"]).await;
     assert!(

@@ -67,8 +67,9 @@ async fn play(stack: &SharedStack, console: Option<&mut Console>) -> Result<(), 
 }
 
 fn invite(stack: &Stack, console: &Console) {
-    let (program, config) = (std::env::current_exe().unwrap_or_else(|_| "sealpost".into()), stack.config());
-    let (program, config) = (program.display(), config.display());
+    let program = std::env::current_exe().unwrap_or_else(|_| "sealpost".into());
+    let (programs, config) = (program.with_file_name(""), stack.config());
+    let (programs, config) = (programs.display(), config.display());
     line(&format!(
         "It runs now. Try:\n\
          \n  the console         {}\
@@ -76,8 +77,9 @@ fn invite(stack: &Stack, console: &Console) {
          \n  what is measured    http://{}/metrics\
          \n  for producers       export SEALPOST_AMQP_URL='{}'\
          \n                      export SEALPOST_JWKS='http://{}/jwks'\
-         \n  for operators       {program} connect practice --tenant acme --user grace --config {config}\
-         \n                      {program} top --metrics http://{} --config {config}\
+         \n  for operators       export PATH='{programs}':\"$PATH\" SEALPOST_CONFIG='{config}'\
+         \n                      sealpost top\
+         \n                      sealpost connect practice --tenant acme --user grace\
          \n  the logs            {}\
          \n\nPractice only: secrets in messages may come unsealed here ([wire] require_sealed = false).\
          \nexamples/producer.py says at its head how to be one; its authorization page here is\
@@ -87,7 +89,6 @@ fn invite(stack: &Stack, console: &Console) {
         stack.practice,
         stack.operations,
         stack.broker_url(),
-        stack.operations,
         stack.operations,
         stack.config().with_file_name("").display(),
         stack.practice,

@@ -48,7 +48,7 @@ impl Launcher {
 
 /// N different loopback ports that are free now. Below the kernel's range for outgoing connections, so that no client
 /// takes the port of a server that is just being restarted.
-fn free_ports<const N: usize>() -> Result<[u16; N], DevError> {
+pub(super) fn free_ports<const N: usize>() -> Result<[u16; N], DevError> {
     let doing = || DevError::io("looking for free loopback ports");
     let lowest_outgoing = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")
         .ok()

@@ -24,7 +24,7 @@ use super::install::ensure_installed;
 use super::screen::{Doing, line};
 use super::servers::rabbitmq::{RabbitMq, RabbitMqOptions};
 use super::servers::redis::{Redis, RedisOptions};
-use super::servers::{Launcher, tail};
+use super::servers::{Launcher, free_ports, tail};
 use crate::worker;
 
 /// Our secret at the practice platform, which is practice only.
@@ -32,6 +32,9 @@ const PRACTICE_SECRET: &str = "sealpost-secret";
 
 /// Our key at its gateway for text messages, too.
 const SMS_KEY: &str = "sandbox-sms-key";
+
+/// The scheduler's configuration: the workers', but for the port.
+const SCHEDULER: &str = "scheduler.toml";
 
 /// How long a program of ours may take to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -94,7 +97,8 @@ impl Stack {
         doing.done(&format!("http://{operations}/metrics"));
 
         let doing = Doing::begin("scheduler");
-        let scheduler = ours("scheduler", &launcher, &["schedule"], &config, folder.path())?;
+        let scheduler = &config.with_file_name(SCHEDULER);
+        let scheduler = ours("scheduler", &launcher, &["schedule"], scheduler, folder.path())?;
         told(&scheduler, "next rotation at=", ' ').await?;
         doing.done("a rotation tick every night at 3:00 UTC");
         Ok(Self { folder, launcher, rabbitmq, redis, sandbox, scheduler, workers, azure, practice, operations })
@@ -204,7 +208,15 @@ fn configure(
     write("providers.toml", &entries)?;
     write("sms.key", SMS_KEY)?;
     write("gateways.toml", &include_str!("stack/gateway.toml").replace("PRACTICE", practice))?;
-    write("sealpost.toml", &format!("{}\n{keys}", include_str!("stack/sealpost.toml")))
+    let config = |port: u16| {
+        let text = include_str!("stack/sealpost.toml").replace("PORT", &port.to_string());
+        format!("{text}\n{keys}")
+    };
+    // the scheduler is on the same machine, and nobody asks it anything
+    write(SCHEDULER, &config(0))?;
+    // workers that are started anew are where they were
+    let [port] = free_ports().map_err(|e| e.to_string())?;
+    write("sealpost.toml", &config(port))
 }
 
 /// Makes what the key source lacks; the keys of tenants are made when they are needed.

@@ -37,7 +37,7 @@ pub async fn run(command: &Providers) -> Result<(), String> {
     let catalogue = Catalogue::of(&config)?;
     let sources = catalogue.all().flat_map(|(_, provider)| provider.oauth.secrets().map(|(_, source)| source));
     let secrets = worker::secrets(&config, sources)?;
-    let mut rows = table(["provider", "content", "client auth", "scopes", "ID tokens", "when an answer is lost"]);
+    let mut rows = table(["provider", "content", "client auth", "scopes", "ID tokens", "limits", "when an answer is lost"]);
     for (id, provider) in catalogue.all() {
         let credential = provider.oauth.credential(&secrets, SystemClock.now()).await;
         let summary = provider.summary(id, credential.map_err(|failure| failure.message));
@@ -53,6 +53,7 @@ pub async fn run(command: &Providers) -> Result<(), String> {
             outside(&client_auth(&summary)),
             outside(or_dash(&scopes)),
             Cell::new(id_tokens),
+            Cell::new(or_dash(summary.limits.as_deref().unwrap_or_default())),
             outside(&doubt(&summary)),
         ]);
     }

@@ -31,6 +31,9 @@ pub struct Summary {
     pub idempotency_window: Option<u64>,
     /// The types of content whose posts can be looked up when an answer was lost.
     pub find: Vec<&'static str>,
+    /// How often all workers together call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<String>,
 }
 
 impl Provider {
@@ -60,6 +63,7 @@ impl Provider {
             idempotency_header: self.api.idempotency_header.clone(),
             idempotency_window: self.api.idempotency_window,
             find: named(&|how| how.find.is_some()),
+            limits: self.limits.map(|limits| limits.to_string()),
         }
     }
 }

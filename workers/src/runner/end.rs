@@ -40,6 +40,12 @@ pub(super) fn told(
         tracing::warn!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, "not done: it comes again");
         return trace::failed(&span, &outcome);
     };
+    if matches!((left, code), (Left::Deferred, Code::RateLimited)) {
+        // it comes when it is its turn: nothing is wrong
+        let code = code.as_str();
+        span.record("sealpost.code", code);
+        return tracing::info!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, code, reason, "put off");
+    }
     let code = code.as_str();
     tracing::warn!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, code, reason, "not done");
     span.record("sealpost.code", code);

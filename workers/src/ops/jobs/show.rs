@@ -73,8 +73,8 @@ pub(super) async fn run(args: &Show) -> Result<(), String> {
     if known.ledger.is_empty() && known.dead.is_empty() {
         let days = sealpost_shared::ledger::KEPT.as_secs() / 86_400;
         return Err(format!(
-            "nothing is known of it: it still waits in its queue, was settled more than {days} days ago, or never came \
-             for this owner"
+            "nothing is known of it: it still waits in its queue, is put off or will be tried again before anything was sent \
+             (sealpost top), was settled more than {days} days ago, or never came for this owner"
         ));
     }
     Ok(())

@@ -44,13 +44,13 @@ pub(super) fn queues(of: &Snapshot) -> Cells {
     Cells::new(titles, 1, of.queues.iter().map(row))
 }
 
-/// How messages leave their queues, and why attempts failed.
+/// How messages leave their queues, and why attempts did not do what they were for.
 pub(super) fn outcomes(of: &Snapshot) -> Cells {
     let outcomes = of.outcomes.iter().map(|outcome| {
         [outcome.queue.clone(), outcome.how.clone(), rate(outcome.per_second), outcome.total.to_string()]
     });
     let failures = of.failures.iter().map(|failed| {
-        [failed.queue.clone(), format!("failed: {}", failed.code), rate(failed.per_second), failed.total.to_string()]
+        [failed.queue.clone(), format!("not done: {}", failed.code), rate(failed.per_second), failed.total.to_string()]
     });
     // failures are what one looks for; what did not happen lately comes last
     let mut rows: Vec<_> = failures.chain(outcomes).collect();

@@ -113,7 +113,7 @@ fn eighty_by_twenty_four_have_the_essential_of_everything() {
         &["rewrap", "64 of 256", "25 %, about 30 s left", "250 sealed anew"],
         &["practice", "42 ms", "1.50 rate", "open: token"],
         &["gitea", "4.00", "–"],
-        &["publish-jobs", "failed: provider-unavailable", "0.50"],
+        &["publish-jobs", "not done: provider-unavailable", "0.50"],
     ] {
         assert!(has(&lines, parts), "{parts:?}\n{}", lines.join("\n"));
     }
