@@ -113,6 +113,10 @@ async fn a_job_is_one_tree_from_its_producer_to_its_result_and_each_attempt_one_
             (&json!(1), &json!("publish.published"), &none, &trace),
         ]
     );
+    assert!(
+        lines.iter().all(|line| line["level"] == "INFO"),
+        "to wait for one's turn is nothing to warn of: {lines:?}"
+    );
 }
 
 #[tokio::test]

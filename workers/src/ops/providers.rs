@@ -37,7 +37,8 @@ pub async fn run(command: &Providers) -> Result<(), String> {
     let catalogue = Catalogue::of(&config)?;
     let sources = catalogue.all().flat_map(|(_, provider)| provider.oauth.secrets().map(|(_, source)| source));
     let secrets = worker::secrets(&config, sources)?;
-    let mut rows = table(["provider", "content", "client auth", "scopes", "ID tokens", "limits", "when an answer is lost"]);
+    let mut rows =
+        table(["provider", "content", "client auth", "scopes", "ID tokens", "limits", "when an answer is lost"]);
     for (id, provider) in catalogue.all() {
         let credential = provider.oauth.credential(&secrets, SystemClock.now()).await;
         let summary = provider.summary(id, credential.map_err(|failure| failure.message));

@@ -40,14 +40,14 @@ pub(super) fn told(
         tracing::warn!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, "not done: it comes again");
         return trace::failed(&span, &outcome);
     };
-    if matches!((left, code), (Left::Deferred, Code::RateLimited)) {
-        // it comes when it is its turn: nothing is wrong
-        let code = code.as_str();
-        span.record("sealpost.code", code);
-        return tracing::info!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, code, reason, "put off");
-    }
+    let turns = matches!((left, code), (Left::Deferred, Code::RateLimited));
     let code = code.as_str();
-    tracing::warn!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, code, reason, "not done");
+    if turns {
+        // it comes again when it is its turn: nobody has to do anything
+        tracing::info!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, code, reason, "put off");
+    } else {
+        tracing::warn!(job.id = id, trace.id = trace, queue, attempt, outcome, ms, code, reason, "not done");
+    }
     span.record("sealpost.code", code);
     // the reason may name a tenant, or a producer's queue
     trace::failed(&span, &code);
