@@ -1,6 +1,7 @@
 //! The configuration file, and where its secrets are read from.
 
 mod keys;
+mod secret;
 mod telemetry;
 mod urls;
 mod words;
@@ -11,19 +12,18 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use schemars::JsonSchema;
-use secrecy::{ExposeSecret, SecretBox, SecretString};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 pub use self::keys::{Azure, Credential, KeySettings, Keys};
+pub use self::secret::SecretSource;
+pub(crate) use self::secret::filled;
 pub use self::telemetry::{LogFormat, Ratio, Telemetry};
 pub use self::urls::Urls;
 pub use self::words::read_toml;
 
 use crate::broker::Users;
 use crate::http::{self, Trust};
-use crate::seal::KeyId;
 use crate::tokens::PARKED_FOR;
 
 /// `sealpost.toml`. Paths in it are relative to its folder.
@@ -193,22 +193,6 @@ pub struct Notify {
     pub language: String,
 }
 
-/// A secret: `{ env = "VARIABLE" }`, `{ file = "path" }` or `{ vault = "name" }`, never in the file itself.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum SecretSource {
-    /// An environment variable.
-    Env(String),
-    /// A file; a line break at its end is not part of it.
-    File(PathBuf),
-    /// The latest version of a secret in the key vault of `[keys.azure]`; a line break at its end is not part of it.
-    Vault(
-        #[serde(deserialize_with = "secret_name")]
-        #[schemars(with = "String", extend("pattern" = "^[0-9a-zA-Z-]{1,127}$"))]
-        KeyId,
-    ),
-}
-
 impl Default for Wire {
     fn default() -> Self {
         Self { require_sealed: default_require_sealed() }
@@ -274,53 +258,6 @@ impl Config {
         }
         Ok(config)
     }
-}
-
-impl SecretSource {
-    /// Makes a relative file relative to this folder.
-    pub fn resolve(&mut self, folder: &Path) {
-        if let Self::File(path) = self {
-            *path = folder.join(&*path);
-        }
-    }
-
-    /// The secret of a variable or file, as it is now. [`crate::secrets::Secrets`] reads those of a vault too.
-    ///
-    /// # Errors
-    /// In words that name the variable or file.
-    pub fn read(&self) -> Result<SecretString, String> {
-        match self {
-            Self::Env(name) => {
-                let text = std::env::var(name)
-                    .map_err(|_| format!("the environment variable {name} is not set, or is not text"))?;
-                filled(text).ok_or_else(|| format!("the environment variable {name} is empty"))
-            }
-            Self::File(path) => {
-                let text = fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
-                filled(text).ok_or_else(|| format!("{} is empty, and should hold a secret", path.display()))
-            }
-            Self::Vault(name) => Err(format!("the secret {name} is in a vault, and none is open; {NEEDS_VAULT}")),
-        }
-    }
-}
-
-/// Where a secret may be.
-const PLACES: [&str; 3] = ["env", "file", "vault"];
-
-/// What `{ vault = … }` needs.
-const NEEDS_VAULT: &str = "{ vault = … } needs source = \"azure\" in [keys]";
-
-/// The secret without the line break that an editor or a shell put behind it; `None`: there is none.
-pub(crate) fn filled(text: String) -> Option<SecretString> {
-    let text = SecretBox::new(Box::new(text));
-    let secret = text.expose_secret().trim_end_matches(['\r', '\n']);
-    (!secret.is_empty()).then(|| secret.into())
-}
-
-fn secret_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<KeyId, D::Error> {
-    // what is no name may be the secret itself
-    let wrong = |_| D::Error::custom("must be a secret's name in the vault: 1 to 127 of 0-9 a-z A-Z -");
-    String::deserialize(deserializer)?.parse().map_err(wrong)
 }
 
 fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {

@@ -8,7 +8,8 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::{NEEDS_VAULT, SecretSource};
+use super::SecretSource;
+use super::secret::NEEDS_VAULT;
 use crate::keys::KeyTemplate;
 use crate::seal::{KeyId, KeyVersion};
 

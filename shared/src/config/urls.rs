@@ -7,7 +7,8 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{PLACES, SecretSource};
+use super::SecretSource;
+use super::secret::PLACES;
 
 /// A secret, or a list of them: `{ env = "A" }`, or `[{ env = "A" }, { env = "B" }]`. At least one.
 #[derive(Clone, Debug)]
