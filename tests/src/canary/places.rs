@@ -9,25 +9,28 @@ use std::{
 use super::{Find, Search};
 
 impl Search {
-    /// As [`Search::text`], in every file below the folder. A server may still write there: a file that goes meanwhile is
-    /// passed over.
+    /// As [`Search::text`], in every file below the folder. A server may still write there: a file or a folder in it that goes
+    /// meanwhile is passed over.
     ///
     /// # Panics
     /// If there is no such folder, or a file cannot be read.
     #[must_use]
     pub fn folder(&self, folder: &Path) -> Vec<Find> {
-        let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        self.below(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+    }
+
+    fn below(&self, folder: &Path) -> io::Result<Vec<Find>> {
         let mut finds = Vec::new();
-        for entry in entries.flatten() {
+        for entry in fs::read_dir(folder)?.flatten() {
             let (path, kind) = (entry.path(), entry.file_type());
             match kind {
-                Ok(kind) if kind.is_dir() => finds.extend(self.folder(&path)),
+                Ok(kind) if kind.is_dir() => finds.extend(self.below(&path).or_else(gone)?),
                 Ok(kind) if kind.is_file() => finds.extend(self.file(&path)),
                 // a pipe or a link
                 _ => {}
             }
         }
-        finds
+        Ok(finds)
     }
 
     /// As [`Search::text`], in a file.
