@@ -127,13 +127,20 @@ async fn what_is_replayed_is_chosen_by_id_by_code_or_all_and_tried_without_doing
     assert!(!said.good && said.stderr.contains("say which dead letters"), "{}", said.stderr);
     let said = run(&pipeline, &["dead", "replay", "--all", "--dry-run"]).await;
     assert!(said.good && said.stdout.contains("4 would be replayed"), "{}{}", said.stdout, said.stderr);
+    let has = |line: &str, words: &[&str]| words.iter().all(|word| line.contains(word));
+    for words in [["not-supported", JOBS, " 2 "], ["unknown-provider", REQUESTS, " 1 "], ["step-panicked", JOBS, " 1 "]]
+    {
+        assert!(said.stdout.lines().any(|line| has(line, &words)), "{words:?} in {}", said.stdout);
+    }
     assert_eq!(depths().await, (0, 4));
     let said = run(&pipeline, &["dead", "replay", "a", "nothing"]).await;
     assert!(!said.good && said.stderr.contains("not among the dead letters: nothing"), "{}", said.stderr);
     assert!(said.stdout.contains("1 replayed"), "{}", said.stdout);
     assert_eq!(depths().await, (1, 3));
     let said = run(&pipeline, &["dead", "replay", "--code", "not-supported", "--json"]).await;
-    let told = json!({"dry_run": false, "replayed": 1, "refused": [], "missing": [], "problem": null});
+    let groups = json!([{"code": "not-supported", "queue": JOBS, "count": 1}]);
+    let told =
+        json!({"dry_run": false, "replayed": 1, "groups": groups, "refused": [], "missing": [], "problem": null});
     assert_eq!(said.json(), told);
     assert_eq!(depths().await, (2, 2));
     assert!(run(&pipeline, &["dead", "replay", "--all"]).await.good);

@@ -46,7 +46,7 @@ struct Sending {
     #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
     /// The message's id; the same id is the same message, done once [default: a new one].
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = read::id)]
     id: Option<Uuid>,
     /// Ends as soon as the broker has the message.
     #[arg(long)]
@@ -109,7 +109,7 @@ async fn send(config: &Config, asked: &Asked, json: bool) -> Result<(), String> 
     if json {
         return print_json(&json!({"id": id, "queue": queue}));
     }
-    print(&facts(&[("id", id.to_string()), ("queue", queue.into())]).to_string())
+    print(&facts(&[("id", id.to_string()), ("queue", queue.into())]))
 }
 
 async fn ask(config: &Config, asked: Asked, sending: &Sending) -> Result<(), String> {
@@ -156,7 +156,7 @@ pub(super) fn show(asked: &Asked, answered: &Value, json: bool) -> Result<(), St
         return print_json(answered);
     }
     let id = [("id", asked.message.id.to_string())].into_iter();
-    print(&facts(&id.chain(answer::rows(answered)).collect::<Vec<_>>()).to_string())
+    print(&facts(&id.chain(answer::rows(answered)).collect::<Vec<_>>()))
 }
 
 fn without_answer(asked: &Asked, ended: Option<Ended>, seconds: u64) -> String {

@@ -23,6 +23,7 @@ pub enum Jobs {
 #[derive(Debug, Args)]
 struct Whose {
     /// The message's id.
+    #[arg(value_parser = read::id)]
     id: Uuid,
     /// The tenant of its owner: ids are unique per owner only.
     #[arg(long, value_parser = read::name)]

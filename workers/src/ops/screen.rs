@@ -1,12 +1,16 @@
 //! What commands print: tables for people, JSON for programs. Outside text is made plain before a person sees it.
 
+mod fit;
+
 use std::io::{ErrorKind, Write};
 
-use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
 use jiff::Timestamp;
 use sealpost_shared::plain::plain;
 use serde::Serialize;
 use serde_json::Value;
+
+pub(super) use self::fit::shown;
 
 /// How wide a table is on a terminal that does not know how wide it is, in characters.
 const UNKNOWN_WIDTH: u16 = 130;
@@ -36,20 +40,13 @@ pub(super) fn titled(titles: &[&str]) -> Table {
     table
 }
 
-/// Keeps the first column unbroken, however narrow the screen is: what stands there is copied.
-pub(super) fn unbroken(table: &mut Table) {
-    if let Some(column) = table.column_mut(0) {
-        column.set_constraint(ColumnConstraint::ContentWidth);
-    }
-}
-
 /// Names on the left, what they are on the right.
-pub(super) fn facts(facts: &[(&str, String)]) -> Table {
+pub(super) fn facts(facts: &[(&str, String)]) -> String {
     let mut table = bare();
     for (name, what) in facts {
         table.add_row([Cell::new(name).add_attribute(Attribute::Bold), outside(what)]);
     }
-    table
+    shown(table)
 }
 
 /// A table without rows.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::list::{ROWS, TITLES, row};
 use super::view::View;
 use crate::ops::enqueue::{self, Asked};
-use crate::ops::screen::{facts, outside, print, print_json, table};
+use crate::ops::screen::{facts, outside, print, print_json, shown, table};
 use crate::ops::{Common, open, read};
 use crate::step::FollowUp;
 use crate::worker::stop_signal;
@@ -45,7 +45,7 @@ pub struct Revoke {
     #[arg(long)]
     yes: bool,
     /// The request's id; the same id is the same revocation, done once [default: a new one].
-    #[arg(long, value_name = "UUID")]
+    #[arg(long, value_name = "UUID", value_parser = read::id)]
     id: Option<Uuid>,
     /// Gives up after so many seconds without any answer.
     #[arg(long, value_name = "SECONDS", default_value = "120")]
@@ -122,9 +122,9 @@ async fn found(store: &Store, scope: &RevocationScope) -> Result<Vec<RecordId>, 
 
 async fn dry_run(args: &Revoke, (store, keys): (&Store, &SealingKeys), ids: &[RecordId]) -> Result<(), String> {
     let mut rows = table(TITLES);
-    let shown = if args.json { ids } else { &ids[..ids.len().min(ROWS)] };
-    for some in shown.chunks(PAGE) {
-        for (id, read) in store.load_each(some).await.map_err(|error| error.to_string())? {
+    let some = if args.json { ids } else { &ids[..ids.len().min(ROWS)] };
+    for page in some.chunks(PAGE) {
+        for (id, read) in store.load_each(page).await.map_err(|error| error.to_string())? {
             let view = View::of(id, read, keys).await;
             if args.json {
                 print_json(&view)?;
@@ -137,7 +137,7 @@ async fn dry_run(args: &Revoke, (store, keys): (&Store, &SealingKeys), ids: &[Re
         return Ok(());
     }
     let all = ids.len();
-    let list = if rows.is_empty() { String::new() } else { format!("{rows}\n") };
+    let list = if rows.is_empty() { String::new() } else { format!("{}\n", shown(rows)) };
     let more = if all > ROWS { format!(", of which {ROWS} are shown") } else { String::new() };
     print(&format!("{list}{all} connection(s) would end{more}; nothing was done"))
 }
@@ -185,14 +185,14 @@ fn receipt(answer: &Value) -> String {
         ("gave_up", "gave up"),
     ];
     let counts: Vec<_> = names.into_iter().map(|(field, name)| (name, text(&counts[field]))).collect();
-    let counts = facts(&counts).to_string();
+    let counts = facts(&counts);
     match (rows.is_empty(), answer["failure"].as_object()) {
         (_, Some(failure)) => {
             let rows: Vec<_> = ["code", "message"].iter().map(|name| (*name, text(&failure[*name]))).collect();
-            facts(&rows).to_string()
+            facts(&rows)
         }
         (true, None) => counts,
-        (false, None) => format!("{rows}\n{counts}"),
+        (false, None) => format!("{}\n{counts}", shown(rows)),
     }
 }
 

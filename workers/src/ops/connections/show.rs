@@ -65,7 +65,7 @@ fn text(view: &View) -> String {
     rows.extend(view.clear.iter().flat_map(clear));
     rows.push(("record", view.record.clone()));
     rows.extend(view.problem.clone().map(|problem| ("problem", problem)));
-    facts(&rows).to_string()
+    facts(&rows)
 }
 
 fn clear(clear: &Clear) -> Vec<(&'static str, String)> {

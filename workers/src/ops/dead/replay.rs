@@ -1,5 +1,7 @@
 //! Dead letters on their way again. What the ledger does not remember any more is refused: it could be done twice.
 
+use std::collections::BTreeMap;
+
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use sealpost_shared::broker::DeadLetter;
@@ -10,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Filter, Walk};
 use crate::ops::Common;
-use crate::ops::screen::{outside, print, print_json, table};
+use crate::ops::screen::{outside, print, print_json, shown, table};
 use crate::worker::stop_signal;
 
 /// How many letters that stay are listed.
@@ -43,7 +45,8 @@ pub struct Replay {
 /// What became of those that were chosen.
 #[derive(Default)]
 struct Outcome {
-    replayed: usize,
+    /// How many, by code and the queue that they go to.
+    replayed: BTreeMap<(String, &'static str), usize>,
     /// Those that stay, and why.
     refused: Vec<(String, String)>,
     missing: Vec<String>,
@@ -74,50 +77,64 @@ async fn replay(args: &Replay, walk: &mut Walk, outcome: &mut Outcome, stop: &Ca
             continue;
         }
         outcome.missing.retain(|id| *id != name);
-        match refusal(&letter, SystemClock.now()) {
-            Some(why) => outcome.refused.push((name, why)),
-            None if args.dry_run => outcome.replayed += 1,
-            None => {
-                walk.letters.replay(&letter).await.map_err(|error| error.to_string())?;
-                outcome.replayed += 1;
+        let queue = match destination(&letter, SystemClock.now()) {
+            Ok(queue) => queue,
+            Err(why) => {
+                outcome.refused.push((name, why));
+                continue;
             }
+        };
+        if !args.dry_run {
+            walk.letters.replay(&letter).await.map_err(|error| error.to_string())?;
         }
+        *outcome.replayed.entry((letter.code, queue)).or_default() += 1;
     }
     Ok(())
 }
 
-/// Why a letter is not replayed.
-pub(super) fn refusal(letter: &DeadLetter, now: Timestamp) -> Option<String> {
+/// Which queue a letter is replayed to, or why it is not.
+pub(super) fn destination(letter: &DeadLetter, now: Timestamp) -> Result<&'static str, String> {
     let days = ledger::KEPT.as_secs() / 86_400;
     let kept = SignedDuration::try_from(ledger::KEPT).unwrap_or(SignedDuration::MAX);
     let anew = "if it is still wanted, send it anew with an id of its own";
     match (letter.origin, letter.at) {
-        (None, _) => Some("nothing says which queue it belongs to".into()),
-        (_, None) => Some(format!("nothing says how old it is, and so whether it was done already; {anew}")),
-        (_, Some(at)) if now.duration_since(at) >= kept => Some(format!(
+        (None, _) => Err("nothing says which queue it belongs to".into()),
+        (_, None) => Err(format!("nothing says how old it is, and so whether it was done already; {anew}")),
+        (_, Some(at)) if now.duration_since(at) >= kept => Err(format!(
             "it was put aside more than {days} days ago, and the ledger may have forgotten what was done by then: it \
              could be done twice; {anew}"
         )),
-        _ => None,
+        (Some(queue), _) => Ok(queue),
     }
 }
 
 fn tell(args: &Replay, outcome: &Outcome) -> Result<(), String> {
     let Outcome { replayed, refused, missing, ended } = outcome;
+    let total: usize = replayed.values().sum();
     if args.json {
+        let group =
+            |((code, queue), count): (&(String, _), &usize)| json!({"code": code, "queue": queue, "count": count});
         let refused: Vec<_> = refused.iter().map(|(id, why)| json!({"id": id, "why": why})).collect();
-        return print_json(&json!({"dry_run": args.dry_run, "replayed": replayed, "refused": refused,
+        return print_json(&json!({"dry_run": args.dry_run, "replayed": total,
+                                  "groups": replayed.iter().map(group).collect::<Vec<_>>(), "refused": refused,
                                   "missing": missing, "problem": ended}));
+    }
+    let mut groups = table(["code", "queue", "count"]);
+    for ((code, queue), count) in replayed {
+        groups.add_row([outside(code), outside(queue), outside(&count.to_string())]);
+    }
+    if !replayed.is_empty() {
+        print(&shown(groups))?;
     }
     let mut rows = table(["id", "stays, because"]);
     for (id, why) in refused.iter().take(LISTED) {
         rows.add_row([outside(id), outside(why)]);
     }
     if !refused.is_empty() {
-        print(&rows.to_string())?;
+        print(&shown(rows))?;
     }
     let what = if args.dry_run { "would be replayed; nothing was done" } else { "replayed" };
-    print(&format!("{replayed} {what}"))
+    print(&format!("{total} {what}"))
 }
 
 fn verdict(outcome: &Outcome) -> Result<(), String> {

@@ -25,7 +25,7 @@ pub(in crate::ops) async fn sealed_to(
     let counted = async {
         let (mut count, mut youngest) = (0, None);
         while let Some(letter) = walk.next().await? {
-            if needs(&letter, version) && replay::refusal(&letter, now).is_none() {
+            if needs(&letter, version) && replay::destination(&letter, now).is_ok() {
                 (count, youngest) = (count + 1, youngest.max(letter.at));
             }
         }

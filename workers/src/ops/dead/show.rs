@@ -80,5 +80,5 @@ fn text(letter: &DeadLetter) -> String {
     maybe("traceparent", message.traceparent.clone());
     maybe("size", Some(format!("{} bytes, SHA-256 {}", message.body.len(), letter.digest())));
     maybe("body", Some(body.as_ref().map_or_else(not_shown, pretty)));
-    facts(&rows).to_string()
+    facts(&rows)
 }

@@ -9,6 +9,7 @@ use super::asked::Asked;
 use super::message;
 use super::secret::SecretFrom;
 use super::{Sending, Whose};
+use crate::ops::read;
 
 /// Consent, and whose it is.
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ pub struct Exchange {
     #[arg(long, conflicts_with = "file")]
     replace_subject: bool,
     /// After this nothing is begun any more, as in `2026-11-22T12:00:00Z`.
-    #[arg(long, value_name = "TIME", conflicts_with = "file")]
+    #[arg(long, value_name = "TIME", value_parser = read::time, conflicts_with = "file")]
     deadline: Option<Timestamp>,
     #[command(flatten)]
     pub(super) sending: Sending,

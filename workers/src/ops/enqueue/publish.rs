@@ -8,6 +8,7 @@ use serde_json::json;
 use super::asked::Asked;
 use super::message;
 use super::{Sending, Whose};
+use crate::ops::read;
 
 /// A text, and on whose behalf it is published.
 #[derive(Debug, Args)]
@@ -31,7 +32,7 @@ pub struct Publish {
     #[arg(long, value_name = "ID", conflicts_with = "file")]
     in_reply_to: Option<String>,
     /// After this nothing is begun any more, as in `2026-11-22T12:00:00Z`.
-    #[arg(long, value_name = "TIME", conflicts_with = "file")]
+    #[arg(long, value_name = "TIME", value_parser = read::time, conflicts_with = "file")]
     deadline: Option<Timestamp>,
     #[command(flatten)]
     pub(super) sending: Sending,

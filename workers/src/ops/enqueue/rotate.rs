@@ -25,7 +25,7 @@ pub struct Rotate {
     #[arg(long, value_parser = read::provider, conflicts_with = "file")]
     provider: Option<ProviderId>,
     /// Mode refresh: only what is due before this, as in `2026-11-22T12:00:00Z` [default: all].
-    #[arg(long, value_name = "TIME", conflicts_with = "file")]
+    #[arg(long, value_name = "TIME", value_parser = read::time, conflicts_with = "file")]
     due_before: Option<Timestamp>,
     #[command(flatten)]
     pub(super) sending: Sending,

@@ -1,17 +1,15 @@
 //! What became of the lines: for people.
 
-use comfy_table::{Attribute, Cell, Color};
+use comfy_table::{Cell, Color};
 
 use super::report::Became;
-use crate::ops::screen::bare;
+use crate::ops::screen::{shown, table};
 
 /// More ranges of lines than this are not listed; the report file has them.
 const MAX_RANGES: usize = 20;
 
 pub(super) fn of(groups: &[(Became, Vec<usize>)]) -> String {
-    let mut table = bare();
-    let titles = ["outcome", "code", "count", "lines", "what it means"];
-    table.set_header(titles.map(|title| Cell::new(title).add_attribute(Attribute::Bold)));
+    let mut table = table(["outcome", "code", "count", "lines", "what it means"]);
     for (became, lines) in groups {
         let (outcome, code) = became.words();
         let (color, meaning) = match became {
@@ -22,7 +20,7 @@ pub(super) fn of(groups: &[(Became, Vec<usize>)]) -> String {
         let cells = [code.into(), lines.len().to_string(), ranges(lines), meaning.into()];
         table.add_row([Cell::new(outcome).fg(color)].into_iter().chain(cells.map(Cell::new)));
     }
-    table.to_string()
+    shown(table)
 }
 
 /// Rising numbers as people write them: `1-3, 5`.

@@ -102,7 +102,7 @@ fn result(args: &Resolve) -> Result<PublishResult, String> {
 
 fn shown(result: &PublishResult) -> Result<String, String> {
     let result = serde_json::to_value(result).map_err(|error| error.to_string())?;
-    Ok(facts(&answer::rows(&result)).to_string())
+    Ok(facts(&answer::rows(&result)))
 }
 
 async fn told(config: &Config, result: &PublishResult) -> Result<(), String> {

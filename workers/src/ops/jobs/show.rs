@@ -101,8 +101,7 @@ fn entry<R: Announced + DeserializeOwned>(kind: &'static str, looked: Looked<R>)
 }
 
 fn text(known: &Known) -> String {
-    let mut tables: Vec<_> =
-        known.ledger.iter().map(|entry| facts(&rows(entry, known.dead.has_some())).to_string()).collect();
+    let mut tables: Vec<_> = known.ledger.iter().map(|entry| facts(&rows(entry, known.dead.has_some()))).collect();
     if known.ledger.is_empty() {
         tables.push("the ledger does not know it".into());
     }

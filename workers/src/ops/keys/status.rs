@@ -32,9 +32,9 @@ pub(super) async fn run(args: &Status) -> Result<(), String> {
             "key": versions.key.to_string(), "versions": versions.json(), "older": older, "rotations": shown, "notes": notes,
         }));
     }
-    screen::print(&versions.table(now).to_string())?;
+    screen::print(&screen::shown(versions.table(now)))?;
     if !shown.is_empty() {
-        screen::print(&table(&shown).to_string())?;
+        screen::print(&screen::shown(table(&shown)))?;
     }
     notes.iter().try_for_each(|note| screen::print(note))
 }

@@ -28,7 +28,7 @@ pub(super) fn print(snapshot: &Snapshot) -> Result<(), String> {
 }
 
 fn tell(cells: &Cells) -> Result<(), String> {
-    if cells.rows.is_empty() { Ok(()) } else { screen::print(&table(cells).to_string()) }
+    if cells.rows.is_empty() { Ok(()) } else { screen::print(&screen::shown(table(cells))) }
 }
 
 fn table(cells: &Cells) -> Table {
