@@ -101,7 +101,7 @@ pub(super) fn providers(of: &Snapshot) -> Cells {
 
 /// What waits elsewhere.
 pub(super) fn aside(of: &Snapshot) -> String {
-    format!("{} wait for another attempt, {} dead letters", count(of.delayed), count(of.dead_letters))
+    format!("{} wait for another attempt or their turn, {} dead letters", count(of.delayed), count(of.dead_letters))
 }
 
 /// How many workers answer.

@@ -24,7 +24,7 @@ pub(super) struct Snapshot {
     pub(super) problems: Vec<String>,
     pub(super) workers: Vec<Worker>,
     pub(super) queues: Vec<Queue>,
-    /// Messages that wait for another attempt.
+    /// Messages that wait for another attempt, or for their turn at a provider.
     pub(super) delayed: Option<u32>,
     pub(super) dead_letters: Option<u32>,
     pub(super) outcomes: Vec<Outcome>,

@@ -106,7 +106,7 @@ fn eighty_by_twenty_four_have_the_essential_of_everything() {
     for parts in [
         &["sealpost top", "rates over 2.0 s", "1 of 2 workers answer", "q leaves"][..],
         &["http://127.0.0.1:2/metrics is not answering: the server could not be reached"],
-        &["queues: 3 wait for another attempt, 5 dead letters"],
+        &["queues: 3 wait for another attempt or their turn, 5 dead letters"],
         &["publish-jobs", "7", "1", "64", "2", "12.3", "9.50", "250 ms"],
         &["connection-queries", "250 ms"],
         &["sweep: 250 under the latest key, 750 under older; a rotation runs, 25.0 a second"],
