@@ -41,7 +41,7 @@ pub(in crate::ops) fn shown(mut table: Table) -> String {
 /// The longest word of a column, and its longest line.
 fn measure(table: &Table, column: usize) -> (usize, usize) {
     let contents: Vec<_> = table.column_cells_with_header_iter(column).flatten().map(Cell::content).collect();
-    let longest = |parts: &mut dyn Iterator<Item = &str>| parts.map(UnicodeWidthStr::width).max().unwrap_or(0);
+    let longest = |parts: &mut dyn Iterator<Item = &str>| parts.map(UnicodeWidthStr::width).fold(1, usize::max);
     let words = longest(&mut contents.iter().flat_map(|content| content.split_whitespace()));
     (words, longest(&mut contents.iter().flat_map(|content| content.lines())))
 }
@@ -97,6 +97,15 @@ mod tests {
         };
         assert_eq!(side_by_side(43), (1, true), "the longest words have 18, 10 and 8, and 7 is around them");
         assert_eq!(side_by_side(42), (2, false));
+    }
+
+    #[test]
+    fn what_is_empty_or_wider_than_the_screen_is_shown_too() {
+        for width in 1..40 {
+            let mut table = table(["", "a", "b"]);
+            table.set_width(width).add_row(["", "", "\u{65e5}\u{672c}\u{8a9e}\u{1f469}\u{200d}\u{1f4bb}"]);
+            assert!(shown(table).contains('\u{65e5}'), "{width}");
+        }
     }
 
     #[test]
