@@ -99,6 +99,7 @@ impl Worker {
 
     /// Waits until a metric has at least this value: a message is counted only when it is acked, after its answer.
     pub async fn measured(&self, name: &str, labels: &[&str], least: u64) {
+        assert_ne!(least, 0, "{name} is that from the beginning");
         let what = format!("{name} {labels:?} is at least {least}");
         until(&what, SOON, async || self.metric(name, labels).await >= least).await;
     }

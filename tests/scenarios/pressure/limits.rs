@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use reqwest::Method;
 use sealpost_shared::clock::{Clock, SystemClock};
-use sealpost_tests::Pipeline;
-use sealpost_tests::pipeline::text_of;
+use sealpost_tests::pipeline::{SOON, text_of};
+use sealpost_tests::{Pipeline, until};
 use serde_json::json;
 
 use super::{add_to_catalogue, all_published, seconds, send_jobs};
@@ -50,7 +50,8 @@ async fn four_workers_together_call_a_provider_no_more_often_than_it_allows() {
 
     let (mut held, mut acted) = (0, 0);
     for worker in &workers {
-        worker.measured("sealpost_jobs_in_flight", &[], 0).await;
+        let idle = async || worker.metric("sealpost_jobs_in_flight", &[]).await == 0;
+        until("all are counted", SOON, idle).await;
         held += worker.metric("sealpost_held_back_total", &["provider=\"practice\"", "reason=\"rate\""]).await;
         acted += u64::from(worker.metric("sealpost_jobs_total", &["publish.published"]).await > 0);
         assert_eq!(worker.metric("sealpost_jobs_total", &["outcome=\"retried\""]).await, 0, "no attempt is spent");
