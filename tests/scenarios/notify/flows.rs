@@ -189,7 +189,9 @@ async fn a_phone_that_is_none_is_a_job_that_cannot_be_read_and_its_number_is_not
         assert_eq!(ended(&pipeline, &job).await, is("failed", "malformed-message"));
         let reason = pipeline.dead_letter().await.header("sealpost-reason").unwrap();
         assert!(reason.starts_with(names), "{reason}");
-        assert!(!reason.contains("650") && !worker.log().contains("650111222"), "{reason}");
+        // no shorter part: ids have such digits too
+        let told = ["650111", "650 111", &PHONE[1..]].into_iter().find(|part| reason.contains(part));
+        assert!(told.is_none() && !worker.log().contains("650111222"), "{reason}");
     }
     assert_eq!(pipeline.sandbox.stats().await["sms"], json!({}), "{GATEWAY} was asked");
 }
