@@ -14,7 +14,7 @@ use serde_json::json;
 
 use self::files::Met;
 use super::Common;
-use super::screen::{outside, print, print_json, shown, table};
+use super::screen::{outside, print, print_json, table};
 
 /// What is checked.
 #[derive(Debug, Args)]
@@ -118,5 +118,5 @@ fn text(found: &[Finding]) -> String {
         };
         table.add_row([Cell::new(sign).fg(color), outside(what), outside(says)]);
     }
-    shown(table)
+    table.to_string()
 }

@@ -6,7 +6,7 @@ use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::Config;
 
 use super::Common;
-use super::screen::{outside, print, print_json, shown, table};
+use super::screen::{outside, print, print_json, table};
 use crate::providers::{Catalogue, Summary};
 use crate::worker;
 
@@ -61,7 +61,7 @@ pub async fn run(command: &Providers) -> Result<(), String> {
     match (args.json, rows.is_empty()) {
         (true, _) => Ok(()),
         (_, true) => print("no providers"),
-        _ => print(&shown(rows)),
+        _ => print(&rows.to_string()),
     }
 }
 

@@ -4,13 +4,13 @@ mod fit;
 
 use std::io::{ErrorKind, Write};
 
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
+use comfy_table::{Attribute, Cell, ContentArrangement, presets::UTF8_FULL_CONDENSED};
 use jiff::Timestamp;
 use sealpost_shared::plain::plain;
 use serde::Serialize;
 use serde_json::Value;
 
-pub(super) use self::fit::shown;
+pub(super) use self::fit::Table;
 
 /// How wide a table is on a terminal that does not know how wide it is, in characters.
 const UNKNOWN_WIDTH: u16 = 130;
@@ -46,12 +46,12 @@ pub(super) fn facts(facts: &[(&str, String)]) -> String {
     for (name, what) in facts {
         table.add_row([Cell::new(name).add_attribute(Attribute::Bold), outside(what)]);
     }
-    shown(table)
+    table.to_string()
 }
 
 /// A table without rows.
 pub(super) fn bare() -> Table {
-    let mut table = Table::new();
+    let mut table = Table(comfy_table::Table::new());
     table.load_style(UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Dynamic);
     // a container's terminal may not know its width: one letter a line cannot be meant
     if table.width() == Some(0) {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use clap::Args;
-use comfy_table::{Cell, Color, Table};
+use comfy_table::{Cell, Color};
 use sealpost_schemas::{Name, Owner, ProviderId, RotationScope};
 use sealpost_shared::config::Config;
 use sealpost_shared::keys::SealingKeys;
@@ -12,7 +12,7 @@ use sealpost_shared::seal::KeyRef;
 
 use super::view::{self, Clear, View};
 use crate::ops::progress::Progress;
-use crate::ops::screen::{outside, print, print_json, shown, table, time, time_or_dash};
+use crate::ops::screen::{Table, outside, print, print_json, table, time, time_or_dash};
 use crate::ops::{Common, open, read};
 
 /// How many rows a table has unless more are asked for.
@@ -91,7 +91,7 @@ pub(super) async fn run(args: &List) -> Result<(), String> {
         (true, ..) => Ok(()),
         (_, true, _) => print("no connections"),
         (_, _, true) => print(&format!("{}\nthere are more; see --limit", listing.table)),
-        _ => print(&shown(listing.table)),
+        _ => print(&listing.table.to_string()),
     }
 }
 

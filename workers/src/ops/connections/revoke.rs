@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::list::{ROWS, TITLES, row};
 use super::view::View;
 use crate::ops::enqueue::{self, Asked};
-use crate::ops::screen::{facts, outside, print, print_json, shown, table};
+use crate::ops::screen::{facts, outside, print, print_json, table};
 use crate::ops::{Common, open, read};
 use crate::step::FollowUp;
 use crate::worker::stop_signal;
@@ -122,9 +122,9 @@ async fn found(store: &Store, scope: &RevocationScope) -> Result<Vec<RecordId>, 
 
 async fn dry_run(args: &Revoke, (store, keys): (&Store, &SealingKeys), ids: &[RecordId]) -> Result<(), String> {
     let mut rows = table(TITLES);
-    let some = if args.json { ids } else { &ids[..ids.len().min(ROWS)] };
-    for page in some.chunks(PAGE) {
-        for (id, read) in store.load_each(page).await.map_err(|error| error.to_string())? {
+    let shown = if args.json { ids } else { &ids[..ids.len().min(ROWS)] };
+    for some in shown.chunks(PAGE) {
+        for (id, read) in store.load_each(some).await.map_err(|error| error.to_string())? {
             let view = View::of(id, read, keys).await;
             if args.json {
                 print_json(&view)?;
@@ -137,7 +137,7 @@ async fn dry_run(args: &Revoke, (store, keys): (&Store, &SealingKeys), ids: &[Re
         return Ok(());
     }
     let all = ids.len();
-    let list = if rows.is_empty() { String::new() } else { format!("{}\n", shown(rows)) };
+    let list = if rows.is_empty() { String::new() } else { format!("{rows}\n") };
     let more = if all > ROWS { format!(", of which {ROWS} are shown") } else { String::new() };
     print(&format!("{list}{all} connection(s) would end{more}; nothing was done"))
 }
@@ -192,7 +192,7 @@ fn receipt(answer: &Value) -> String {
             facts(&rows)
         }
         (true, None) => counts,
-        (false, None) => format!("{}\n{counts}", shown(rows)),
+        (false, None) => format!("{rows}\n{counts}"),
     }
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{Filter, Walk};
 use crate::ops::Common;
-use crate::ops::screen::{outside, print, print_json, shown, table, time_or_dash};
+use crate::ops::screen::{outside, print, print_json, table, time_or_dash};
 
 /// How many rows a table has unless more are asked for.
 const ROWS: usize = 100;
@@ -114,7 +114,7 @@ async fn groups(args: &List, walk: &mut Walk) -> Result<String, String> {
         let first = [outside(&group.code), Cell::new(group.queue.unwrap_or("–")), Cell::new(group.count)];
         table.add_row(first.into_iter().chain(times).chain([Cell::new(meaning)]));
     }
-    Ok(format!("{}\n{total} in all; sealpost dead list --each lists them one by one", shown(table)))
+    Ok(format!("{table}\n{total} in all; sealpost dead list --each lists them one by one"))
 }
 
 /// All of them are looked at, also for a few: the broker puts what was looked at behind what was not, and the oldest would
@@ -165,5 +165,5 @@ fn rows(letters: &[Row]) -> String {
             outside(&row.reason),
         ]);
     }
-    shown(table)
+    table.to_string()
 }

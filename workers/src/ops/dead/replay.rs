@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Filter, Walk};
 use crate::ops::Common;
-use crate::ops::screen::{outside, print, print_json, shown, table};
+use crate::ops::screen::{outside, print, print_json, table};
 use crate::worker::stop_signal;
 
 /// How many letters that stay are listed.
@@ -124,14 +124,14 @@ fn tell(args: &Replay, outcome: &Outcome) -> Result<(), String> {
         groups.add_row([outside(code), outside(queue), outside(&count.to_string())]);
     }
     if !replayed.is_empty() {
-        print(&shown(groups))?;
+        print(&groups.to_string())?;
     }
     let mut rows = table(["id", "stays, because"]);
     for (id, why) in refused.iter().take(LISTED) {
         rows.add_row([outside(id), outside(why)]);
     }
     if !refused.is_empty() {
-        print(&shown(rows))?;
+        print(&rows.to_string())?;
     }
     let what = if args.dry_run { "would be replayed; nothing was done" } else { "replayed" };
     print(&format!("{total} {what}"))

@@ -3,7 +3,7 @@
 use comfy_table::{Cell, Color};
 
 use super::report::Became;
-use crate::ops::screen::{shown, table};
+use crate::ops::screen::table;
 
 /// More ranges of lines than this are not listed; the report file has them.
 const MAX_RANGES: usize = 20;
@@ -20,7 +20,7 @@ pub(super) fn of(groups: &[(Became, Vec<usize>)]) -> String {
         let cells = [code.into(), lines.len().to_string(), ranges(lines), meaning.into()];
         table.add_row([Cell::new(outcome).fg(color)].into_iter().chain(cells.map(Cell::new)));
     }
-    shown(table)
+    table.to_string()
 }
 
 /// Rising numbers as people write them: `1-3, 5`.

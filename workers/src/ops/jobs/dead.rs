@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::ops::dead::Walk;
 use crate::ops::open;
-use crate::ops::screen::{outside, shown, table, time_or_dash};
+use crate::ops::screen::{outside, table, time_or_dash};
 
 /// What was found there, or why nobody could look.
 #[derive(Serialize)]
@@ -61,7 +61,7 @@ impl DeadLetters {
         for letter in letters {
             table.add_row([outside(&letter.code), outside(&time_or_dash(letter.at)), outside(&letter.reason)]);
         }
-        shown(table)
+        table.to_string()
     }
 }
 

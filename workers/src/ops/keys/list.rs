@@ -29,13 +29,13 @@ pub(super) async fn run(args: &List) -> Result<(), String> {
         if args.json {
             return screen::print_json(&json!({"key": config.keys.wire, "versions": versions.json(), "notes": []}));
         }
-        return screen::print(&screen::shown(versions.table(SystemClock.now())));
+        return screen::print(&versions.table(SystemClock.now()).to_string());
     }
     let versions = Versions::read(&config).await?;
     if args.json {
         let (key, notes) = (versions.key.to_string(), versions.notes());
         return screen::print_json(&json!({"key": key, "versions": versions.json(), "notes": notes}));
     }
-    screen::print(&screen::shown(versions.table(SystemClock.now())))?;
+    screen::print(&versions.table(SystemClock.now()).to_string())?;
     versions.notes().iter().try_for_each(|note| screen::print(note))
 }

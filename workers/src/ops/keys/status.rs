@@ -32,9 +32,9 @@ pub(super) async fn run(args: &Status) -> Result<(), String> {
             "key": versions.key.to_string(), "versions": versions.json(), "older": older, "rotations": shown, "notes": notes,
         }));
     }
-    screen::print(&screen::shown(versions.table(now)))?;
+    screen::print(&versions.table(now).to_string())?;
     if !shown.is_empty() {
-        screen::print(&screen::shown(table(&shown)))?;
+        screen::print(&table(&shown).to_string())?;
     }
     notes.iter().try_for_each(|note| screen::print(note))
 }
@@ -50,7 +50,7 @@ fn notes(versions: &Versions, shown: &[Shown], older: u64) -> Vec<String> {
     notes
 }
 
-fn table(shown: &[Shown]) -> comfy_table::Table {
+fn table(shown: &[Shown]) -> screen::Table {
     let mut table = screen::table(Shown::TITLES);
     for rotation in shown {
         table.add_row(rotation.cells());

@@ -1,6 +1,6 @@
 //! Key versions as operators see them: a table, JSON, and what is wrong with them.
 
-use comfy_table::{Cell, Color, Table};
+use comfy_table::{Cell, Color};
 use jiff::Timestamp;
 use sealpost_shared::config::Config;
 use sealpost_shared::keys::KeyTemplate;
@@ -76,7 +76,7 @@ impl Versions {
         older.map(|version| version.holding.held).sum()
     }
 
-    pub(super) fn table(&self, now: Timestamp) -> Table {
+    pub(super) fn table(&self, now: Timestamp) -> screen::Table {
         let mut table = screen::table(["key", "version", "state", "created", "age", "sealed under it"]);
         for version in &self.used {
             let state = State::of(version);

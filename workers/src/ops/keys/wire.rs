@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use comfy_table::Table;
 use jiff::Timestamp;
 use sealpost_shared::clock::{Clock, SystemClock};
 use sealpost_shared::config::Config;
@@ -58,7 +57,7 @@ impl WireVersions {
         self.all.iter().find(|(key, ..)| key.version == *version)
     }
 
-    pub(super) fn table(&self, now: Timestamp) -> Table {
+    pub(super) fn table(&self, now: Timestamp) -> screen::Table {
         let mut table = screen::table(["key", "version", "state", "created", "age", "needed until"]);
         for (key, info, used) in &self.all {
             let until = match used {

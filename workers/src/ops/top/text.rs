@@ -1,6 +1,6 @@
 //! A snapshot as tables, for `--once`.
 
-use comfy_table::{Cell, CellAlignment, Table};
+use comfy_table::{Cell, CellAlignment};
 
 use super::cells::{self, Cells};
 use super::snapshot::Snapshot;
@@ -28,10 +28,10 @@ pub(super) fn print(snapshot: &Snapshot) -> Result<(), String> {
 }
 
 fn tell(cells: &Cells) -> Result<(), String> {
-    if cells.rows.is_empty() { Ok(()) } else { screen::print(&screen::shown(table(cells))) }
+    if cells.rows.is_empty() { Ok(()) } else { screen::print(&table(cells).to_string()) }
 }
 
-fn table(cells: &Cells) -> Table {
+fn table(cells: &Cells) -> screen::Table {
     let mut table = screen::titled(&cells.titles);
     for row in &cells.rows {
         table.add_row(row.iter().map(Cell::new));
